@@ -1,0 +1,54 @@
+"""Metadata of the distribution; build system and tool settings are in pyproject.toml."""
+
+from pathlib import Path
+
+from setuptools import find_namespace_packages, setup
+
+TEST = [
+    "build>=1.2",
+    "hypothesis>=6.100",
+    "mock>=5.1",
+    "mypy>=1.15",
+    "pytest>=8.3",
+    "pytest-cov>=6",
+    "requests-mock>=1.12",
+    "ruff>=0.11,<0.20",
+    "twine>=6.1",
+]
+
+setup(
+    name="stratuslab-libcloud-drivers",
+    version="26.11.0",
+    description="Apache Libcloud compute driver for StratusLab clouds",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license_expression="Apache-2.0",
+    license_files=["LICENSE"],
+    keywords=["stratuslab", "opennebula", "libcloud", "cloud", "iaas"],
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Intended Audience :: Developers",
+        "Intended Audience :: Science/Research",
+        "Intended Audience :: System Administrators",
+        "Operating System :: OS Independent",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Programming Language :: Python :: 3.14",
+        "Topic :: Software Development :: Libraries",
+        "Topic :: System :: Distributed Computing",
+        "Typing :: Typed",
+    ],
+    python_requires=">=3.10",
+    packages=find_namespace_packages(include=["stratuslab.*"]),
+    package_data={"": ["py.typed"]},
+    install_requires=["apache-libcloud>=3.8,<4"],
+    extras_require={"test": TEST},
+    entry_points={
+        "console_scripts": [
+            "stratus-copy-config = stratuslab.client.copy_config:main",
+        ],
+    },
+)

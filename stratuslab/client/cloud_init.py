@@ -1,0 +1,33 @@
+"""What a VM's cloud-init reads from its context (the ``cloud-init`` context method)."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+
+from stratuslab.client.errors import InvalidArgumentError
+
+__all__ = ["MAX_USER_DATA_BYTES", "encoded_keys", "encoded_user_data"]
+
+MAX_USER_DATA_BYTES = 16384
+"""The limit of StratusLab's own tools, for the compressed data."""
+
+
+def encoded_keys(public_keys: str) -> str:
+    """Return SSH public keys, one a line, as ``CLOUD_INIT_AUTHORIZED_KEYS``."""
+    return base64.b64encode(public_keys.encode()).decode("ascii")
+
+
+def encoded_user_data(user_data: str | bytes) -> str:
+    """Return user data (a script, ``#cloud-config`` or a MIME message) as ``CLOUD_INIT_USER_DATA``.
+
+    Raises :class:`InvalidArgumentError` if it is longer than 16384 bytes when compressed.
+    """
+    content = user_data.encode() if isinstance(user_data, str) else user_data
+    compressed = gzip.compress(content, mtime=0)
+    if len(compressed) > MAX_USER_DATA_BYTES:
+        raise InvalidArgumentError(
+            f"the user data have {len(compressed)} bytes when compressed; "
+            f"StratusLab takes {MAX_USER_DATA_BYTES} at most"
+        )
+    return base64.b64encode(compressed).decode("ascii")

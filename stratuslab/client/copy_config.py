@@ -1,0 +1,125 @@
+"""``stratus-copy-config``: a configuration file to start from."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stratuslab.client.config import DEFAULT_CONFIG_FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["REFERENCE_CONFIGURATION", "main", "write_reference_configuration"]
+
+REFERENCE_CONFIGURATION = """\
+# Configuration of a StratusLab user, for the Libcloud driver and for stratuslab.client.
+#
+# One section a cloud. A key that a section leaves out is taken from [default].
+# A percent sign is written twice: %%. A line that begins with # is a comment.
+
+[default]
+
+# The section that is used where a program names none.
+selected_section = my-cloud
+
+# How many seconds a service may take to answer.
+#endpoint_timeout = 60
+
+# The size of VMs for programs that name none: one of those below, or t1.micro, m1.small, m1.medium,
+# m1.large, m1.xlarge, c1.medium, c1.xlarge.
+#default_instance_type = m1.small
+
+# How a VM gets its keys and context: one (OpenNebula's own way) or cloud-init.
+#default_context_method = one
+
+# The public SSH key that lets you into your VMs; without it the first of id_ed25519.pub,
+# id_ecdsa.pub and id_rsa.pub in ~/.ssh. The private key is used by deploy_node alone.
+#user_public_key_file = ~/.ssh/id_ed25519.pub
+#user_private_key_file = ~/.ssh/id_ed25519
+
+[my-cloud]
+
+# What people see.
+name = My cloud
+country = Europe
+
+# Where the services are. pdisk_endpoint may be left out where the volumes are on the same host,
+# marketplace_endpoint for StratusLab's own Marketplace.
+endpoint = https://cloud.example.org/one-proxy/xmlrpc
+pdisk_endpoint = https://cloud.example.org/pdisk
+#marketplace_endpoint = https://marketplace.stratuslab.eu
+
+# Who you are: user name and password ...
+username = your-name
+password = your-password
+
+# ... or, without these two, a certificate and its key in PEM files (a grid proxy is both).
+#pem_certificate = ~/.globus/usercert.pem
+#pem_key = ~/.globus/userkey.pem
+
+# For volumes, if the service knows you by another name there.
+#pdisk_username = your-name
+#pdisk_password = your-password
+
+# The certificate of the services is verified, by the usual authorities or by those in a PEM file.
+#verify_tls = true
+#ca_certificate = /etc/grid-security/certificates/my-ca.pem
+
+# Without https everybody on the way can read your password.
+#allow_plain_http = false
+
+# Sizes of VMs besides the standard ones: CPUs, RAM in MiB, swap in MiB.
+[instance_types]
+#my.type = 2, 4096, 1024
+"""
+
+
+def write_reference_configuration(path: Path, *, force: bool = False) -> None:
+    """Write the reference configuration, readable by its owner alone.
+
+    Raises ``FileExistsError`` if there is a file and ``force`` is not set; it is replaced whole or
+    not at all. Folders on the way are made. Raises ``OSError`` if that fails.
+    """
+    if not force and path.exists():
+        raise FileExistsError(path)
+    with suppress(FileExistsError):
+        path.parent.mkdir(mode=0o700, parents=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(REFERENCE_CONFIGURATION)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    parser = argparse.ArgumentParser(
+        prog="stratus-copy-config",
+        description="Write a StratusLab configuration file to start from, with every key explained.",
+    )
+    parser.add_argument("--force", action="store_true", help="replace the file if there is one")
+    parser.add_argument("path", nargs="?", metavar="PATH", help=f"where to (default: {DEFAULT_CONFIG_FILE})")
+    options = parser.parse_args(arguments)
+    path = Path(options.path or DEFAULT_CONFIG_FILE).expanduser()
+    try:
+        write_reference_configuration(path, force=options.force)
+    except FileExistsError:
+        print(f"{path} exists; --force replaces it", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"{path} cannot be written: {error.strerror}", file=sys.stderr)
+        return 1
+    print(f"The configuration file is {path}; fill in your cloud, user name and password.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,312 @@
+"""Every exception of the package, and the tables from codes to exceptions.
+
+All are :class:`StratusLabError` and therefore Libcloud's ``LibcloudError``. Where Libcloud or
+``requests`` has an exception for the same thing, ours is that exception too, so that existing
+``except`` clauses keep working::
+
+    StratusLabError                 LibcloudError
+    +-- ConfigurationError          ValueError
+    +-- InvalidArgumentError        ValueError
+    +-- UnreachableError            requests.ConnectionError      nothing was sent
+    |   +-- ConnectTimeoutError     requests.ConnectTimeout
+    |   +-- TlsError                requests.exceptions.SSLError
+    +-- AnswerLostError             requests.ConnectionError      sent, perhaps carried out
+    |   +-- AnswerTimeoutError      requests.ReadTimeout
+    |   +-- UnsettledError                                        looked for, and not found
+    +-- MalformedAnswerError        MalformedResponseError
+    +-- LocationsError                                            several locations, some failed
+    +-- ServiceError                ProviderError                 the service said no
+        +-- CredentialsError        InvalidCredsError
+        +-- ForbiddenError
+        +-- NotFoundError
+        +-- ConflictError
+        +-- BadRequestError
+        +-- NotSupportedError
+        +-- UnavailableError        ServiceUnavailableError
+
+No message, ``repr`` or cause holds a password, a key or a session string.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import requests
+from libcloud.common.types import (
+    InvalidCredsError,
+    LibcloudError,
+    MalformedResponseError,
+    ProviderError,
+    ServiceUnavailableError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = [
+    "AnswerLostError",
+    "AnswerTimeoutError",
+    "BadRequestError",
+    "ConfigurationError",
+    "ConflictError",
+    "ConnectTimeoutError",
+    "CredentialsError",
+    "ForbiddenError",
+    "InvalidArgumentError",
+    "LocationsError",
+    "MalformedAnswerError",
+    "NotFoundError",
+    "NotSupportedError",
+    "ServiceError",
+    "StratusLabError",
+    "TlsError",
+    "UnavailableError",
+    "UnreachableError",
+    "UnsettledError",
+    "error_of_code",
+    "error_of_fault",
+    "error_of_status",
+    "is_temporary",
+    "outcome_unknown",
+]
+
+
+class StratusLabError(LibcloudError):
+    """Something that this package could not do.
+
+    ``location`` and ``operation`` say where and what, as far as known; ``errors`` (location to
+    exception) and ``nodes`` are filled when the failing call was over locations.
+    """
+
+    def __init__(self, message: str, *, location: str | None = None, operation: str | None = None) -> None:
+        where = ": ".join(
+            part for part in (location and f"location {location!r}", operation) if part is not None
+        )
+        Exception.__init__(self, message)
+        self.message = message
+        self.location = location
+        self.operation = operation
+        self.value = f"{where}: {message}" if where else message
+        self.driver = None
+        self.errors: Mapping[str, StratusLabError] = {}
+        self.nodes: Sequence[Any] = []
+
+    def __str__(self) -> str:
+        return self.value
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.value!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (type(self), self.__dict__ | {"errors": {}, "nodes": []})
+
+
+def _restore(cls: type[StratusLabError], state: dict[str, Any]) -> StratusLabError:
+    error = cls.__new__(cls)
+    Exception.__init__(error, state["message"])
+    error.__dict__.update(state)
+    return error
+
+
+class ConfigurationError(StratusLabError, ValueError):
+    """A configuration file, or a key in it, is missing or wrong."""
+
+
+class InvalidArgumentError(StratusLabError, ValueError):
+    """An argument was refused before anything was sent."""
+
+
+class UnreachableError(StratusLabError, requests.exceptions.ConnectionError):
+    """No connection to the service could be made: the request was not sent."""
+
+    request = response = None
+
+
+class ConnectTimeoutError(UnreachableError, requests.exceptions.ConnectTimeout):
+    """No connection to the service could be made in time: the request was not sent."""
+
+
+class TlsError(UnreachableError, requests.exceptions.SSLError):
+    """The connection could not be made secure: the request was not sent."""
+
+
+class AnswerLostError(StratusLabError, requests.exceptions.ConnectionError):
+    """The connection broke before the whole answer had come: the request may have been carried out."""
+
+    request = response = None
+
+
+class AnswerTimeoutError(AnswerLostError, requests.exceptions.ReadTimeout):
+    """The answer did not come in time: the request may have been carried out."""
+
+
+class UnsettledError(AnswerLostError):
+    """Something may have been made, and was looked for in vain: it may still appear.
+
+    ``token`` is the mark that it bears, by which it can be found later: a VM with the driver's
+    ``ex_find_node``, a volume in its ``extra["identifier"]``.
+    """
+
+    def __init__(
+        self, message: str, *, location: str | None = None, operation: str | None = None, token: str
+    ) -> None:
+        super().__init__(message, location=location, operation=operation)
+        self.token = token
+
+
+class MalformedAnswerError(StratusLabError, MalformedResponseError):
+    """The answer is not what the protocol says. ``body`` is always None: it may hold anything."""
+
+    body = None
+
+
+class LocationsError(StratusLabError):
+    """Some of several locations failed: ``errors`` names each, ``nodes`` holds what the others gave."""
+
+    def __init__(self, operation: str, errors: Mapping[str, StratusLabError], nodes: Sequence[Any]) -> None:
+        listing = "; ".join(f"{location}: {error.message}" for location, error in errors.items())
+        super().__init__(f"{len(errors)} location(s) failed: {listing}", operation=operation)
+        self.errors = dict(errors)
+        self.nodes = list(nodes)
+
+
+class ServiceError(StratusLabError, ProviderError):
+    """The service answered that it could not or would not do it.
+
+    ``http_code`` is the HTTP status, or for an OpenNebula error code its nearest HTTP status;
+    ``code`` is OpenNebula's error code or None.
+    """
+
+    http_code = 500
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        location: str | None = None,
+        operation: str | None = None,
+        http_code: int | None = None,
+        code: int | None = None,
+    ) -> None:
+        super().__init__(message, location=location, operation=operation)
+        self.http_code = type(self).http_code if http_code is None else http_code
+        self.code = code
+
+
+class CredentialsError(ServiceError, InvalidCredsError):
+    """The user name, password or certificate was refused."""
+
+    http_code = 401
+
+
+class ForbiddenError(ServiceError):
+    """The user is known, and may not do this."""
+
+    http_code = 403
+
+
+class NotFoundError(ServiceError):
+    """There is no such VM, disk or image (or no longer)."""
+
+    http_code = 404
+
+
+class ConflictError(ServiceError):
+    """The VM or disk is in a state in which this cannot be done."""
+
+    http_code = 409
+
+
+class BadRequestError(ServiceError):
+    """The service did not accept an argument."""
+
+    http_code = 400
+
+
+class NotSupportedError(ServiceError):
+    """This front end does not know the call."""
+
+    http_code = 501
+
+
+class UnavailableError(ServiceError, ServiceUnavailableError):
+    """The service is there, but cannot answer now."""
+
+    http_code = 503
+
+
+PROXY_FAULT = 0
+"""The number of the faults of StratusLab's proxy, when it lost OpenNebula's answer for example."""
+
+_BY_STATUS: dict[int, type[ServiceError]] = {
+    400: BadRequestError,
+    401: CredentialsError,
+    403: ForbiddenError,
+    404: NotFoundError,
+    405: NotSupportedError,
+    409: ConflictError,
+    411: BadRequestError,
+    502: UnavailableError,
+    503: UnavailableError,
+    504: UnavailableError,
+}
+
+_BY_CODE: dict[int, type[ServiceError]] = {
+    256: CredentialsError,
+    512: ForbiddenError,
+    1024: NotFoundError,
+    2048: ConflictError,
+    4096: BadRequestError,
+}
+
+_BY_FAULT: dict[int, type[ServiceError]] = {
+    -501: BadRequestError,
+    -503: BadRequestError,
+    -506: NotSupportedError,
+}
+
+# OpenNebula 2.2 sends no code: its texts are all there is.
+_BY_TEXT: tuple[tuple[str, type[ServiceError]], ...] = (
+    ("couldn't be authenticated", CredentialsError),
+    ("not authorized", ForbiddenError),
+    ("Error getting VM", NotFoundError),
+    ("Wrong state", ConflictError),
+    ("Unknown action", BadRequestError),
+)
+
+
+def error_of_status(status: int) -> type[ServiceError]:
+    """Return the exception class of an HTTP status of 300 and more."""
+    return _BY_STATUS.get(status, ServiceError)
+
+
+def error_of_code(code: int | None, text: str) -> type[ServiceError]:
+    """Return the exception class of an OpenNebula error code, or where there is none, of its text."""
+    if code is not None:
+        return _BY_CODE.get(code, ServiceError)
+    return next((cls for fragment, cls in _BY_TEXT if fragment in text), ServiceError)
+
+
+def error_of_fault(code: int) -> type[ServiceError]:
+    """Return the exception class of an XML-RPC fault code."""
+    return _BY_FAULT.get(code, ServiceError)
+
+
+def outcome_unknown(error: StratusLabError) -> bool:
+    """Return whether a call that failed so may have been carried out.
+
+    That is so when the answer was lost or unreadable, and when something between us and the service
+    answered in its place. A refusal by OpenNebula itself, with its code, is none.
+    """
+    if isinstance(error, ServiceError):
+        in_place_of_the_service = error.code is None or error.code == PROXY_FAULT
+        return in_place_of_the_service and not 300 <= error.http_code < 500
+    return isinstance(error, (AnswerLostError, MalformedAnswerError))
+
+
+def is_temporary(error: StratusLabError) -> bool:
+    """Return whether a failed reading may succeed later, as while a service is restarted."""
+    if isinstance(error, LocationsError):
+        return all(is_temporary(failure) for failure in error.errors.values())
+    lasting = isinstance(error, TlsError)
+    return isinstance(error, (UnreachableError, AnswerLostError, UnavailableError)) and not lasting

@@ -1,0 +1,329 @@
+"""PDisk, the service of disks that outlive VMs."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlencode
+from uuid import uuid4
+
+from stratuslab.client.cloud import Password
+from stratuslab.client.connection import HttpAnswer, pdisk_connection
+from stratuslab.client.errors import (
+    InvalidArgumentError,
+    StratusLabError,
+    UnsettledError,
+    outcome_unknown,
+)
+from stratuslab.client.settlement import settle
+
+if TYPE_CHECKING:
+    from stratuslab.client.cloud import Cloud
+
+__all__ = [
+    "MAX_DISK_GIB",
+    "MIN_DISK_GIB",
+    "VISIBILITIES",
+    "Disk",
+    "Mount",
+    "PersistentDisk",
+    "Visibility",
+    "is_disk_id",
+    "source_of_disk",
+]
+
+MIN_DISK_GIB = 1
+MAX_DISK_GIB = 1024
+
+Visibility = Literal["private", "public"]
+VISIBILITIES: tuple[Visibility, ...] = ("private", "public")
+
+_VISIBILITY_OF: dict[object, Visibility] = {
+    text: known for known in VISIBILITIES for text in (known, known.upper())
+}
+_MAX_DIGITS = 18
+_GROUPING = re.compile(r"[,.'\s\u202f]")
+_DISK_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+# The service pastes owners into its JSON as they are: a certificate's "O=A\, Inc" makes it invalid.
+_PASTED_OWNER = re.compile(r'("owner"\s*:\s*")(.*)("\s*,?\s*)$', re.MULTILINE)
+
+
+def is_disk_id(text: str) -> bool:
+    """Return whether a text has the form of a disk's UUID."""
+    return _DISK_ID.fullmatch(text) is not None
+
+
+def source_of_disk(cloud: Cloud, uuid: str) -> str:
+    """Return what a VM's template calls a disk: ``pdisk:URL/UUID``, or ``pdisk:HOST:PORT/UUID``.
+
+    The latter is for the ports before 14.06. Raises
+    :class:`~stratuslab.client.errors.ConfigurationError` if the settings name no PDisk service.
+    """
+    base = cloud.required_pdisk()
+    address = base.url if base.path else f"{base.host}:{base.port}"
+    return f"pdisk:{address}/{uuid.lower()}"
+
+
+@dataclass(slots=True)
+class Disk:
+    """A disk.
+
+    ``size_gib`` is in GiB, ``count`` the number of VMs that have it mounted (of an image's origin:
+    the number of its copies). ``type`` and ``visibility`` are None in lists, where the service
+    leaves them out; ``identifier`` and ``quarantine`` are None for a disk that has none.
+    """
+
+    uuid: str
+    tag: str
+    size_gib: int
+    owner: str
+    count: int
+    type: str | None
+    visibility: Visibility | None
+    identifier: str | None
+    quarantine: str | None
+
+    @property
+    def snapshot_of(self) -> str | None:
+        """The image disk of which this is the copy that a running VM boots from, else None."""
+        if self.identifier and self.identifier.startswith("snapshot:"):
+            return self.identifier.removeprefix("snapshot:")
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A disk on a VM; ``device`` is the cloud's label (``vdz``, …), not the guest's name for it."""
+
+    vm_id: int
+    device: str
+
+    @property
+    def static(self) -> bool:
+        """Whether the VM was started with the disk, which then cannot be unplugged."""
+        return self.device == "static"
+
+
+class PersistentDisk:
+    """The disks of one cloud.
+
+    Every method makes one request and may raise any
+    :class:`~stratuslab.client.errors.StratusLabError`: ``NotFoundError`` for an unknown disk,
+    ``ForbiddenError`` for somebody else's, ``ConflictError`` for a disk in use.
+    """
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self._connection = pdisk_connection(cloud)
+
+    def describe_volumes(self) -> list[Disk]:
+        """Return the user's own disks, newest first (``GET /disks/``).
+
+        Among them are the root disks of the user's running VMs (:attr:`Disk.snapshot_of`).
+        """
+        operation = "GET /disks/"
+        answer = self._request(operation, "GET", "/disks/")
+        return [self._disk(operation, item) for item in self._list(operation, answer)]
+
+    def describe_volume(self, uuid: str) -> Disk:
+        """Return one disk (``GET /disks/UUID``)."""
+        operation = "GET /disks/UUID"
+        return self._disk(operation, self._object(operation, self._request(operation, "GET", _path(uuid))))
+
+    def create_volume(self, size_gib: int, tag: str, visibility: Visibility = "private") -> Disk:
+        """Make an empty disk (``POST /disks/``, never sent twice).
+
+        The disk is marked with a new token, as its ``identifier``: PDisk keeps that for images of the
+        Marketplace, whose identifiers look otherwise, and shows it in lists. When the answer is lost,
+        the disk is looked for by it (``GET /disks/``) for as long as the request may be under way:
+        the time-out once more. Raises :class:`~stratuslab.client.errors.InvalidArgumentError` before
+        anything is sent, and :class:`~stratuslab.client.errors.UnsettledError`, with the token, if the
+        disk was not found and may still appear.
+        """
+        if isinstance(size_gib, bool) or not isinstance(size_gib, int):
+            raise InvalidArgumentError(f"the size: found {size_gib!r}; give a whole number of GiB")
+        if not MIN_DISK_GIB <= size_gib <= MAX_DISK_GIB:
+            raise InvalidArgumentError(
+                f"the size: found {size_gib} GiB; give {MIN_DISK_GIB} to {MAX_DISK_GIB} GiB"
+            )
+        if visibility not in VISIBILITIES:
+            raise InvalidArgumentError(
+                f"the visibility: found {visibility!r}; use {' or '.join(VISIBILITIES)}"
+            )
+        if not isinstance(tag, str) or not tag.isprintable():
+            raise InvalidArgumentError(f"the name: found {tag!r}; give text without control characters")
+        token = str(uuid4())
+        credentials = self._cloud.pdisk_credentials
+        return Disk(
+            uuid=self._create({"size": str(size_gib), "tag": tag, "visibility": visibility}, token),
+            tag=tag,
+            size_gib=size_gib,
+            owner=credentials.username if isinstance(credentials, Password) else "",
+            count=0,
+            type="DATA_IMAGE_RAW_READ_WRITE",
+            visibility=visibility,
+            identifier=token,
+            quarantine=None,
+        )
+
+    def _create(self, form: dict[str, str], token: str) -> str:
+        operation = "POST /disks/"
+        try:
+            answer = self._request(operation, "POST", "/disks/", {**form, "identifier": token})
+            return self._field(operation, self._object(operation, answer), "uuid")
+        except StratusLabError as error:
+            if not outcome_unknown(error):
+                raise
+            disk = settle(lambda: self._find(token), self._cloud.timeout)
+            if disk is not None:
+                return disk.uuid
+            raise UnsettledError(
+                f"{error.message}; no disk with the identifier {token} has appeared, but it may: "
+                f"look for it, and for the name {form['tag']!r}, in the list before you make another",
+                location=error.location,
+                operation=error.operation,
+                token=token,
+            ) from error
+
+    def _find(self, identifier: str) -> Disk | None:
+        return next((disk for disk in self.describe_volumes() if disk.identifier == identifier), None)
+
+    def delete_volume(self, uuid: str) -> None:
+        """Delete a disk (``DELETE /disks/UUID``)."""
+        self._request("DELETE /disks/UUID", "DELETE", f"{_path(uuid)}/")
+
+    def mounts(self, uuid: str) -> list[Mount]:
+        """Return where a disk is mounted (``GET /disks/UUID/mounts/``)."""
+        operation = "GET /disks/UUID/mounts/"
+        answer = self._request(operation, "GET", f"{_path(uuid)}/mounts/")
+        found = self._list(operation, answer)
+        return [
+            Mount(self._number(operation, item, "vmId"), self._field(operation, item, "device"))
+            for item in found
+        ]
+
+    def hot_attach(self, uuid: str, host: str, vm_id: int) -> str:
+        """Plug a disk into a running VM and return the device (``POST /disks/UUID/mounts/``).
+
+        ``host`` is where the VM runs. The request is never sent twice. When the answer is lost, the
+        mount is looked for (``GET /disks/UUID/mounts/``) for the time-out once more; the error is
+        raised if it was not found.
+        """
+        operation = "POST /disks/UUID/mounts/"
+        form = {"node": host, "vm_id": str(vm_id)}
+        try:
+            answer = self._request(operation, "POST", f"{_path(uuid)}/mounts/", form)
+            return self._field(operation, self._object(operation, answer), "target")
+        except StratusLabError as error:
+            if not outcome_unknown(error):
+                raise
+            device = settle(lambda: self._device(uuid, vm_id), self._cloud.timeout)
+            if device is None:
+                raise
+            return device
+
+    def _device(self, uuid: str, vm_id: int) -> str | None:
+        return next((mount.device for mount in self.mounts(uuid) if mount.vm_id == vm_id), None)
+
+    def hot_detach(self, uuid: str, vm_id: int) -> None:
+        """Unplug a disk from a VM (``DELETE /disks/UUID/mounts/UUID_VMID``)."""
+        path = f"{_path(uuid)}/mounts/{uuid.lower()}_{vm_id:d}"
+        self._request("DELETE /disks/UUID/mounts/MOUNT", "DELETE", path)
+
+    def _request(
+        self, operation: str, method: str, path: str, form: dict[str, str] | None = None
+    ) -> HttpAnswer:
+        headers = {"Accept": "application/json"}
+        if form is not None:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        answer = self._connection.exchange(
+            operation,
+            method,
+            path,
+            body=None if form is None else urlencode(form).encode("ascii"),
+            headers=headers,
+            repeatable=form is None,
+        )
+        if method == "DELETE" and answer.repeated and answer.status == HTTPStatus.NOT_FOUND:
+            return answer
+        if answer.status not in (HTTPStatus.OK, HTTPStatus.CREATED):
+            raise self._connection.refused(operation, answer, _message(answer))
+        return answer
+
+    def _list(self, operation: str, answer: HttpAnswer) -> list[dict[str, Any]]:
+        found = self._json(operation, answer)
+        if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+            raise self._connection.malformed(operation, "it is not a list of objects")
+        return found
+
+    def _object(self, operation: str, answer: HttpAnswer) -> dict[str, Any]:
+        found = self._json(operation, answer)
+        if not isinstance(found, dict):
+            raise self._connection.malformed(operation, "it is not an object")
+        return found
+
+    def _json(self, operation: str, answer: HttpAnswer) -> Any:
+        try:
+            return _decode(answer.body)
+        except (ValueError, RecursionError):
+            found = answer.media_type or "no media type"
+            raise self._connection.malformed(operation, f"it is not JSON ({found})") from None
+
+    def _disk(self, operation: str, item: dict[str, Any]) -> Disk:
+        get = item.get
+        return Disk(
+            self._field(operation, item, "uuid"),
+            str(get("tag", "")),
+            self._number(operation, item, "size"),
+            str(get("owner", "")),
+            self._number(operation, item, "count") if "count" in item else 0,
+            get("type") or None,
+            _VISIBILITY_OF.get(get("visibility")),
+            get("identifier") or None,
+            get("quarantine") or None,
+        )
+
+    def _field(self, operation: str, item: dict[str, Any], key: str) -> str:
+        value = item.get(key)
+        if not isinstance(value, str) or not value:
+            raise self._connection.malformed(operation, f"it has no text for {key!r}")
+        return value
+
+    def _number(self, operation: str, item: dict[str, Any], key: str) -> int:
+        """Return a number, which the service writes as text in its own language: ``"1,024"``."""
+        digits = item.get(key)
+        if not isinstance(digits, str) or not digits.isdecimal():
+            digits = _GROUPING.sub("", str(digits))
+        if not digits.isdecimal() or len(digits) > _MAX_DIGITS:
+            raise self._connection.malformed(operation, f"it has no number for {key!r}")
+        return int(digits)
+
+
+def _path(uuid: str) -> str:
+    if not isinstance(uuid, str) or not is_disk_id(uuid):
+        raise InvalidArgumentError(f"the volume: found the id {uuid!r}; give a disk's UUID")
+    return f"/disks/{uuid.lower()}"
+
+
+def _decode(body: bytes) -> Any:
+    text = body.decode("utf-8")
+    try:
+        return json.loads(text)
+    except ValueError:
+        return json.loads(_PASTED_OWNER.sub(_escaped, text))
+
+
+def _escaped(owner: re.Match[str]) -> str:
+    return owner[1] + json.dumps(owner[2])[1:-1] + owner[3]
+
+
+def _message(answer: HttpAnswer) -> str | None:
+    try:
+        found = _decode(answer.body)
+    except (ValueError, RecursionError):
+        return None
+    message = found.get("message") if isinstance(found, dict) else None
+    return str(message) if message else None

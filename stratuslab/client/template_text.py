@@ -1,0 +1,68 @@
+r"""OpenNebula's template language, written so that its parser reads back what was meant.
+
+The parser of 2.2 to 3.8 knows one escape, ``\"``; everything else in quotes is literal. What it
+would not give back unchanged, or what XML-RPC cannot carry, is refused here.
+"""
+
+from __future__ import annotations
+
+import re
+
+from stratuslab.client.errors import InvalidArgumentError
+
+__all__ = ["attribute", "checked_key", "vector"]
+
+_KEY = re.compile(r"[A-Za-z0-9_]+", re.ASCII)
+# XML 1.0 has no other control characters and no surrogates; OpenNebula's XML-RPC library takes
+# nothing beyond the Basic Multilingual Plane; a carriage return comes out of XML as a line feed.
+_REFUSED = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd]")
+
+
+def attribute(name: str, value: str | int | float, what: str) -> str:
+    """Return ``NAME = "value"``. ``what`` is the argument to name in an error."""
+    return f"{name} = {_quoted(value, what)}"
+
+
+def vector(name: str, items: dict[str, tuple[str | int | float, str]]) -> str:
+    """Return ``NAME = [ KEY = "value", … ]``; each item is its value and the argument to name."""
+    inner = ",\n".join(f"  {key} = {_quoted(value, what)}" for key, (value, what) in items.items())
+    return f"{name} = [\n{inner} ]"
+
+
+def checked_key(key: str, what: str) -> str:
+    """Return an attribute name in upper case, as the parser makes it.
+
+    Raises :class:`InvalidArgumentError` if it is no name.
+    """
+    if not isinstance(key, str) or not _KEY.fullmatch(key):
+        raise InvalidArgumentError(
+            f"{what}: found the key {key!r}; a key is made of letters A-Z, digits and underscores"
+        )
+    return key.upper()
+
+
+def _quoted(value: str | int | float, what: str) -> str:
+    text = format(value, ".10g") if isinstance(value, float) else str(value)
+    problem = _problem(text)
+    if problem:
+        raise InvalidArgumentError(f"{what}: {problem}")
+    escaped = text.replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _problem(text: str) -> str | None:
+    if not text:
+        return 'is empty; OpenNebula would store two quotes ("")'
+    refused = _REFUSED.search(text)
+    if refused:
+        return (
+            f"holds the character U+{ord(refused[0]):04X}, which OpenNebula's XML-RPC cannot carry; "
+            "leave it out or encode the value, for example as base64"
+        )
+    if text.endswith("\\"):
+        return "ends with a backslash, which would join it to what follows; put something after it"
+    if "]]>" in text:
+        return (
+            "holds ]]>, which breaks the XML in which OpenNebula keeps it; encode it, for example as base64"
+        )
+    return None

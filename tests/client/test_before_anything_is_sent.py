@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import pytest
+
+from stratuslab.client import InstanceType, Marketplace, PersistentDisk, Runner
+from stratuslab.client.errors import ConfigurationError, InvalidArgumentError
+from stratuslab.client.marketplace import is_image_id
+
+IMAGE_ID = "BEE8-MMAw-Lk_IgsEExAy3d9R8h"
+UUID = "29eca93d-3832-4721-bfe4-3d15a6efa2df"
+
+
+@pytest.fixture
+def cloud(cloud_of):
+    return cloud_of(
+        endpoint="https://127.0.0.1:1/one-proxy/xmlrpc", marketplace_endpoint="https://127.0.0.1:1/m"
+    )
+
+
+@pytest.fixture
+def disks(cloud):
+    return PersistentDisk(cloud)
+
+
+@pytest.mark.parametrize("text", [IMAGE_ID, "A" * 27, "-" * 27, "_" * 27, "0" * 27])
+def test_an_image_s_id_has_27_characters(text):
+    assert is_image_id(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "A" * 26, "A" * 28, f"{'A' * 26}/", f"{'A' * 27}\n", "é" * 27], ids=repr
+)
+def test_nothing_else_is_an_image_s_id(text):
+    assert not is_image_id(text)
+
+
+def test_an_image_s_url(cloud):
+    assert Marketplace(cloud).url_of(IMAGE_ID) == f"https://127.0.0.1:1/m/metadata/{IMAGE_ID}"
+    assert Marketplace(cloud).url_of("a/b?c") == "https://127.0.0.1:1/m/metadata/a%2Fb%3Fc"
+
+
+@pytest.mark.parametrize("identifier", ["", "../query", f"{IMAGE_ID}?status=all", None, 5], ids=repr)
+def test_an_image_by_what_is_no_id_is_refused(cloud, identifier):
+    with pytest.raises(InvalidArgumentError, match="the image: found the id ") as caught:
+        Marketplace(cloud).image(identifier)
+    assert repr(identifier) in str(caught.value)
+
+
+def test_images_of_an_unknown_status_are_refused(cloud):
+    with pytest.raises(InvalidArgumentError) as caught:
+        Marketplace(cloud).list_images("old")
+    assert str(caught.value) == "the status: found 'old'; use one of valid, expired, deprecated, all"
+
+
+@pytest.mark.parametrize("size", [0, -1, 1025, 10**9])
+def test_a_size_out_of_range_is_refused(disks, size):
+    with pytest.raises(InvalidArgumentError, match=f"the size: found {size} GiB; give 1 to 1024 GiB"):
+        disks.create_volume(size, "tag")
+
+
+@pytest.mark.parametrize("size", ["5", 5.0, True, None], ids=repr)
+def test_a_size_that_is_no_whole_number_is_refused(disks, size):
+    with pytest.raises(InvalidArgumentError) as caught:
+        disks.create_volume(size, "tag")
+    assert str(caught.value) == f"the size: found {size!r}; give a whole number of GiB"
+
+
+def test_an_unknown_visibility_is_refused(disks):
+    with pytest.raises(InvalidArgumentError, match="the visibility: found 'secret'; use private or public"):
+        disks.create_volume(1, "tag", "secret")
+
+
+@pytest.mark.parametrize("tag", ["a\nb", "\0", None, 5], ids=repr)
+def test_a_tag_that_is_no_line_is_refused(disks, tag):
+    with pytest.raises(InvalidArgumentError) as caught:
+        disks.create_volume(1, tag)
+    assert str(caught.value) == f"the name: found {tag!r}; give text without control characters"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda disks, uuid: disks.describe_volume(uuid),
+        lambda disks, uuid: disks.delete_volume(uuid),
+        lambda disks, uuid: disks.mounts(uuid),
+        lambda disks, uuid: disks.hot_attach(uuid, "host", 1),
+        lambda disks, uuid: disks.hot_detach(uuid, 1),
+    ],
+    ids=["describe", "delete", "mounts", "attach", "detach"],
+)
+@pytest.mark.parametrize("uuid", ["", "../instances", f"{UUID}/mounts", None], ids=repr)
+def test_a_volume_by_what_is_no_uuid_is_refused(disks, call, uuid):
+    with pytest.raises(InvalidArgumentError) as caught:
+        call(disks, uuid)
+    assert str(caught.value) == f"the volume: found the id {uuid!r}; give a disk's UUID"
+
+
+def test_volumes_of_a_cloud_without_pdisk_are_refused(cloud_of):
+    with pytest.raises(ConfigurationError, match="key pdisk_endpoint: is missing"):
+        PersistentDisk(cloud_of(endpoint="localhost"))
+
+
+def test_a_runner_knows_the_sizes(cloud_of):
+    runner = Runner(cloud_of(default_instance_type="c1.medium"))
+    assert runner.default_instance_type == InstanceType("c1.medium", 2, 1536, 1536)
+    assert runner.instance_types["t1.micro"] == InstanceType("t1.micro", 1, 512, 512)

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import base64
+import io
+import logging
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from stratuslab.client.errors import StratusLabError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+LOGINS = ("demo:demo-pass", "guest:guest-pass")
+SECRETS = [
+    secret
+    for login in LOGINS
+    for secret in (login.partition(":")[2], base64.b64encode(login.encode()).decode())
+]
+"""The sandbox's passwords, and the headers that hold them."""
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Keep the developer's own configuration, keys, debugging and proxies out of the tests."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("HOME", str(home))
+    for variable in ("STRATUSLAB_CONFIG", "LIBCLOUD_DEBUG", "LIBCLOUD_RETRY_FAILED_HTTP_REQUESTS"):
+        monkeypatch.delenv(variable, raising=False)
+    for variable in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(variable, raising=False)
+        monkeypatch.delenv(variable.upper(), raising=False)
+    return home
+
+
+@pytest.fixture(autouse=True)
+def _no_password_is_shown(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Scan what every test logs and every error of ours for the passwords that were used."""
+    logged = io.StringIO()
+    handler = logging.StreamHandler(logged)
+    raised: list[StratusLabError] = []
+    make = StratusLabError.__init__
+
+    def record(error: StratusLabError, *arguments: Any, **named: Any) -> None:
+        make(error, *arguments, **named)
+        raised.append(error)
+
+    monkeypatch.setattr(StratusLabError, "__init__", record)
+    logging.getLogger().addHandler(handler)
+    yield
+    logging.getLogger().removeHandler(handler)
+    shown = logged.getvalue() + "".join(f"{error} {error!r} {error.__cause__!r}" for error in raised)
+    assert [secret for secret in SECRETS if secret in shown] == []
