@@ -4,7 +4,9 @@ from pathlib import Path
 
 from setuptools import find_namespace_packages, setup
 
+SANDBOX = ["asyncssh>=2.18", "cryptography>=42", "markupsafe>=2.1.1", "werkzeug>=3.0,<4"]
 TEST = [
+    *SANDBOX,
     "build>=1.2",
     "hypothesis>=6.100",
     "mock>=5.1",
@@ -19,7 +21,7 @@ TEST = [
 setup(
     name="stratuslab-libcloud-drivers",
     version="26.11.0",
-    description="Apache Libcloud compute driver for StratusLab clouds",
+    description="Apache Libcloud compute driver for StratusLab clouds, and such a cloud for your laptop",
     long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license_expression="Apache-2.0",
@@ -43,12 +45,13 @@ setup(
     ],
     python_requires=">=3.10",
     packages=find_namespace_packages(include=["stratuslab.*"]),
-    package_data={"": ["py.typed"]},
+    package_data={"": ["py.typed"], "stratuslab.sandbox": ["web_page.css", "web_page.js"]},
     install_requires=["apache-libcloud>=3.8,<4"],
-    extras_require={"test": TEST},
+    extras_require={"sandbox": SANDBOX, "test": TEST},
     entry_points={
         "console_scripts": [
             "stratus-copy-config = stratuslab.client.copy_config:main",
+            "stratuslab-sandbox = stratuslab.sandbox.cli:main",
         ],
     },
 )

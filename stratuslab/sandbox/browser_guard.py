@@ -1,0 +1,47 @@
+"""What keeps the pages that the user's browser shows away from a server on the user's machine.
+
+A page of anybody's can have its own name resolved to 127.0.0.1 (DNS rebinding) and then is, for the browser,
+one of ours; but the Host header still has that name. And it can send some requests to us without asking
+(cross-site request forgery); but not with JSON for their content type, and the browser says where it is from.
+"""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from werkzeug.wrappers import Response
+
+if TYPE_CHECKING:
+    from werkzeug.wrappers import Request
+
+_THIS_MACHINE = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\])(?::[0-9]*)?", re.IGNORECASE)
+_HARMLESS_METHODS = ("GET", "HEAD")
+
+
+def refusal(request: Request) -> Response | None:
+    """Return the answer to a request which names another host than this machine; None to all others.
+
+    A request without a Host header is none of a browser's.
+    """
+    host = request.headers.get("Host")
+    if host is None or _THIS_MACHINE.fullmatch(host):
+        return None
+    return _refused(HTTPStatus.FORBIDDEN, "This server is only 127.0.0.1, localhost or [::1].")
+
+
+def refusal_of_change(request: Request) -> Response | None:
+    """Return the answer to a request that a page of somebody else's may have sent to change something."""
+    if request.method in _HARMLESS_METHODS:
+        return None
+    origin = request.headers.get("Origin")
+    if origin is not None and origin.partition("://")[2].lower() != request.headers.get("Host", "").lower():
+        return _refused(HTTPStatus.FORBIDDEN, "This is only for pages of this server.")
+    if request.mimetype != "application/json":
+        return _refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The Content-Type has to be application/json.")
+    return None
+
+
+def _refused(status: HTTPStatus, reason: str) -> Response:
+    return Response(f"{reason}\n", status, content_type="text/plain; charset=utf-8")

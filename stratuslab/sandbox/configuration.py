@@ -1,0 +1,36 @@
+"""The configuration file by which a client finds the clouds of the sandbox."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+def write_configuration(
+    path: Path, account: Mapping[str, str], endpoints: Mapping[str, Mapping[str, str]]
+) -> None:
+    """Write a stratuslab-user.cfg which only its owner can read; FileExistsError if there is such a file.
+
+    `account` says who the user is and whom to trust, `endpoints` has the endpoints of each location, both by
+    their names in the file. The first location is the selected one.
+    """
+    sections = {
+        "default": {"selected_section": next(iter(endpoints)), **account},
+        **{
+            location: {"name": f"StratusLab at {location}", "country": "Earth", **urls}
+            for location, urls in endpoints.items()
+        },
+    }
+    text = "\n".join(_section(name, values) for name, values in sections.items())
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def _section(name: str, values: Mapping[str, str]) -> str:
+    lines = (f"{key} = {value.replace('%', '%%')}\n" for key, value in values.items())
+    return f"[{name}]\n{''.join(lines)}"

@@ -1,0 +1,191 @@
+"""The control below `/_sandbox/`: what programs look at and turn, in any language and any process, as JSON.
+
+    GET    /_sandbox/state       the time, and what is in the clouds
+    GET    /_sandbox/log         the requests; DELETE forgets them
+    GET    /_sandbox/faults      the faults; DELETE removes them all
+    POST   /_sandbox/faults      {"rule": RULE} adds one
+    DELETE /_sandbox/faults/ID   removes one
+    POST   /_sandbox/clock       {"stop": true} and {"step": SECONDS}
+    POST   /_sandbox/vms/fail    {"location": NAME, "id": ID, "message": TEXT} lets a VM fail
+
+Everything but a GET needs the content type application/json. An error is `{"error": TEXT}`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict
+from http import HTTPStatus
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
+
+from werkzeug.exceptions import BadRequest, HTTPException, NotFound
+from werkzeug.routing import Map, Rule
+from werkzeug.wrappers import Response
+
+from stratuslab.sandbox import browser_guard
+from stratuslab.sandbox.virtual_machine import VmState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from werkzeug.wrappers import Request
+
+    from stratuslab.sandbox.clock import Clock
+    from stratuslab.sandbox.disks import Disk
+    from stratuslab.sandbox.faults import ActiveFault, Faults
+    from stratuslab.sandbox.location import Location
+    from stratuslab.sandbox.request_log import RequestLog
+    from stratuslab.sandbox.virtual_machine import VirtualMachine
+
+CONTROL = "_sandbox"
+"""The first segment of the paths; no location has such a name."""
+
+_T = TypeVar("_T")
+_Answer: TypeAlias = "Callable[..., Response]"
+
+
+class Control:
+    """Answers the requests below `/_sandbox/`. Thread-safe."""
+
+    def __init__(
+        self, locations: Mapping[str, Location], clock: Clock, request_log: RequestLog, faults: Faults
+    ) -> None:
+        self._locations = locations
+        self._clock = clock
+        self._request_log = request_log
+        self._faults = faults
+        resources: dict[str, dict[str, _Answer]] = {
+            "/state": {"GET": self._state},
+            "/log": {"GET": self._log, "DELETE": self._forget_log},
+            "/faults": {"GET": self._list_faults, "POST": self._add_fault, "DELETE": self._remove_faults},
+            "/faults/<int:fault_id>": {"DELETE": self._remove_fault},
+            "/clock": {"POST": self._turn_clock},
+            "/vms/fail": {"POST": self._fail_vm},
+        }
+        rules = [
+            Rule(f"/{CONTROL}{path}", methods=[method], endpoint=answer)
+            for path, methods in resources.items()
+            for method, answer in methods.items()
+        ]
+        self._router = Map(rules, strict_slashes=False, merge_slashes=False).bind("localhost")
+
+    def handle(self, request: Request) -> Response:
+        """Answer a request."""
+        refusal = browser_guard.refusal_of_change(request)
+        if refusal is not None:
+            return refusal
+        try:
+            answer, values = self._router.match(request.path, request.method)
+            response: Response = answer(request, **values)
+        except HTTPException as error:
+            response = error.get_response(request.environ)
+            response.data = json.dumps({"error": error.description})
+        response.content_type = "application/json"
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    def _state(self, _request: Request) -> Response:
+        locations = {name: _contents(location) for name, location in self._locations.items()}
+        return _json({"now": self._clock.now(), "locations": locations})
+
+    def _log(self, _request: Request) -> Response:
+        return _json([asdict(request) for request in self._request_log])
+
+    def _forget_log(self, _request: Request) -> Response:
+        self._request_log.clear()
+        return _json([])
+
+    def _list_faults(self, _request: Request) -> Response:
+        return _json([_described(fault) for fault in self._faults])
+
+    def _add_fault(self, request: Request) -> Response:
+        rule = _field(_body(request), "rule", str)
+        try:
+            fault = self._faults.add(rule)
+        except ValueError as error:
+            raise BadRequest(str(error)) from error
+        return _json(_described(fault), HTTPStatus.CREATED)
+
+    def _remove_faults(self, _request: Request) -> Response:
+        self._faults.clear()
+        return _json([])
+
+    def _remove_fault(self, request: Request, fault_id: int) -> Response:
+        try:
+            self._faults.remove(fault_id)
+        except KeyError:
+            raise NotFound(f"There is no fault {fault_id}.") from None
+        return self._list_faults(request)
+
+    def _turn_clock(self, request: Request) -> Response:
+        body = _body(request)
+        step = body.get("step", 0)
+        if not isinstance(step, (int, float)) or not 0 <= step < math.inf:
+            raise BadRequest('"step" is a number of seconds from 0 upwards.')
+        if _field({"stop": False, **body}, "stop", bool):
+            self._clock.stop()
+        self._clock.step(step)
+        return _json({"now": self._clock.now()})
+
+    def _fail_vm(self, request: Request) -> Response:
+        body = _body(request)
+        name, vm_id = _field(body, "location", str), _field(body, "id", int)
+        message = _field(body, "message", str)
+        if name not in self._locations:
+            raise NotFound(f"There is no location {name!r}.")
+        location = self._locations[name]
+        try:
+            location.oned.fail(vm_id, message)
+        except KeyError:
+            raise NotFound(f"There is no VM {vm_id} at {name}.") from None
+        return _json(_contents(location))
+
+
+def _contents(location: Location) -> dict[str, object]:
+    oned, disks = location.oned, location.disks
+    with oned.lock:
+        oned.advance()
+        vms = [_vm(vm) for vm in oned.state.vms.values() if vm.state != VmState.DONE]
+    with disks.lock:
+        volumes = [
+            {**_volume(disk), "vms": [mount.vm_id for mount in disks.mounts(disk.uuid)]}
+            for disk in disks.disks()
+            if not disk.quarantine
+        ]
+    images = [entry.identifier for entry in location.catalogue.entries()]
+    return {"vms": vms, "volumes": volumes, "images": images}
+
+
+def _vm(vm: VirtualMachine) -> dict[str, object]:
+    owner = vm.owner.login
+    return {"id": vm.id, "name": vm.name, "owner": owner, "state": vm.state, "lcm_state": vm.lcm_state}
+
+
+def _volume(disk: Disk) -> dict[str, object]:
+    return {"uuid": disk.uuid, "tag": disk.tag, "owner": disk.owner, "size_gib": disk.size_gib}
+
+
+def _described(fault: ActiveFault) -> dict[str, object]:
+    return {"id": fault.id, "rule": str(fault.fault), "matched": fault.matched, "fired": fault.fired}
+
+
+def _body(request: Request) -> Mapping[str, object]:
+    try:
+        body = json.loads(request.get_data())
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
+        raise BadRequest("The body is no JSON object.")
+    return body
+
+
+def _field(body: Mapping[str, object], name: str, kind: type[_T]) -> _T:
+    value = body.get(name)
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise BadRequest(f'"{name}" is missing, or of the wrong type.')
+    return value
+
+
+def _json(content: object, status: HTTPStatus = HTTPStatus.OK) -> Response:
+    return Response(json.dumps(content) + "\n", status)

@@ -1,0 +1,8 @@
+"""The cloud which one gets without asking for another."""
+
+from types import MappingProxyType
+
+LOCATIONS = ("sandbox",)
+USERS = MappingProxyType({"demo": "demo-pass", "guest": "guest-pass"})
+BOOT_SECONDS = 2.0
+HOSTS = 3

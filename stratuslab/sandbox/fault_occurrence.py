@@ -1,0 +1,73 @@
+"""Which of the requests that a fault is for it comes upon."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass(frozen=True)
+class Always:
+    """Every request."""
+
+    def outcomes(self) -> Iterator[bool]:
+        """Tell for one request after the other, without end, whether the fault comes upon it."""
+        return itertools.repeat(True)
+
+
+@dataclass(frozen=True)
+class Nth:
+    """One request: the first is number 1."""
+
+    number: int
+
+    def __post_init__(self) -> None:
+        if self.number < 1:
+            raise ValueError("the first request is number 1")
+
+    def outcomes(self) -> Iterator[bool]:
+        """Tell for one request after the other, without end, whether the fault comes upon it."""
+        return (number == self.number for number in itertools.count(1))
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """The first requests as `failing` tells; after them none, or the same again if it is to `cycle`."""
+
+    failing: tuple[bool, ...]
+    cycle: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.failing:
+            raise ValueError("a pattern has at least one request")
+
+    def outcomes(self) -> Iterator[bool]:
+        """Tell for one request after the other, without end, whether the fault comes upon it."""
+        if self.cycle:
+            return itertools.cycle(self.failing)
+        return itertools.chain(self.failing, itertools.repeat(False))
+
+
+@dataclass(frozen=True)
+class Probability:
+    """Requests at random, which are the same ones for the same seed."""
+
+    probability: float
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.probability <= 1:
+            raise ValueError("a probability is a number from 0 to 1")
+
+    def outcomes(self) -> Iterator[bool]:
+        """Tell for one request after the other, without end, whether the fault comes upon it."""
+        chance = random.Random(self.seed)
+        return (chance.random() < self.probability for _ in itertools.count())
+
+
+Occurrence: TypeAlias = Always | Nth | Pattern | Probability

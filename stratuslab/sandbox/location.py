@@ -1,0 +1,46 @@
+"""One StratusLab cloud, with its three services."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from stratuslab.sandbox.catalogue import default_catalogue
+from stratuslab.sandbox.disks import DiskStore
+from stratuslab.sandbox.hosts import make_hosts
+from stratuslab.sandbox.networks import default_networks
+from stratuslab.sandbox.oned import Oned
+from stratuslab.sandbox.transfer_manager import TransferManager
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from stratuslab.sandbox.clock import Clock
+    from stratuslab.sandbox.hosts import Host
+    from stratuslab.sandbox.networks import VirtualNetwork
+
+
+class Location:
+    """A cloud: `oned` has the VMs, `disks` the persistent disks, `catalogue` the Marketplace's images."""
+
+    def __init__(
+        self,
+        name: str,
+        clock: Clock,
+        boot_seconds: float,
+        hosts: Sequence[Host] | None = None,
+        networks: Sequence[VirtualNetwork] | None = None,
+    ) -> None:
+        self.name = name
+        self.disks = DiskStore(clock)
+        self.catalogue = default_catalogue(clock)
+        transfer_manager = TransferManager(self.disks, self.catalogue)
+        self.oned = Oned(
+            hosts or make_hosts(name), networks or default_networks(), clock, transfer_manager, boot_seconds
+        )
+
+    @contextmanager
+    def at_rest(self) -> Iterator[None]:
+        """Let nothing change at the location; no operation is half done then."""
+        with self.oned.lock, self.disks.lock, self.catalogue.lock:
+            yield

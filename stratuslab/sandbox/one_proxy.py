@@ -1,0 +1,110 @@
+"""The compute service over HTTP: oned's own XML-RPC server, and StratusLab's proxy before it."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from typing import TYPE_CHECKING
+
+from werkzeug.wrappers import Response
+
+from stratuslab.sandbox.jetty import method_not_allowed
+from stratuslab.sandbox.users import login
+from stratuslab.sandbox.xmlrpc_call import XmlRpcError
+from stratuslab.sandbox.xmlrpc_dialect import ApacheDialect, XmlRpcCDialect, read_call
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from werkzeug.wrappers import Request
+
+    from stratuslab.sandbox.jetty import Accounts
+    from stratuslab.sandbox.oned import Oned
+    from stratuslab.sandbox.xmlrpc_call import Result
+
+_METHOD_NAME = re.compile(rb"<methodName>\s*([^<]*?)\s*</methodName>")
+_SIZE_LIMIT = 512 * 1024
+_ONED_REFUSES = "Failed to read server's response: Server returned HTTP response code: 500 for URL: http://localhost:2633/RPC2"
+
+
+def operation(request: Request) -> str:
+    """Return the XML-RPC method which is called; for what is no call, the HTTP method and "xmlrpc"."""
+    match = _METHOD_NAME.search(request.get_data())
+    return match[1].decode(errors="replace") if match else f"{request.method} xmlrpc"
+
+
+class OneProxy:
+    """The proxy: it knows the user by HTTP's means and puts its own session in the place of the client's."""
+
+    def __init__(self, oned: Oned) -> None:
+        self._oned = oned
+        self._dialect = ApacheDialect()
+
+    def handle(self, request: Request, user: str) -> Response:
+        """Answer a request of that user."""
+        if request.method != "POST":
+            return method_not_allowed(request, "POST")
+        body = request.get_data()
+        try:
+            if len(body) > _SIZE_LIMIT:
+                raise XmlRpcError(0, _ONED_REFUSES)
+            call = read_call(body, self._dialect)
+            return self.answer(request, self._oned.call(call.method, call.parameters[1:], user))
+        except XmlRpcError as error:
+            return self.fault(request, error)
+
+    def answer(self, request: Request, values: Sequence[Result]) -> Response:
+        """Answer a call with the array of values which OpenNebula gives back."""
+        return self._response(request, self._dialect.answer(values))
+
+    def fault(self, request: Request, error: XmlRpcError) -> Response:
+        """Answer a call that was not carried out."""
+        return self._response(request, self._dialect.fault(error))
+
+    def _response(self, request: Request, content: bytes) -> Response:
+        response = Response(content, content_type="text/xml")
+        if request.accept_encodings["gzip"]:
+            response.data = gzip.compress(content, compresslevel=1)
+            response.headers["Content-Encoding"] = "gzip"
+        return response
+
+
+class OnedServer:
+    """oned's own server: the first parameter of a call is the session, `user:password`."""
+
+    def __init__(self, oned: Oned, accounts: Accounts) -> None:
+        self._oned = oned
+        self._accounts = accounts
+        self._dialect = XmlRpcCDialect()
+
+    def handle(self, request: Request) -> Response:
+        """Answer a request."""
+        if request.method != "POST":
+            return Response(
+                "POST is the only HTTP method this server understands\r\n", 405, {"Allow": "POST"}
+            )
+        body = request.get_data()
+        if len(body) > _SIZE_LIMIT:
+            return Response("XML-RPC call is too large\r\n", 500)
+        try:
+            call = read_call(body, self._dialect)
+            user = self._user(call.parameters[0]) if call.parameters else None
+            return self.answer(request, self._oned.call(call.method, call.parameters[1:], user))
+        except XmlRpcError as error:
+            return self.fault(request, error)
+
+    def answer(self, _request: Request, values: Sequence[Result]) -> Response:
+        """Answer a call with the array of values which OpenNebula gives back."""
+        return self._response(self._dialect.answer(values))
+
+    def fault(self, _request: Request, error: XmlRpcError) -> Response:
+        """Answer a call that was not carried out."""
+        return self._response(self._dialect.fault(error))
+
+    def _response(self, content: bytes) -> Response:
+        return Response(content, content_type="text/xml; charset=utf-8")
+
+    def _user(self, session: object) -> str | None:
+        uname, _, password = str(session).partition(":")
+        user = login(uname)
+        return user if self._accounts.accept(user, password) else None

@@ -1,0 +1,144 @@
+"""What PDisk and the Marketplace have from Restlet, the Java framework both are written with.
+
+Routes, content negotiation, the headers of every answer, the texts of statuses and the plain status page.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from html import escape
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from werkzeug.datastructures import MIMEAccept
+from werkzeug.wrappers import Response
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from werkzeug.wrappers import Request
+
+HTML = "text/html"
+XHTML = "application/xhtml+xml"
+JSON = "application/json"
+PLAIN = "text/plain"
+XML = "application/xml"
+TEXT_XML = "text/xml"
+RDF_XML = "application/rdf+xml"
+FORM = "application/x-www-form-urlencoded"
+
+_MEDIA_PARAMETER = {"html": HTML, "json": JSON, "txt": PLAIN, "xml": XML, "rdf": RDF_XML}
+
+_VARY = "Accept-Charset, Accept-Encoding, Accept-Language, Accept"
+
+_DESCRIPTIONS = {
+    400: "The request could not be understood by the server due to malformed syntax",
+    404: "The server has not found anything matching the request URI",
+    405: "The method specified in the request is not allowed for the resource identified by the request URI",
+    415: "The server is refusing to service the request because the entity of the request is in a format"
+    " not supported by the requested resource for the requested method",
+    500: "The server encountered an unexpected condition which prevented it from fulfilling the request",
+}
+
+
+class ResourceError(Exception):
+    """A request which a resource refuses: an HTTP status and the text that describes it.
+
+    Without a text it is Restlet's own for the status (400, 404, 405, 415 and 500 have one).
+    """
+
+    def __init__(self, status: int, description: str = "") -> None:
+        self.status = status
+        self.description = description or _DESCRIPTIONS[status]
+        super().__init__(f"{status}: {self.description}")
+
+
+@dataclass(frozen=True)
+class Route:
+    """Where a path leads: the template it matches, and what stands in the place of its variables."""
+
+    template: str
+    values: tuple[str, ...]
+
+
+class Router:
+    """Finds the template of a path; a segment in capitals, as in `/disks/UUID`, stands for any text.
+
+    A trailing slash makes no difference, in the template nor in the path.
+    """
+
+    def __init__(self, templates: Iterable[str]) -> None:
+        self._patterns = [(template, _pattern(template)) for template in templates]
+
+    def route(self, path: str) -> Route | None:
+        """Find the first template which matches the whole path; None if there is none."""
+        for template, pattern in self._patterns:
+            if match := pattern.fullmatch(path):
+                return Route(template, match.groups())
+        return None
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    segments = template.strip("/").split("/")
+    return re.compile("/" + "/".join("([^/]+)" if s.isupper() else re.escape(s) for s in segments) + "/?")
+
+
+def base_url(request: Request, path: str) -> str:
+    """Return the absolute URL of the service, without a slash at its end; `path` is what follows it."""
+    return request.base_url.removesuffix("/").removesuffix(path.removesuffix("/"))
+
+
+def accepted(request: Request) -> MIMEAccept:
+    """Return the media types which the client wants, best first: from `?media=` or the Accept header."""
+    media = _MEDIA_PARAMETER.get(request.args.get("media", ""))
+    return MIMEAccept([(media, 1)]) if media else request.accept_mimetypes
+
+
+def negotiated(request: Request, offered: Sequence[str]) -> str:
+    """Choose among the offered media types; the first one if the client does not care or wants none."""
+    return accepted(request).best_match(offered, default=offered[0])
+
+
+def first_understood(request: Request, known: Sequence[str]) -> str | None:
+    """Choose the media type for an error: for the client's wishes, best first, the first known type.
+
+    So `*/*` gets the first of the known types. None if the client wants none of them.
+    """
+    wishes = sorted(accepted(request), key=lambda wish: -wish[1]) or [("*/*", 1)]
+    for wish, _ in wishes:
+        for media_type in known:
+            if fnmatchcase(media_type, wish.partition(";")[0].strip().lower()):
+                return media_type
+    return None
+
+
+def representation(text: str, media_type: str, status: int = 200) -> Response:
+    """Make an answer with a body in UTF-8 and the headers which Restlet adds."""
+    response = Response(text, status=status, content_type=f"{media_type}; charset=UTF-8")
+    response.headers["Vary"] = _VARY
+    response.headers["Accept-Ranges"] = "bytes"
+    return response
+
+
+def see_other(url: str) -> Response:
+    """Answer 303: go on at another address."""
+    response = representation("", HTML, status=303)
+    response.headers["Location"] = url
+    return response
+
+
+def page(title: str, body: str) -> str:
+    """Write an HTML page; the title is escaped, the body is HTML already."""
+    title = escape(title)
+    return (
+        f"<!DOCTYPE html>\n<html>\n<head>\n<title>{title}</title>\n</head>\n"
+        f"<body>\n<h1>{title}</h1>\n{body}\n</body>\n</html>\n"
+    )
+
+
+def status_page(error: ResourceError) -> Response:
+    """Answer with the page which Restlet itself puts up for an error, whatever the client accepts."""
+    body = f"<p><b>{HTTPStatus(error.status).phrase}</b></p>\n<p>{escape(error.description)}</p>"
+    return representation(page("Status page", body), HTML, status=error.status)

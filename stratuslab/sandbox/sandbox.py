@@ -1,0 +1,302 @@
+"""A StratusLab cloud on this machine."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stratuslab.sandbox import defaults
+from stratuslab.sandbox.application import Application
+from stratuslab.sandbox.clock import Clock
+from stratuslab.sandbox.configuration import write_configuration
+from stratuslab.sandbox.control import CONTROL, Control
+from stratuslab.sandbox.endpoints import endpoints
+from stratuslab.sandbox.fault_injection import FaultInjector
+from stratuslab.sandbox.faults import Faults
+from stratuslab.sandbox.hosts import make_hosts
+from stratuslab.sandbox.jetty import Accounts
+from stratuslab.sandbox.lasting_state import LastingState
+from stratuslab.sandbox.location import Location
+from stratuslab.sandbox.loopback_networks import loopback_networks
+from stratuslab.sandbox.request_log import RequestLog
+from stratuslab.sandbox.server import Server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from types import TracebackType
+
+    from _typeshed.wsgi import WSGIApplication
+
+    from stratuslab.sandbox.certificate_authority import CertificateAuthority, CertificateFiles
+
+_LOCATION = re.compile(r"(?!(?:default|instance_types)\Z)[a-z0-9][a-z0-9._-]*", re.IGNORECASE)
+_LOGIN = re.compile(r"(?!\s)[^:\x00-\x1f\x7f]+(?<!\s)")
+_PASSWORD = re.compile(r"(?!\s)[^\x00-\x1f\x7f]+(?<!\s)")
+
+
+class Sandbox:
+    """One or more StratusLab clouds behind one HTTP server, and the configuration file for them.
+
+    Started by `start` or a `with` statement. All that happens in the clouds is kept, also over a stop and a
+    start, as long as the object lives. `clock` is their time, `request_log` has what was asked of them, and
+    `faults` what goes wrong on purpose.
+
+    `locations`: the names of the clouds, each with its own VMs, disks and images.
+    `users`: the passwords by user; everybody may log in at every location, the configuration file has the
+        first one.
+    `boot_seconds`: the time from the start of a VM until it is RUNNING; with 0 it is that at the next look.
+    `port`: where the server listens on 127.0.0.1; 0 for a free port.
+    `hosts`: how many hosts each cloud has.
+    `host_capacity`: the cores and the memory in MiB of each host: a VM for which there is no room stays
+        PENDING. By default there is room for any number of VMs.
+    `state_file`: where all that happens in the clouds is kept beyond this object, whatever its end. Each
+        start brings back what the file has; a location which it has not is added to it.
+    `tls`: whether the server speaks HTTPS, with a certificate of the sandbox's own authority, which the
+        configuration file names. Users may then come with a certificate of `issue_certificate`.
+    `certificate`: the distinguished name of a user for whom the configuration file has a certificate, in the
+        place of a name and a password; only with `tls`.
+    `ssh`: whether there is an SSH server in each RUNNING VM, at an address which only this machine has
+        (127.86.0.1 and so on). It lets in who has the key that the VM was created with, under any user name,
+        and runs commands in a folder of the VM, WITH THE RIGHTS OF THIS PROCESS: it is no jail. The volumes
+        of the VM are files in there (`dev/vdz`). The folders are removed at the end. On Linux only: macOS,
+        for one, has no other such address than 127.0.0.1.
+    `ssh_port`: the port of all these servers; 0 for a free one, which the attribute of that name tells.
+    `clock`: the time of the clouds, by default that of this machine. It is put forward if it is behind that
+        of the state file.
+    `config_file`: the configuration file to make, which must not exist; by default one in a temporary
+        directory. It is removed at the end.
+
+    Raises ValueError for names, passwords or times which cannot be.
+    """
+
+    def __init__(
+        self,
+        *,
+        locations: Sequence[str] = defaults.LOCATIONS,
+        users: Mapping[str, str] = defaults.USERS,
+        boot_seconds: float = defaults.BOOT_SECONDS,
+        hosts: int = defaults.HOSTS,
+        host_capacity: tuple[int, int] | None = None,
+        state_file: Path | None = None,
+        port: int = 0,
+        tls: bool = False,
+        certificate: str | None = None,
+        ssh: bool = False,
+        ssh_port: int = 0,
+        clock: Clock | None = None,
+        config_file: Path | None = None,
+    ) -> None:
+        _check_locations(locations)
+        _check_users(users)
+        if boot_seconds < 0:
+            raise ValueError("boot_seconds is negative")
+        _check_hosts(hosts, host_capacity)
+        if certificate is not None and not tls:
+            raise ValueError("there are no certificates without TLS")
+        if ssh_port and not ssh:
+            raise ValueError("there is no SSH port without SSH")
+        self.clock = Clock() if clock is None else clock
+        self.request_log = RequestLog()
+        self.faults = Faults(tuple(locations))
+        self._locations = {
+            name: Location(
+                name,
+                self.clock,
+                boot_seconds,
+                make_hosts(name, hosts, host_capacity),
+                loopback_networks(number) if ssh else None,
+            )
+            for number, name in enumerate(locations)
+        }
+        self._state_file = state_file
+        self._users = dict(users)
+        self._port = port
+        self._tls = tls
+        self._certificate = certificate
+        self._ssh = ssh
+        self._ssh_port = ssh_port
+        self._authority: CertificateAuthority | None = None
+        self._requested_config_file = config_file
+        self._config_file: Path | None = None
+        self._resources = ExitStack()
+
+    @property
+    def config_file(self) -> Path:
+        """The configuration file; RuntimeError if the sandbox is not running."""
+        if self._config_file is None:
+            raise RuntimeError("the sandbox is not running")
+        return self._config_file
+
+    @property
+    def url(self) -> str:
+        """The URL of the server, without a slash at the end; RuntimeError if the sandbox is not running."""
+        if self._config_file is None:
+            raise RuntimeError("the sandbox is not running")
+        return self._url_at(self._port)
+
+    @property
+    def control_url(self) -> str:
+        """The URL of the control, which ends with a slash; RuntimeError if the sandbox is not running."""
+        return f"{self.url}/{CONTROL}/"
+
+    @property
+    def endpoints(self) -> dict[str, dict[str, str]]:
+        """The URLs by location and by their names in the configuration file.
+
+        Those are endpoint, pdisk_endpoint, marketplace_endpoint. RuntimeError if the sandbox is not running.
+        """
+        return _endpoints(self.url, self._locations)
+
+    @property
+    def ca_certificate(self) -> Path | None:
+        """The PEM file of the authority behind the server's certificate, None without a running TLS."""
+        return self._authority.certificate if self._authority else None
+
+    @property
+    def ssh_port(self) -> int:
+        """The port of the VMs' SSH servers, 0 without `ssh`; RuntimeError if the sandbox is not running."""
+        if self._config_file is None:
+            raise RuntimeError("the sandbox is not running")
+        return self._ssh_port if self._ssh else 0
+
+    def issue_certificate(self, dn: str) -> CertificateFiles:
+        """Issue a client certificate, with which one is the user of that name wherever a URL has `/cert/`.
+
+        `dn` is written as in `CN=Jane Tester,O=StratusLab,C=FR` (RFC 4514). The files are removed at the end.
+        ValueError if it is no distinguished name, RuntimeError unless the sandbox is running with `tls`.
+        """
+        if self._authority is None:
+            raise RuntimeError("the sandbox is not running with TLS")
+        return self._authority.issue_for_client(dn)
+
+    def location(self, name: str) -> Location:
+        """Return the cloud of that name; KeyError if there is none."""
+        return self._locations[name]
+
+    def start(self) -> None:
+        """Start the server and make the configuration file.
+
+        RuntimeError if the sandbox is running already, OSError if the port is in use, FileExistsError if the
+        configuration file is there before, StateFileError (an OSError) if the state file cannot be used,
+        ValueError if `certificate` is no distinguished name.
+        """
+        if self._config_file is not None:
+            raise RuntimeError("the sandbox is running")
+        injector = FaultInjector()
+        application: WSGIApplication = Application(
+            self._locations.values(),
+            Accounts(self._users),
+            self.request_log,
+            self.faults,
+            injector,
+            Control(self._locations, self.clock, self.request_log, self.faults),
+        )
+        with ExitStack() as resources:
+            if self._state_file is not None:
+                state = LastingState(self._state_file, self._locations.values(), self.clock)
+                resources.callback(state.close)
+                application = state.committing(application)
+            folder = Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="stratuslab-sandbox-")))
+            authority = _new_authority(folder) if self._tls else None
+            tls_context = authority.server_context() if authority else None
+            server = Server(application, self._port, tls_context)
+            server.start()
+            resources.callback(server.stop)
+            resources.callback(injector.interrupt)
+            if self._ssh:
+                self._ssh_port = _start_guests(self._locations.values(), folder, self._ssh_port, resources)
+            config_file = self._requested_config_file or folder / "stratuslab-user.cfg"
+            endpoints = _endpoints(self._url_at(server.server_port), self._locations)
+            write_configuration(config_file, self._account(authority), endpoints)
+            resources.callback(config_file.unlink, missing_ok=True)
+            self._resources = resources.pop_all()
+        self._port = server.server_port
+        self._authority = authority
+        self._config_file = config_file
+
+    def stop(self) -> None:
+        """Stop the server, which keeps its port for another start, and remove the configuration file."""
+        self._config_file = None
+        self._authority = None
+        self._resources.close()
+
+    def _url_at(self, port: int) -> str:
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{port}"
+
+    def _account(self, authority: CertificateAuthority | None) -> dict[str, str]:
+        username, password = next(iter(self._users.items()))
+        account = {"username": username, "password": password}
+        if authority is None:
+            return account
+        if self._certificate is not None:
+            certificate, key = authority.issue_for_client(self._certificate)
+            account = {"pem_certificate": str(certificate), "pem_key": str(key)}
+        return {**account, "ca_certificate": str(authority.certificate)}
+
+    def __enter__(self) -> Sandbox:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        return f"<Sandbox {', '.join(self._locations)}>"
+
+
+def _endpoints(url: str, locations: Iterable[str]) -> dict[str, dict[str, str]]:
+    return {location: endpoints(url, location) for location in locations}
+
+
+def _start_guests(locations: Iterable[Location], folder: Path, port: int, resources: ExitStack) -> int:
+    """Start what needs a package which all the rest does not; return the port."""
+    from stratuslab.sandbox.guests import Guests
+
+    guests = Guests(locations, folder / "guests", port)
+    guests.start()
+    resources.callback(guests.stop)
+    return guests.port
+
+
+def _new_authority(folder: Path) -> CertificateAuthority:
+    """Import what makes certificates when it is asked for; that takes longer than all of the start."""
+    from stratuslab.sandbox.certificate_authority import CertificateAuthority
+
+    return CertificateAuthority(folder)
+
+
+def _check_locations(names: Sequence[str]) -> None:
+    if not names:
+        raise ValueError("a sandbox has at least one location")
+    for name in names:
+        if not _LOCATION.fullmatch(name):
+            raise ValueError(f"{name!r} cannot be the name of a location")
+    if len(set(names)) < len(names):
+        raise ValueError("two locations have the same name")
+
+
+def _check_hosts(hosts: int, capacity: tuple[int, int] | None) -> None:
+    if hosts < 1:
+        raise ValueError("a location has at least one host")
+    if capacity is not None and min(capacity) < 0:
+        raise ValueError("the capacity of the hosts is negative")
+
+
+def _check_users(users: Mapping[str, str]) -> None:
+    if not users:
+        raise ValueError("a sandbox has at least one user")
+    for name, password in users.items():
+        if not _LOGIN.fullmatch(name):
+            raise ValueError(f"{name!r} cannot be the name of a user")
+        if not _PASSWORD.fullmatch(password):
+            raise ValueError(
+                f"the password of {name!r} is empty, or has space around it or control characters"
+            )

@@ -1,0 +1,54 @@
+"""OpenNebula's users at one location."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from urllib.parse import quote_plus, unquote_plus
+
+from stratuslab.sandbox.table import Table
+
+ONEADMIN = "oneadmin"
+_FIRST_UID = 2
+
+
+@dataclass(frozen=True)
+class User:
+    """A user by the login name, as PDisk has it, and by what OpenNebula makes of it."""
+
+    login: str
+    uid: int
+    gid: int
+    gname: str
+
+    @property
+    def uname(self) -> str:
+        """The name in OpenNebula's documents: the login name, encoded as in a URL."""
+        return uname(self.login)
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether the user may see and do everything."""
+        return self.gid == 0
+
+
+def uname(login: str) -> str:
+    """Encode a login name the way the one-proxy does, like Java's URLEncoder."""
+    return quote_plus(login, safe="*").replace("~", "%7E")
+
+
+def login(uname: str) -> str:
+    """Undo `uname`."""
+    return unquote_plus(uname)
+
+
+@dataclass
+class UserPool:
+    """The users, each known from the first contact on; uid 0 and 1 are OpenNebula's own."""
+
+    users: Table[str, User] = field(default_factory=lambda: Table({ONEADMIN: User(ONEADMIN, 0, 0, ONEADMIN)}))
+
+    def contact(self, login: str) -> User:
+        """Return the user of that login name, who becomes a member of the group users if unknown."""
+        if login not in self.users:
+            self.users[login] = User(login, _FIRST_UID + len(self.users) - 1, 1, "users")
+        return self.users[login]

@@ -1,0 +1,114 @@
+"""How OpenNebula 3.2, with StratusLab's patches, makes a virtual machine of a template."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from xml.parsers import expat
+
+from stratuslab.sandbox.networks import NoLeaseError, connect
+from stratuslab.sandbox.template import TemplateError, parse
+from stratuslab.sandbox.virtual_machine import VirtualMachine
+from stratuslab.sandbox.vm_document import document
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from stratuslab.sandbox.networks import VirtualNetwork
+    from stratuslab.sandbox.template import Template
+    from stratuslab.sandbox.users import User
+
+_NAME_LIMIT = 128
+_VNC_BASE_PORT = 5900
+
+
+class AllocationError(Exception):
+    """A template of which no VM can be made; the text is OpenNebula's."""
+
+
+class RestrictedAttributeError(Exception):
+    """A template with an attribute which only oneadmin may give; the text is its name."""
+
+
+def allocate(
+    text: str, vm_id: int, owner: User, networks: Sequence[VirtualNetwork], now: float
+) -> VirtualMachine:
+    """Make a VM with all that it needs; raises AllocationError, RestrictedAttributeError.
+
+    After an error nothing is left of it in the networks.
+    """
+    try:
+        template = parse(text)
+    except TemplateError as error:
+        raise AllocationError(str(error)) from error
+    if not owner.is_admin and any("VLAN_ID" in nic for nic in template.vectors("NIC")):
+        raise RestrictedAttributeError("NIC/VLAN_ID")
+    name = template.single("NAME") or f"one-{vm_id}"
+    if len(name.encode()) > _NAME_LIMIT:
+        raise AllocationError(f"NAME is too long; max length is {_NAME_LIMIT} chars.")
+    template.replace("VMID", str(vm_id))
+    if not template.single("NAME"):
+        template.replace("NAME", name)
+    vm = VirtualMachine(vm_id, owner, name, template, int(now), ignores_acpi=_is_without_acpi(template))
+    try:
+        _connect(vm, networks)
+        _complete_disks(template)
+        _complete_context(template)
+        _check_requirements(template)
+        _complete_graphics(template, vm_id)
+        _check_document(vm)
+    except AllocationError:
+        for network in networks:
+            network.release(vm_id)
+        raise
+    return vm
+
+
+def _connect(vm: VirtualMachine, networks: Sequence[VirtualNetwork]) -> None:
+    try:
+        for nic in vm.template.vectors("NIC"):
+            connect(nic, networks, vm.id, vm.owner)
+    except NoLeaseError as error:
+        raise AllocationError("Could not get virtual network for VM.") from error
+
+
+def _is_without_acpi(template: Template) -> bool:
+    return any(features.get("ACPI", "").lower() == "no" for features in template.vectors("FEATURES"))
+
+
+def _complete_disks(template: Template) -> None:
+    for number, disk in enumerate(template.vectors("DISK")):
+        if "IMAGE" in disk or "IMAGE_ID" in disk:
+            raise AllocationError("Could not get disk image for VM.")
+        disk["DISK_ID"] = str(number)
+        if disk.get("TYPE", "").upper() == "SWAP":
+            disk.setdefault("TARGET", "hdd")
+
+
+def _complete_context(template: Template) -> None:
+    contexts = template.values("CONTEXT")
+    if len(contexts) > 1:
+        raise AllocationError("Only one CONTEXT attribute can be defined.")
+    for context in contexts:
+        if isinstance(context, str):
+            raise AllocationError("Wrong format for CONTEXT attribute.")
+        context.setdefault("TARGET", "hdb")
+
+
+def _check_requirements(template: Template) -> None:
+    requirements = template.values("REQUIREMENTS")
+    if len(requirements) > 1:
+        raise AllocationError("Only one REQUIREMENTS attribute can be defined.")
+    if not all(isinstance(requirement, str) for requirement in requirements):
+        raise AllocationError("Wrong format for REQUIREMENTS attribute.")
+
+
+def _complete_graphics(template: Template, vm_id: int) -> None:
+    for graphics in template.vectors("GRAPHICS")[:1]:
+        graphics.setdefault("PORT", str(_VNC_BASE_PORT + vm_id))
+
+
+def _check_document(vm: VirtualMachine) -> None:
+    try:
+        expat.ParserCreate().Parse(document(vm), True)
+    except expat.ExpatError as error:
+        raise AllocationError("Error transforming the VM to XML.") from error

@@ -1,0 +1,25 @@
+"""What an XML-RPC call is made of, whatever it looks like on the wire."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+Value: TypeAlias = object
+Result: TypeAlias = str | int | bool
+
+
+class XmlRpcError(Exception):
+    """A call that was not carried out; `code` is xmlrpc-c's."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class MethodCall:
+    """A call, with its parameters as Python's types."""
+
+    method: str
+    parameters: tuple[Value, ...]

@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SANDBOX = [sys.executable, "-m", "stratuslab.sandbox"]
+SHOW = "import os; print(open(os.environ['STRATUSLAB_CONFIG']).read())"
+
+
+@pytest.fixture(autouse=True)
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Make sure that no run of the command leaves a temporary file."""
+    directory = tmp_path / "temporary"
+    directory.mkdir()
+    monkeypatch.setenv("TMPDIR", str(directory))
+    yield directory
+    assert [*directory.iterdir()] == []
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*SANDBOX, *arguments], capture_output=True, text=True, timeout=60, check=False)
+
+
+def run_python(code: str, *options: str) -> subprocess.CompletedProcess[str]:
+    return run("exec", *options, "--", sys.executable, "-c", code)
+
+
+@contextmanager
+def serving(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    command = [*SANDBOX, "serve", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_serve_until_a_signal(number: int) -> None:
+    with serving("--locations", "paris,lyon", "--boot-seconds", "0") as process:
+        assert process.stdout
+        place = json.loads(process.stdout.readline())
+        assert [*place] == ["config", "locations", "control", "web_page"]
+        assert [*place["locations"]] == ["paris", "lyon"]
+        assert [*place["locations"]["lyon"]] == ["endpoint", "pdisk_endpoint", "marketplace_endpoint"]
+        answer = requests.get(
+            place["locations"]["lyon"]["pdisk_endpoint"] + "/pswd/disks/",
+            auth=("guest", "guest-pass"),
+            headers={"Accept": "application/json"},
+            timeout=10,
+        )
+        assert answer.json() == []
+        process.send_signal(number)
+        assert process.wait(10) == 0
+        assert process.stdout.read() == ""
+        assert process.stderr
+        assert process.stderr.read() == ""
+
+
+def test_serve_writes_the_configuration_where_it_is_wanted(tmp_path: Path) -> None:
+    path = tmp_path / "stratuslab-user.cfg"
+    with serving("--config-out", str(path), "--user", "jane:a:b%") as process:
+        assert process.stdout
+        assert json.loads(process.stdout.readline())["config"] == str(path)
+        assert "username = jane\npassword = a:b%%\n" in path.read_text()
+        process.terminate()
+        assert process.wait(10) == 0
+    assert not path.exists()
+
+
+def test_serve_never_overwrites_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "precious.cfg"
+    path.write_text("mine")
+    ended = run("serve", "--config-out", str(path))
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "File exists" in ended.stderr
+    assert ended.stderr.count("\n") == 1
+    assert path.read_text() == "mine"
+
+
+def test_serve_on_a_port_in_use() -> None:
+    with serving() as process:
+        assert process.stdout
+        endpoint = json.loads(process.stdout.readline())["locations"]["sandbox"]["endpoint"]
+        port = endpoint.split(":")[2].split("/")[0]
+        ended = run("serve", "--port", port)
+        assert ended.returncode == 1
+        assert "in use" in ended.stderr
+        process.terminate()
+        process.wait(10)
+
+
+def test_exec_gives_the_command_its_cloud() -> None:
+    ended = run_python(SHOW, "--locations", "paris", "--user", "jane:secret-word", "--user", "joe:x")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "selected_section = paris\nusername = jane\npassword = secret-word\n" in ended.stdout
+
+
+@pytest.mark.parametrize("status", [0, 1, 7, 255])
+def test_exec_ends_with_the_status_of_the_command(status: int) -> None:
+    assert run_python(f"raise SystemExit({status})").returncode == status
+
+
+def test_exec_tells_which_signal_ended_the_command() -> None:
+    assert run_python("import os; os.kill(os.getpid(), 9)").returncode == 128 + 9
+
+
+def test_exec_of_no_command(tmp_path: Path) -> None:
+    ended = run("exec", "--", "no-such-command")
+    assert ended.returncode == 127
+    assert ended.stderr == "stratuslab-sandbox: no-such-command: command not found\n"
+    ended = run("exec", "--", str(tmp_path))
+    assert ended.returncode == 126
+    assert ended.stderr == f"stratuslab-sandbox: {tmp_path}: Permission denied\n"
+
+
+def test_arguments_of_the_command_are_its_own() -> None:
+    code = "import sys; print(sys.argv[1:])"
+    ended = run("exec", "--", sys.executable, "-c", code, "--port", "x", "--", "-h")
+    assert ended.stdout == "['--port', 'x', '--', '-h']\n"
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 5), (signal.SIGINT, 6)])
+def test_exec_hands_signals_on(number: int, status: int) -> None:
+    """SIGTERM comes to the command through its parent, SIGINT from the terminal, which tells them both."""
+    code = (
+        "import signal, sys\n"
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(5))\n"
+        "signal.signal(signal.SIGINT, lambda *_: sys.exit(6))\n"
+        "print('ready', flush=True)\n"
+        "while True: signal.pause()\n"
+    )
+    command = [*SANDBOX, "exec", "--", sys.executable, "-c", code]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as process:
+        try:
+            assert process.stdout
+            assert process.stdout.readline() == b"ready\n"
+            if number == signal.SIGINT:
+                os.killpg(process.pid, number)
+            else:
+                process.send_signal(number)
+            assert process.wait(10) == status
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["serve", "--", "true"],
+        ["exec"],
+        ["exec", "--"],
+        ["serve", "--locations", "a,a"],
+        ["serve", "--locations", ""],
+        ["serve", "--user", "secret-word"],
+        ["serve", "--boot-seconds", "x"],
+        ["serve", "--boot-seconds", "-1"],
+        ["serve", "--user", ":secret-word"],
+        ["dance"],
+    ],
+)
+def test_wrong_arguments(arguments: list[str]) -> None:
+    ended = run(*arguments)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "usage: stratuslab-sandbox" in ended.stderr
+    assert "secret-word" not in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["serve", "--help"], ["exec", "-h"]])
+def test_help(arguments: list[str]) -> None:
+    ended = run(*arguments)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.startswith("usage: stratuslab-sandbox")
+
+
+def test_without_werkzeug_the_command_says_what_to_install() -> None:
+    code = (
+        "import sys\n"
+        "class Absent:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'werkzeug':\n"
+        "            raise ModuleNotFoundError(name=name)\n"
+        "sys.meta_path.insert(0, Absent())\n"
+        "from stratuslab.sandbox.cli import main\n"
+        "sys.exit(main(['serve']))\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode == 1
+    assert ended.stderr == "stratuslab-sandbox: please install stratuslab-libcloud-drivers[sandbox]\n"

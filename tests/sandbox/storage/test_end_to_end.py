@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+import xmlrpc.client
+from urllib.parse import quote
+
+import pytest
+import requests
+
+from stratuslab.sandbox import Sandbox
+
+USER, PASSWORD = "carol@example.org", "p%ss: wörd"
+TEMPLATE = """CPU = 1
+MEMORY = 512
+NAME = "storage test"
+DISK = [ source = "{root}", target = "hda", readonly = "no" ]
+DISK = [ type = swap, size = 512, target = "hdb", readonly = "no" ]
+{more}
+NIC = [ network_uname=oneadmin, network = "public" ]
+"""
+
+
+class Cloud:
+    """A user of one location over HTTP, with one connection per service."""
+
+    def __init__(self, endpoints, http, proxy):
+        self.marketplace = endpoints["marketplace_endpoint"]
+        self.pdisk = endpoints["pdisk_endpoint"] + "/pswd"
+        self.http = http
+        self.one = proxy.one
+
+    def disks(self):
+        return self.http.get(f"{self.pdisk}/disks/").json()
+
+    def allocate(self, root, more=""):
+        ok, vm_id, _ = self.one.vm.allocate("ignored", TEMPLATE.format(root=root, more=more))
+        assert ok, vm_id
+        return vm_id
+
+    def vm(self, vm_id):
+        ok, document, _ = self.one.vm.info("ignored", vm_id)
+        assert ok, document
+        return ET.fromstring(document)
+
+
+@pytest.fixture
+def sandbox():
+    with Sandbox(locations=["paris"], users={USER: PASSWORD}, boot_seconds=0) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def cloud(sandbox):
+    endpoints = sandbox.endpoints["paris"]
+    login = f"{quote(USER, safe='')}:{quote(PASSWORD, safe='')}"
+    url = endpoints["endpoint"].replace("://", f"://{login}@").replace("/xmlrpc", "/pswd/xmlrpc")
+    with requests.Session() as http, xmlrpc.client.ServerProxy(url) as proxy:
+        http.auth = (USER.encode(), PASSWORD.encode())
+        http.headers["Accept"] = "application/json"
+        yield Cloud(endpoints, http, proxy)
+
+
+def test_disks_live_and_end_with_their_machine(cloud):
+    rows = cloud.http.get(f"{cloud.marketplace}/metadata").json()["aaData"]
+    vm_id = cloud.allocate(f"{cloud.marketplace}/metadata/{rows[0][7]}")
+    vm = cloud.vm(vm_id)
+    assert (vm.findtext("STATE"), vm.findtext("LCM_STATE")) == ("3", "3")
+    (snapshot,) = cloud.disks()
+    assert snapshot["identifier"].startswith("snapshot:")
+    assert (snapshot["tag"], snapshot["count"], snapshot["owner"]) == ("", "1", USER)
+
+    volume = cloud.http.post(f"{cloud.pdisk}/disks/", data={"size": "2", "tag": "data"}).json()["uuid"]
+    node = vm.findtext("HISTORY_RECORDS/HISTORY/HOSTNAME")
+    mount = {"node": node, "vm_id": str(vm_id)}
+    attached = cloud.http.post(f"{cloud.pdisk}/disks/{volume}/mounts/", data=mount)
+    assert (attached.status_code, attached.json()["target"]) == (200, "vdz")
+    assert cloud.http.delete(f"{cloud.pdisk}/disks/{volume}").status_code == 409
+
+    assert cloud.one.vm.action("ignored", "finalize", vm_id)[0]
+    (left,) = cloud.disks()
+    assert (left["uuid"], left["count"]) == (volume, "0")
+    assert cloud.http.delete(f"{cloud.pdisk}/disks/{volume}").status_code == 200
+
+
+def test_a_volume_given_at_the_start_is_static(cloud):
+    volume = cloud.http.post(f"{cloud.pdisk}/disks/", data={"size": "2"}).json()["uuid"]
+    rows = cloud.http.get(f"{cloud.marketplace}/metadata").json()["aaData"]
+    disk = f"DISK = [ SOURCE=pdisk:{cloud.pdisk.removesuffix('/pswd')}/{volume}, TARGET=hdc, TYPE=block ]"
+    vm_id = cloud.allocate(f"{cloud.marketplace}/metadata/{rows[0][7]}", disk)
+    assert cloud.vm(vm_id).findtext("LCM_STATE") == "3"
+    mounts = cloud.http.get(f"{cloud.pdisk}/disks/{volume}/mounts/").json()
+    assert mounts == [{"vmId": str(vm_id), "device": "static"}]
+
+
+def test_a_machine_without_its_image_fails(cloud):
+    vm_id = cloud.allocate(f"{cloud.marketplace}/metadata/{'Z' * 27}")
+    vm = cloud.vm(vm_id)
+    assert vm.findtext("STATE") == "7"
+    assert vm.findtext("TEMPLATE/ERROR/MESSAGE").startswith(
+        "Error excuting image transfer script: Failed to download: "
+    )
+    assert cloud.disks() == []
+
+
+def test_redirects_lead_back_through_the_frame(cloud):
+    volume = cloud.http.post(f"{cloud.pdisk}/disks/", data={"size": "2", "tag": "old"}).json()["uuid"]
+    changed = cloud.http.put(f"{cloud.pdisk}/disks/{volume}/", data={"tag": "new"})
+    assert (changed.history[0].status_code, changed.status_code) == (303, 200)
+    assert changed.json()["tag"] == "new"
+
+
+def test_services_without_a_path(cloud):
+    assert cloud.http.head(cloud.pdisk).status_code == 200
+    assert cloud.http.head(cloud.pdisk, auth=("carol", "wrong")).status_code == 401
+    assert cloud.http.get(cloud.marketplace, auth=None).status_code == 200
+
+
+def test_one_connection_serves_many_requests(sandbox, cloud):
+    for path in ("/disks/", "/disks/unknown", "/nowhere", "/disks/unknown/turl"):
+        cloud.http.get(cloud.pdisk + path)
+        cloud.http.post(cloud.pdisk + path, data={"size": "0"})
+    cloud.http.get(f"{cloud.marketplace}/metadata")
+    assert sandbox.request_log.operations() == [
+        "GET /disks/",
+        "POST /disks/",
+        "GET /disks/UUID",
+        "POST /disks/UUID",
+        "GET /nowhere",
+        "POST /nowhere",
+        "GET /disks/UUID/turl/",
+        "POST /disks/UUID/turl/",
+        "GET /metadata",
+    ]
+    assert len({entry.connection for entry in sandbox.request_log}) == 1
