@@ -5,8 +5,10 @@ from pathlib import Path
 from setuptools import find_namespace_packages, setup
 
 SANDBOX = ["asyncssh>=2.18", "cryptography>=42", "markupsafe>=2.1.1", "werkzeug>=3.0,<4"]
+DEPLOY = ["paramiko>=3.4"]
 TEST = [
     *SANDBOX,
+    *DEPLOY,
     "build>=1.2",
     "hypothesis>=6.100",
     "mock>=5.1",
@@ -47,11 +49,12 @@ setup(
     packages=find_namespace_packages(include=["stratuslab.*"]),
     package_data={"": ["py.typed"], "stratuslab.sandbox": ["web_page.css", "web_page.js"]},
     install_requires=["apache-libcloud>=3.8,<4"],
-    extras_require={"sandbox": SANDBOX, "test": TEST},
+    extras_require={"sandbox": SANDBOX, "deploy": DEPLOY, "test": TEST},
     entry_points={
         "console_scripts": [
             "stratus-copy-config = stratuslab.client.copy_config:main",
             "stratuslab-sandbox = stratuslab.sandbox.cli:main",
         ],
+        "pytest11": ["stratuslab = stratuslab.sandbox.pytest_plugin"],
     },
 )

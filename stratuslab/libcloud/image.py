@@ -1,0 +1,42 @@
+"""Marketplace entries as Libcloud's images."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from libcloud.compute.base import NodeImage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from libcloud.compute.base import NodeDriver
+    from stratuslab.client.image_metadata import ImageMetadata
+
+__all__ = ["IMAGE_KINDS", "images_of"]
+
+IMAGE_KINDS = ("machine", "disk", "all")
+
+
+def images_of(
+    entries: Iterable[ImageMetadata], driver: NodeDriver, url_of: Callable[[str], str]
+) -> list[NodeImage]:
+    """Return one image an identifier, in the order in which the identifiers appear.
+
+    ``extra`` holds every field of :class:`~stratuslab.client.image_metadata.ImageMetadata`, of the
+    newest entry where several endorsers have one; ``endorsers``, newest first; and ``url``, from
+    which a VM's root disk is made.
+    """
+    by_identifier: dict[str, list[ImageMetadata]] = {}
+    for entry in entries:
+        by_identifier.setdefault(entry.identifier, []).append(entry)
+    images = []
+    for identifier, found in by_identifier.items():
+        found.sort(key=lambda entry: entry.age_key, reverse=True)
+        extra: dict[str, Any] = {
+            field.name: getattr(found[0], field.name) for field in dataclasses.fields(found[0])
+        }
+        extra["endorsers"] = [entry.endorser for entry in found]
+        extra["url"] = url_of(identifier)
+        images.append(NodeImage(identifier, found[0].name, driver, extra=extra))
+    return images

@@ -1,0 +1,269 @@
+"""VMs as Libcloud's nodes."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import time
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from libcloud.compute.base import Node, NodeImage, NodeSize
+from libcloud.compute.types import NodeState
+from stratuslab.client.vm_states import VmState
+from stratuslab.libcloud.node_size import StratusLabNodeSize
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from libcloud.compute.base import NodeLocation
+    from stratuslab.client.vm import VirtualMachine, VmNic
+    from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
+
+__all__ = ["NODE_STATES", "StratusLabNode", "node_of", "state_of"]
+
+NODE_STATES: dict[VmState, NodeState] = {
+    VmState.PENDING: NodeState.PENDING,
+    VmState.STARTING: NodeState.STARTING,
+    VmState.RUNNING: NodeState.RUNNING,
+    VmState.MIGRATING: NodeState.MIGRATING,
+    VmState.STOPPING: NodeState.STOPPING,
+    VmState.TERMINATING: NodeState.STOPPING,
+    VmState.STOPPED: NodeState.STOPPED,
+    VmState.SUSPENDED: NodeState.SUSPENDED,
+    VmState.TERMINATED: NodeState.TERMINATED,
+    VmState.ERROR: NodeState.ERROR,
+    VmState.UNKNOWN: NodeState.UNKNOWN,
+}
+
+_STILL_PENDING = frozenset({"LCM_INIT", "PROLOG"})
+"""The guest has not been started: its disks are being copied."""
+
+
+class StratusLabNode(Node):
+    """A VM.
+
+    ``state``, ``host``, the addresses and ``extra`` are at most ``ex_state_max_age`` seconds old (an
+    argument of the driver): reading ``state`` or ``host`` asks the cloud again once they are older
+    (``one.vm.info``), unless the VM is terminated. ``repr``, comparison, copying and pickling send
+    nothing.
+
+    ``location`` is where the VM is, ``host`` the cloud's machine it is or was last on (None before
+    there is one). ``created_at`` is in UTC. ``extra`` holds:
+
+    ==================== =====================================================================
+    ``location``         the id of the location
+    ``owner``, ``group`` the cloud's user and group
+    ``state``            the cloud's own word for the state, as in ``PROLOG``
+    ``host``             as the attribute
+    ``cpu``              CPUs of the guest
+    ``cpu_share``        CPUs reserved on the host, or None
+    ``ram_mib``          memory in MiB
+    ``swap_mib``         swap in MiB
+    ``disks``            dictionaries with the fields of :class:`~stratuslab.client.vm.VmDisk`
+    ``networks``         dictionaries with ``network``, ``ip``, ``mac``
+    ``history``          dictionaries with ``hostname``, ``started``, ``ended``, oldest first
+    ``deploy_id``        the hypervisor's name of the VM, or None
+    ``requirements``     what was required of the host, or None
+    ``inbound_ports``    ports on which the image serves, as text
+    ``token``            the mark by which ``ex_find_node`` finds the VM, or None
+    ``graphics``         the VNC display, as the cloud describes it
+    ``error``            why the VM failed, or None
+    ``waiting``          why the VM is not started yet, where the cloud says so, or None
+    ``used_ram_kib``     memory in use in KiB, and
+    ``used_cpu_percent`` CPU in use in percent, as last measured, or None
+    ``ended_at``         the end of the VM, or None
+    ==================== =====================================================================
+    """
+
+    driver: StratusLabNodeDriver
+    image: NodeImage | None
+    size: NodeSize | None
+    created_at: datetime
+
+    def __init__(
+        self,
+        node_id: str,
+        name: str,
+        state: NodeState,
+        public_ips: list[str],
+        private_ips: list[str],
+        driver: StratusLabNodeDriver,
+        location: NodeLocation,
+        size: NodeSize | None = None,
+        image: NodeImage | None = None,
+        extra: dict[str, Any] | None = None,
+        created_at: datetime | None = None,
+    ) -> None:
+        self.location = location
+        super().__init__(
+            node_id,
+            name,
+            state,
+            public_ips,
+            private_ips,
+            driver,
+            size=size,
+            image=image,
+            extra=extra,
+            created_at=created_at or datetime.now(timezone.utc),
+        )
+
+    @property
+    def state(self) -> NodeState:
+        """Libcloud's state of the VM."""
+        self._refresh_if_old()
+        return self._state
+
+    @state.setter
+    def state(self, value: NodeState) -> None:
+        self._state = value
+        self._asked: float | None = time.monotonic()
+
+    @property
+    def host(self) -> str | None:
+        """The machine of the cloud on which the VM is, or was last."""
+        self._refresh_if_old()
+        host: str | None = self.extra.get("host")
+        return host
+
+    def get_uuid(self) -> str:
+        """Return a name for the VM that no VM of another location has.
+
+        OpenNebula counts from 0 at every site; Libcloud would give two VMs one name.
+        """
+        if not self._uuid:
+            name = f"{self.id}@{self.location.id}:{self.driver.type}"
+            self._uuid = hashlib.sha1(name.encode(), usedforsecurity=False).hexdigest()
+        return self._uuid
+
+    def expire(self) -> None:
+        """Make the next reading of ``state`` or ``host`` ask the cloud."""
+        self._asked = None
+
+    def update(self, vm: VirtualMachine) -> None:
+        """Take over what the cloud says now; size and image stay as they are."""
+        self.name = vm.name
+        self.state = state_of(vm)
+        self.public_ips, self.private_ips = _addresses(vm)
+        self.extra = _extra(vm, self.location.id)
+
+    def _refresh_if_old(self) -> None:
+        if self._state == NodeState.TERMINATED:
+            return
+        asked = self._asked
+        if asked is None or time.monotonic() - asked > self.driver.ex_state_max_age:
+            self.driver.ex_refresh_node(self)
+
+    def __repr__(self) -> str:
+        return (
+            f"<Node: uuid={self.uuid}, name={self.name}, state={NodeState.tostring(self._state)}, "
+            f"public_ips={self.public_ips}, private_ips={self.private_ips}, "
+            f"provider={self.driver.name} ...>"
+        )
+
+
+def state_of(vm: VirtualMachine) -> NodeState:
+    """Return a VM's state in Libcloud's words."""
+    return NodeState.PENDING if vm.state_label in _STILL_PENDING else NODE_STATES[vm.state]
+
+
+def node_of(
+    vm: VirtualMachine,
+    location: NodeLocation,
+    driver: StratusLabNodeDriver,
+    *,
+    size: NodeSize | None = None,
+    image: NodeImage | None = None,
+    known_sizes: Mapping[tuple[int, int, int], NodeSize] | None = None,
+) -> StratusLabNode:
+    """Return a VM as a node; unless given, ``size`` and ``image`` are found from the VM.
+
+    ``known_sizes`` are sizes by CPUs, RAM and swap in MiB.
+    """
+    public_ips, private_ips = _addresses(vm)
+    return StratusLabNode(
+        str(vm.id),
+        vm.name,
+        state_of(vm),
+        public_ips,
+        private_ips,
+        driver,
+        location,
+        size=size or (known_sizes or {}).get((vm.cpu, vm.ram_mib, vm.swap_mib)) or _own_size(vm, driver),
+        image=image or _image(vm, driver),
+        extra=_extra(vm, location.id),
+        created_at=vm.created,
+    )
+
+
+def _addresses(vm: VirtualMachine) -> tuple[list[str], list[str]]:
+    public: list[str] = []
+    private: list[str] = []
+    for nic in vm.nics:
+        if nic.ip:
+            (public if _is_public(nic) else private).append(nic.ip)
+    return public, private
+
+
+def _is_public(nic: VmNic) -> bool:
+    """Decide by StratusLab's names of networks, and where the name is another one by the address."""
+    if nic.network in ("public", "local", "private"):
+        return nic.network == "public"
+    try:
+        return not ipaddress.ip_address(nic.ip or "").is_private
+    except ValueError:
+        return True
+
+
+def _own_size(vm: VirtualMachine, driver: StratusLabNodeDriver) -> StratusLabNodeSize:
+    name = f"{vm.id}_size"
+    return StratusLabNodeSize(name, name, vm.ram_mib, 0, None, None, driver, cpu=vm.cpu, swap=vm.swap_mib)
+
+
+def _image(vm: VirtualMachine, driver: StratusLabNodeDriver) -> NodeImage | None:
+    """Return the Marketplace image from which the VM was made, None if it was made from a volume."""
+    source = vm.root_disk.source if vm.root_disk else None
+    _, found, path = (source or "").partition("/metadata/")
+    identifier = path.partition("/")[0]
+    return NodeImage(identifier, identifier, driver) if found and identifier else None
+
+
+def _extra(vm: VirtualMachine, location_id: str) -> dict[str, Any]:
+    return {
+        "location": location_id,
+        "owner": vm.owner,
+        "group": vm.group,
+        "state": vm.state_label,
+        "host": vm.host,
+        "cpu": vm.cpu,
+        "cpu_share": vm.cpu_share,
+        "ram_mib": vm.ram_mib,
+        "swap_mib": vm.swap_mib,
+        "disks": [
+            {
+                "disk_id": disk.disk_id,
+                "source": disk.source,
+                "type": disk.type,
+                "target": disk.target,
+                "size_mib": disk.size_mib,
+                "save": disk.save,
+            }
+            for disk in vm.disks
+        ],
+        "networks": [{"network": nic.network, "ip": nic.ip, "mac": nic.mac} for nic in vm.nics],
+        "history": [
+            {"hostname": record.hostname, "started": record.started, "ended": record.ended}
+            for record in vm.history
+        ],
+        "deploy_id": vm.deploy_id,
+        "requirements": vm.requirements,
+        "inbound_ports": list(vm.inbound_ports),
+        "token": vm.token,
+        "graphics": dict(vm.graphics),
+        "error": vm.error,
+        "waiting": vm.waiting,
+        "used_ram_kib": vm.used_ram_kib,
+        "used_cpu_percent": vm.used_cpu_percent,
+        "ended_at": vm.ended,
+    }

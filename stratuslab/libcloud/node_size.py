@@ -1,0 +1,88 @@
+"""Instance types as Libcloud's sizes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from libcloud.compute.base import NodeSize
+from stratuslab.client.errors import InvalidArgumentError
+
+if TYPE_CHECKING:
+    from libcloud.compute.base import NodeDriver
+    from stratuslab.client.cloud import InstanceType
+
+__all__ = ["StratusLabNodeSize", "resources_of", "size_of"]
+
+
+class StratusLabNodeSize(NodeSize):
+    """A size with CPUs and swap.
+
+    ``ram`` and ``swap`` are in MiB; ``cpu`` and ``swap`` are also in ``extra``.
+    ``disk`` is 0: the image decides. Without ``swap`` the argument ``disk`` is taken for it, which
+    is where release 14.06 had it.
+    """
+
+    def __init__(
+        self,
+        size_id: str,
+        name: str,
+        ram: int,
+        disk: int,
+        bandwidth: int | None,
+        price: float | None,
+        driver: NodeDriver,
+        cpu: int = 1,
+        swap: int | None = None,
+    ) -> None:
+        self.cpu = cpu
+        self.swap = disk if swap is None else swap
+        super().__init__(
+            id=size_id,
+            name=name,
+            ram=ram,
+            disk=0,
+            bandwidth=bandwidth,
+            price=price,  # type: ignore[arg-type]  # None is Libcloud's "unknown"
+            driver=driver,
+            extra={"cpu": cpu, "swap": self.swap},
+        )
+
+    def __repr__(self) -> str:
+        return (
+            f"<StratusLabNodeSize: id={self.id}, name={self.name}, "
+            f"cpu={self.cpu}, ram={self.ram}, swap={self.swap}>"
+        )
+
+
+def size_of(kind: InstanceType, driver: NodeDriver) -> StratusLabNodeSize:
+    """Return an instance type as a size."""
+    return StratusLabNodeSize(
+        kind.name, kind.name, kind.ram_mib, 0, None, None, driver, cpu=kind.cpu, swap=kind.swap_mib
+    )
+
+
+def resources_of(size: NodeSize) -> tuple[int, int, int]:
+    """Return CPUs, RAM and swap (MiB) of any driver's size: 1 CPU and no swap unless ``extra`` says more.
+
+    Raises :class:`~stratuslab.client.errors.InvalidArgumentError` for what is no size.
+    """
+    if not isinstance(size, NodeSize):
+        raise InvalidArgumentError(
+            f"the argument size: found {size!r}; give one of list_sizes() or a NodeSize"
+        )
+    extra: dict[str, Any] = size.extra
+    cpu = getattr(size, "cpu", None) or extra.get("cpu") or 1
+    swap = getattr(size, "swap", None) or extra.get("swap") or 0
+    return (
+        _whole(cpu, "size.extra['cpu']"),
+        _whole(size.ram, "size.ram, in MiB"),
+        _whole(swap, "size.extra['swap'], in MiB"),
+    )
+
+
+def _whole(value: object, what: str) -> int:
+    try:
+        number = int(str(value))
+    except ValueError:
+        raise InvalidArgumentError(f"{what}: found {value!r}; give a whole number") from None
+    return number

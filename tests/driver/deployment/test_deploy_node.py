@@ -1,0 +1,161 @@
+"""Libcloud's documented way to deploy a node, over SSH."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import pytest
+from libcloud.compute.base import NodeAuthPassword, NodeAuthSSHKey, NodeDriver
+from libcloud.compute.deployment import (
+    Deployment,
+    FileDeployment,
+    MultiStepDeployment,
+    ScriptDeployment,
+    SSHKeyDeployment,
+)
+from libcloud.compute.types import DeploymentError, LibcloudError, NodeState
+
+from stratuslab.client.errors import InvalidArgumentError
+from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
+from stratuslab.sandbox import Clock, Sandbox
+
+GREET = """#!/bin/sh
+echo "for $1"
+cat motd
+echo complaint >&2
+exit 3
+"""
+LOOK_AROUND = """#!/bin/sh
+ls
+cat .ssh/authorized_keys
+"""
+
+
+@pytest.fixture
+def key(new_key, home) -> Any:
+    """The user's own key, in its usual place."""
+    key = new_key()
+    key.write(home / ".ssh" / "id_ed25519")
+    return key
+
+
+def test_a_deployment_of_several_steps(driver, deploy, key, new_key, tmp_path) -> None:
+    colleague = new_key().public
+    (tmp_path / "motd").write_text("Welcome ☃\n")
+    greeting = ScriptDeployment(GREET, args=["web"], delete=True)
+    look = ScriptDeployment(LOOK_AROUND)
+    copy = FileDeployment(str(tmp_path / "motd"), "motd")
+
+    steps = MultiStepDeployment([copy, greeting, SSHKeyDeployment(colleague), look])
+    node = deploy(driver, steps, auth=NodeAuthSSHKey(key.public))
+
+    assert greeting.stdout == "for web\nWelcome ☃\n"
+    assert (greeting.stderr, greeting.exit_status) == ("complaint\n", 3)
+    assert look.stdout == f"motd\n{colleague}"
+    assert (node.name, node.state, node.location.id) == ("web", NodeState.RUNNING, "here")
+    assert [listed.id for listed in driver.list_nodes()] == [node.id]
+
+
+def test_as_another_user_where_the_first_is_not_let_in(driver, deploy, key) -> None:
+    seen: list[str] = []
+
+    class Nobody(Deployment):
+        def run(self, node: Any, client: Any) -> Any:
+            seen.append(client.username)
+            if client.username == "root":
+                raise PermissionError("root is not wanted")
+            return node
+
+    deploy(driver, Nobody(), ssh_alternate_usernames=["ubuntu"], max_tries=1)
+
+    assert seen == ["root", "ubuntu"]
+
+
+def test_a_step_that_fails_gives_back_the_node(driver, deploy, key) -> None:
+    class Checked(ScriptDeployment):
+        runs = 0
+
+        def run(self, node: Any, client: Any) -> Any:
+            Checked.runs += 1
+            super().run(node, client)
+            if self.exit_status:
+                raise RuntimeError(f"exit status {self.exit_status}")
+            return node
+
+    with pytest.raises(DeploymentError, match="exit status 3") as caught:
+        deploy(driver, Checked("#!/bin/sh\nexit 3\n"), max_tries=2)
+
+    assert Checked.runs == 2
+    assert [node.id for node in driver.list_nodes()] == [caught.value.node.id]
+    caught.value.node.destroy()
+    assert driver.list_nodes() == []
+
+
+def test_a_script_that_takes_too_long_gives_back_the_node(driver, deploy, key) -> None:
+    with pytest.raises(DeploymentError, match=r"SSHCommandTimeoutError: .*timeout=0\.1") as caught:
+        deploy(driver, ScriptDeployment("#!/bin/sh\nexec sleep 600\n", timeout=0.1))
+
+    assert [node.id for node in driver.list_nodes()] == [caught.value.node.id]
+
+
+def test_a_node_that_does_not_run_in_time_is_given_back(key, deploy) -> None:
+    clock = Clock()
+    clock.stop()
+    with Sandbox(locations=["here"], clock=clock, ssh=True) as sandbox:
+        driver = StratusLabNodeDriver("default", stratuslab_user_config=sandbox.config_file)
+        with pytest.raises(DeploymentError, match="Timed out after") as caught:
+            deploy(driver, timeout=0.3)
+
+        assert [node.id for node in driver.list_nodes()] == [caught.value.node.id]
+
+
+@pytest.mark.filterwarnings("ignore:The 'warn' method is deprecated")  # Libcloud calls it
+def test_a_node_that_lets_nobody_in_is_given_back(driver, deploy, key, new_key, tmp_path) -> None:
+    stranger = new_key().write(tmp_path / "stranger")
+    with pytest.raises(DeploymentError, match="Could not connect to the remote SSH server") as caught:
+        deploy(driver, ssh_key=str(stranger), timeout=1)
+
+    assert [node.id for node in driver.list_nodes()] == [caught.value.node.id]
+
+
+def test_only_the_location_of_the_node_is_asked_while_it_is_waited_for(deploy, key) -> None:
+    with Sandbox(locations=["here", "there"], boot_seconds=0, ssh=True) as sandbox:
+        driver = StratusLabNodeDriver("default", stratuslab_user_config=sandbox.config_file)
+        node = deploy(driver, location=driver.list_locations()[1], ssh_port=sandbox.ssh_port)
+        asked = {request.location for request in sandbox.request_log if request.service == "compute"}
+
+    assert node.location.id == "there"
+    assert asked == {"there"}
+
+
+def test_the_node_takes_what_create_node_takes(driver, deploy, key) -> None:
+    node = deploy(driver, ex_network="local", ssh_interface="private_ips")
+
+    assert (node.public_ips, len(node.private_ips)) == ([], 1)
+
+
+def test_what_create_node_does_not_take_is_refused(driver, deploy, key) -> None:
+    with pytest.raises(TypeError, match="ex_colour"):
+        deploy(driver, ex_colour="red")
+    assert driver.list_nodes() == []
+
+
+def test_a_password_is_refused(driver, deploy, key) -> None:
+    with pytest.raises(LibcloudError, match="password"):
+        deploy(driver, auth=NodeAuthPassword("x"))
+    assert driver.list_nodes() == []
+
+
+def test_without_any_key_no_node_is_started(driver, deploy, sandbox) -> None:
+    with pytest.raises(InvalidArgumentError, match=r"deploy_node finds no private key.* section \[here\]"):
+        deploy(driver)
+    assert "one.vm.allocate" not in sandbox.request_log.operations()
+
+
+def test_the_signature_is_libclouds() -> None:
+    def parameters(function: Any) -> list[tuple[str, Any, Any]]:
+        found = inspect.signature(function).parameters.values()
+        return [(parameter.name, parameter.kind, parameter.default) for parameter in found]
+
+    assert parameters(StratusLabNodeDriver.deploy_node) == parameters(NodeDriver.deploy_node)

@@ -1,0 +1,79 @@
+"""What a developer sees of the requests, and what the cloud sees of the program."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+import subprocess
+import sys
+
+import libcloud
+import pytest
+
+SECRETS = ("demo-pass", base64.b64encode(b"demo:demo-pass").decode())
+PROGRAM = """
+import sys
+from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
+driver = StratusLabNodeDriver(stratuslab_user_config=sys.argv[1])
+driver.create_node("web", driver.list_sizes()[0], driver.list_images()[0])
+driver.create_volume(1, "data")
+print([node.name for node in driver.list_nodes()], [volume.name for volume in driver.list_volumes()])
+"""
+
+
+@pytest.fixture
+def debug_log():
+    log = io.StringIO()
+    libcloud.enable_debug(log)
+    yield log
+    libcloud.reset_debug()
+
+
+def test_enable_debug_writes_requests_and_answers(sandbox, driver_at, debug_log) -> None:
+    driver = driver_at(sandbox.url)
+    driver.create_volume(3, "data")
+    driver.list_nodes()
+
+    log = debug_log.getvalue()
+    assert "curl -i -X POST" in log
+    assert f"--compress {sandbox.url}/here/pdisk/pswd/disks/" in log
+    assert f"--compress {sandbox.url}/here/one-proxy/pswd/xmlrpc" in log
+    assert "size=3&tag=data&visibility=private" in log
+    assert "<methodName>one.vmpool.info</methodName>" in log
+    assert "&lt;VM_POOL" in log
+
+
+def test_libcloud_debug_in_the_environment(sandbox, tmp_path) -> None:
+    file = tmp_path / "debug.log"
+    ran = subprocess.run(
+        [sys.executable, "-c", PROGRAM, sandbox.config_file],
+        env={**os.environ, "LIBCLOUD_DEBUG": str(file)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert (ran.stderr, ran.returncode) == ("", 0)
+    assert "['web']" in ran.stdout
+    log = file.read_text("utf-8")
+    assert log.count(" request ----------") == log.count("begin") // 2 == len(sandbox.request_log) == 6
+    assert "<methodName>one.vm.allocate</methodName>" in log
+    assert [secret for secret in SECRETS if secret in log] == []
+
+
+def test_the_cloud_is_told_who_asks(sandbox, driver_at, gate) -> None:
+    cloud = gate(sandbox.url)
+    driver = driver_at(cloud.url)
+    driver.list_nodes()
+    driver.connection.user_agent_append("worknode/1.0")
+    driver.connection.user_agent_append("grid")
+    driver.list_nodes()
+    driver.list_volumes()
+
+    plain = f"libcloud/{libcloud.__version__} (StratusLab)"
+    assert [seen.headers["User-Agent"] for seen in cloud.seen] == [
+        plain,
+        f"{plain} (worknode/1.0) (grid)",
+        plain,
+    ]

@@ -1,0 +1,79 @@
+"""An OpenNebula front end without StratusLab's proxy before it."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from stratuslab.client.errors import ConfigurationError, CredentialsError, MalformedAnswerError
+
+if TYPE_CHECKING:
+    import socket
+
+
+@pytest.fixture
+def cloud(gate, sandbox):
+    return gate(sandbox.url)
+
+
+def test_the_session_is_user_and_password(cloud, driver_at, use, sandbox) -> None:
+    use(driver_at(cloud.url, endpoint=f"{cloud.url}/here/RPC2"))
+
+    compute = [seen for seen in cloud.seen if seen.target == "/here/RPC2"]
+    assert [request.operation for request in sandbox.request_log if request.service == "compute"] == [
+        "one.vm.allocate",
+        "one.vm.info",
+        "one.vmpool.info",
+    ]
+    assert len(compute) == 3
+    assert all(b">demo:demo-pass<" in seen.body for seen in compute)
+    assert [seen.headers["Authorization"] for seen in compute] == [None] * 3
+
+
+def test_every_request_has_a_connection_of_its_own(cloud, driver_at, sandbox) -> None:
+    driver = driver_at(cloud.url, endpoint=f"{cloud.url}/here/RPC2")
+    for _ in range(3):
+        driver.list_nodes()
+    driver.list_volumes()
+    driver.list_volumes()
+
+    compute = [seen for seen in cloud.seen if seen.target == "/here/RPC2"]
+    pdisk = [seen for seen in cloud.seen if "/pdisk/" in seen.target]
+    assert [seen.headers["Connection"] for seen in compute] == ["close"] * 3
+    assert len({seen.client_port for seen in compute}) == 3
+    assert len({seen.client_port for seen in pdisk}) == 1
+
+
+@pytest.mark.parametrize("body", [b"<methodResponse/>", b"garbage"])
+def test_no_idle_connection_is_kept_even_if_the_server_would(serve, driver_at, body: bytes) -> None:
+    hung_up = threading.Event()
+
+    def answer_and_stay(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+        if connection.recv(1) == b"":
+            hung_up.set()
+
+    server = serve(answer_and_stay)
+    driver = driver_at(server.url, endpoint=f"{server.url}/RPC2")
+    with pytest.raises(MalformedAnswerError):
+        driver.list_nodes()
+
+    assert hung_up.wait(10)
+
+
+def test_a_wrong_password(cloud, driver_at) -> None:
+    driver = driver_at(cloud.url, endpoint=f"{cloud.url}/here/RPC2", password="wrong")
+
+    with pytest.raises(CredentialsError) as caught:
+        driver.list_nodes()
+    assert "wrong" not in str(caught.value)
+
+
+def test_there_are_no_volumes_where_no_address_is_given_for_them(cloud, driver_at) -> None:
+    driver = driver_at(cloud.url, endpoint=f"{cloud.url}/here/RPC2", pdisk_endpoint="")
+
+    assert driver.list_nodes() == []
+    with pytest.raises(ConfigurationError, match="key pdisk_endpoint: is missing"):
+        driver.list_volumes()

@@ -1,0 +1,115 @@
+"""Clouds that are reached through a proxy."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from stratuslab.client.errors import InvalidArgumentError, UnreachableError
+
+
+def services(gate) -> set[str]:
+    """Return which services of the cloud "here" were asked for."""
+    paths = (seen.target.partition("/here/")[2] for seen in gate.seen)
+    return {path.partition("/")[0] for path in paths}
+
+
+def closed_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def test_all_services_are_asked_through_the_proxy(sandbox, driver_at, gate, use) -> None:
+    proxy = gate()
+    use(driver_at(sandbox.url, {"proxy_url": proxy.url}))
+
+    assert services(proxy) == {"one-proxy", "pdisk", "marketplace"}
+    assert len(proxy.seen) == len(sandbox.request_log)
+    assert all(seen.target.startswith(sandbox.url) for seen in proxy.seen)
+    assert len({seen.client_port for seen in proxy.seen}) == 3
+
+
+def test_secure_services_are_asked_through_a_tunnel(secure, driver_at, gate, use, authority) -> None:
+    cloud, proxy = secure(), gate()
+    use(driver_at(cloud.url, {"proxy_url": proxy.url}, ca_certificate=authority.file))
+
+    assert proxy.operations() == [f"CONNECT 127.0.0.1:{cloud.server_port}"] * 3
+    assert services(cloud) == {"one-proxy", "pdisk", "marketplace"}
+
+
+def test_the_proxys_password_goes_to_the_proxy_only(sandbox, driver_at, gate) -> None:
+    cloud, proxy = gate(sandbox.url), gate()
+    url = proxy.url.replace("//", "//alice:opensesame@")
+    driver_at(cloud.url, {"proxy_url": url}).list_nodes()
+
+    assert [seen.headers["Proxy-Authorization"] for seen in proxy.seen] == ["Basic YWxpY2U6b3BlbnNlc2FtZQ=="]
+    assert [seen.headers["Proxy-Authorization"] for seen in cloud.seen] == [None]
+
+
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+def test_the_environment_can_name_the_proxy(sandbox, driver_at, gate, monkeypatch, variable: str) -> None:
+    proxy = gate()
+    monkeypatch.setenv(variable, proxy.url)
+    driver_at(sandbox.url).list_nodes()
+
+    assert services(proxy) == {"one-proxy"}
+
+
+def test_the_environment_can_name_exceptions(sandbox, driver_at, gate, monkeypatch) -> None:
+    proxy = gate()
+    monkeypatch.setenv("HTTP_PROXY", proxy.url)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    driver_at(sandbox.url).list_nodes()
+
+    assert proxy.seen == []
+
+
+def test_a_proxy_can_be_set_on_the_connection(sandbox, driver_at, gate) -> None:
+    proxy = gate()
+    driver = driver_at(sandbox.url)
+    driver.list_nodes()
+    driver.connection.set_http_proxy(proxy.url)
+    driver.list_nodes()
+
+    assert len(proxy.seen) == 1
+    assert len(sandbox.request_log) == 2
+
+
+def test_a_proxy_that_is_down_is_an_error_of_ours(sandbox, driver_at) -> None:
+    url = f"http://alice:opensesame@127.0.0.1:{closed_port()}"
+    driver = driver_at(sandbox.url, {"proxy_url": url})
+
+    for call in (driver.list_nodes, lambda: driver.create_volume(1, "data")):
+        with pytest.raises(UnreachableError, match=r"through the proxy: .*Connection refused") as caught:
+            call()
+        assert "opensesame" not in str(caught.value) + repr(caught.value.__cause__)
+
+
+def test_a_proxy_that_opens_no_tunnel_is_an_error_of_ours(secure, driver_at, serve) -> None:
+    refusal = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
+    driver = driver_at(secure().url, {"proxy_url": serve(refusal).url})
+
+    for call in (driver.list_nodes, lambda: driver.create_volume(1, "data")):
+        with pytest.raises(UnreachableError, match="through the proxy: 407 Proxy Authentication Required"):
+            call()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "proxy.example.org",
+        "proxy.example.org:3128",
+        "http://proxy.example.org",
+        "socks5://opensesame@proxy.example.org:1080",
+        "http://opensesame@proxy.example.org:3128",
+        "http://proxy.example.org:opensesame",
+        "http://proxy.example.org:99999",
+        "",
+        7,
+    ],
+)
+def test_what_is_no_proxy_is_refused_at_once_and_not_repeated(sandbox, driver_at, url: object) -> None:
+    with pytest.raises(InvalidArgumentError, match="the argument proxy_url: give scheme, host") as caught:
+        driver_at(sandbox.url, {"proxy_url": url})
+    assert "opensesame" not in str(caught.value)
