@@ -1,0 +1,1 @@
+"""How near to the floor: `python -m benchmarks` measures and prints one table of ratios."""

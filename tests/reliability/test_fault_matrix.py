@@ -1,0 +1,449 @@
+"""Every operation of the driver under every fault of the sandbox: what the caller is told is so in the cloud.
+
+Run as a program, this prints docs/reliability.md.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
+
+import pytest
+from libcloud.common.types import LibcloudError
+
+from stratuslab.client import retry, settlement
+from stratuslab.client.errors import StratusLabError, UnsettledError, outcome_unknown
+from stratuslab.libcloud.stratuslab_driver import ImageDescription, StratusLabNodeDriver
+from stratuslab.sandbox import Clock, Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from stratuslab.sandbox.faults import ActiveFault
+
+TIMEOUT = 0.3
+OFFSETS = (0, 1, 2, 5, 10, 20, 40, 80, 120, 160, 200, 250, 300, 400, 500, 600, 800, 1000, 1500, 3000)
+FAULTS = {
+    "connection cut before": ["cut-before"],
+    "connection cut after the effect": ["cut-after"],
+    "answer cut, at 20 offsets": [f"cut-at={offset}" for offset in OFFSETS],
+    "delay beyond the time-out": [f"delay={2 * TIMEOUT}", f"delay={2 * TIMEOUT}:carried-out"],
+    "status 4xx, redirect": [
+        *(f"status={status}" for status in (400, 401, 403, 404, 405, 409, 429)),
+        "redirect=http://127.0.0.1:9/",
+    ],
+    "status 5xx, before and after the effect": [
+        f"status={status}{effect}" for status in (500, 502, 503, 504) for effect in ("", ":carried-out")
+    ],
+    "garbage, wrong type": ["garbage", "content-type=text/html"],
+    "error of OpenNebula": [f"error={code}" for code in (256, 512, 2048, 4096, 8192)],
+    "fault of XML-RPC": [f"xmlrpc-fault={code}" for code in (0, -501, -506)],
+}
+WHEN = ("nth=1:", "")
+
+
+@dataclass
+class World:
+    """A cloud, a driver on it, and what an operation is done to."""
+
+    sandbox: Sandbox
+    driver: StratusLabNodeDriver
+    image: Any = None
+    node: Any = None
+    volume: Any = None
+    before: Any = None
+    vms_before: set[str] = field(default_factory=set)
+
+    def vms(self) -> dict[str, tuple[str, str]]:
+        """Return state and token of the VMs that are not done, by id."""
+        _, pool, _ = self.sandbox.location("here").oned.call("one.vmpool.info", [-3, -1, -1, -1], "demo")
+        return {
+            vm.findtext("ID", ""): (
+                f"{vm.findtext('STATE')}/{vm.findtext('LCM_STATE')}",
+                vm.findtext("TEMPLATE/LIBCLOUD_TOKEN", ""),
+            )
+            for vm in ElementTree.fromstring(pool)
+        }
+
+    def disks(self) -> dict[str, tuple[str, str, int]]:
+        """Return tag, identifier and number of mounts of the user's own volumes, by UUID."""
+        store = self.sandbox.location("here").disks
+        return {
+            disk.uuid: (disk.tag, disk.identifier, len(store.mounts(disk.uuid)))
+            for disk in store.disks("demo")
+            if not disk.identifier.startswith("snapshot:")
+        }
+
+    def state(self) -> Any:
+        return (self.vms(), self.disks())
+
+    def clean_up(self) -> None:
+        cloud = self.sandbox.location("here")
+        for vm_id in self.vms():
+            cloud.oned.call("one.vm.action", ["finalize", int(vm_id)], "demo")
+        self.sandbox.clock.step(60)
+        cloud.oned.advance()
+        for disk in self.disks():
+            cloud.disks.delete(disk)
+
+
+def gone(world: World) -> bool:
+    return world.vms().get(world.node.id, ("6/0",))[0] in ("3/15", "6/0")
+
+
+def left_running(world: World) -> bool:
+    return world.vms().get(world.node.id, ("6/0",))[0] != "3/3"
+
+
+def mounted(world: World) -> bool:
+    return world.disks()[world.volume.id][2] > 0
+
+
+def new_vms(world: World) -> list[str]:
+    return sorted(set(world.vms()) - world.vms_before)
+
+
+def new_disks(world: World) -> list[str]:
+    return sorted(set(world.disks()) - set(world.before[1]))
+
+
+def with_node(world: World) -> None:
+    world.node = world.driver.create_node("web", world.driver.list_sizes()[0], world.image)
+    world.sandbox.clock.step(60)
+    assert world.driver.ex_refresh_node(world.node).state == "running"
+
+
+def with_stopped_node(world: World) -> None:
+    with_node(world)
+    world.driver.stop_node(world.node)
+    world.sandbox.clock.step(60)
+    world.sandbox.location("here").oned.advance()
+
+
+def with_node_to_save(world: World) -> None:
+    world.node = world.driver.create_node(
+        "web", world.driver.list_sizes()[0], world.image, ex_save_as=ImageDescription("a@example.org")
+    )
+    world.sandbox.clock.step(60)
+    world.sandbox.location("here").oned.advance()
+
+
+def with_volume(world: World) -> None:
+    world.volume = world.driver.create_volume(1, "data")
+
+
+def with_both(world: World) -> None:
+    with_node(world)
+    with_volume(world)
+
+
+def attached(world: World) -> None:
+    with_both(world)
+    world.driver.attach_volume(world.node, world.volume)
+
+
+def attached_and_listed(world: World) -> None:
+    attached(world)
+    world.volume = world.driver.ex_get_volume(world.volume.id)
+
+
+def nothing(_: World) -> None:
+    pass
+
+
+def start(world: World, image: Any) -> Any:
+    return world.driver.create_node("web", world.driver.list_sizes()[0], image)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What is done, which requests that takes, and how to see in the cloud that it was done.
+
+    Without ``done`` it is a reading, after which everything must be as before.
+    """
+
+    requests: tuple[str, ...]
+    act: Callable[[World], Any]
+    prepare: Callable[[World], None] = nothing
+    done: Callable[[World], bool] | None = None
+    right: Callable[[World, Any], bool] = lambda world, result: bool(result)
+
+
+OPERATIONS = {
+    "list_nodes": Operation(
+        ("one.vmpool.info",),
+        lambda world: world.driver.list_nodes(),
+        with_node,
+        right=lambda world, nodes: [node.id for node in nodes] == list(world.vms()),
+    ),
+    "ex_get_node_details": Operation(
+        ("one.vm.info",),
+        lambda world: world.driver.ex_get_node_details(world.node.id),
+        with_node,
+        right=lambda world, node: node.id == world.node.id,
+    ),
+    "ex_refresh_node": Operation(
+        ("one.vm.info",),
+        lambda world: world.driver.ex_refresh_node(world.node),
+        with_node,
+        right=lambda world, node: node._state == "running",
+    ),
+    "ex_find_node": Operation(
+        ("one.vmpool.info",),
+        lambda world: world.driver.ex_find_node(world.node.extra["token"]),
+        with_node,
+        right=lambda world, node: node.id == world.node.id,
+    ),
+    "wait_until_running": Operation(
+        ("one.vmpool.info",),
+        lambda world: world.driver.wait_until_running([world.node], wait_period=0, timeout=TIMEOUT),
+        with_node,
+        right=lambda world, found: found[0][0].id == world.node.id,
+    ),
+    "list_images": Operation(
+        ("GET /metadata",),
+        lambda world: world.driver.list_images(),
+        right=lambda world, images: world.image.id in {image.id for image in images},
+    ),
+    "get_image": Operation(
+        ("GET /metadata/ID",),
+        lambda world: world.driver.get_image(world.image.id),
+        right=lambda world, image: image.id == world.image.id,
+    ),
+    "list_volumes": Operation(
+        ("GET /disks/",),
+        lambda world: world.driver.list_volumes(),
+        with_volume,
+        right=lambda world, volumes: [volume.id for volume in volumes] == [world.volume.id],
+    ),
+    "ex_get_volume": Operation(
+        ("GET /disks/UUID",),
+        lambda world: world.driver.ex_get_volume(world.volume.id),
+        with_volume,
+        right=lambda world, volume: volume.id == world.volume.id,
+    ),
+    "create_node, listed image": Operation(
+        ("one.vm.allocate", "one.vm.info"),
+        lambda world: start(world, world.image),
+        done=lambda world: bool(new_vms(world)),
+        right=lambda world, node: new_vms(world) == [node.id],
+    ),
+    "create_node, bare identifier": Operation(
+        ("GET /metadata/ID", "one.vm.allocate", "one.vm.info"),
+        lambda world: start(world, type(world.image)(world.image.id, None, world.driver)),
+        done=lambda world: bool(new_vms(world)),
+        right=lambda world, node: new_vms(world) == [node.id],
+    ),
+    "destroy_node": Operation(
+        ("one.vm.action",), lambda world: world.driver.destroy_node(world.node), with_node, gone
+    ),
+    "ex_shutdown_node": Operation(
+        ("one.vm.action",), lambda world: world.driver.ex_shutdown_node(world.node), with_node, left_running
+    ),
+    "stop_node": Operation(
+        ("one.vm.action",), lambda world: world.driver.stop_node(world.node), with_node, left_running
+    ),
+    "ex_suspend_node": Operation(
+        ("one.vm.action",), lambda world: world.driver.ex_suspend_node(world.node), with_node, left_running
+    ),
+    "start_node": Operation(
+        ("one.vm.action",),
+        lambda world: world.driver.start_node(world.node),
+        with_stopped_node,
+        lambda world: world.vms()[world.node.id][0] != "4/0",
+    ),
+    "ex_save_node": Operation(
+        ("one.vm.info", "one.vm.action"),
+        lambda world: world.driver.ex_save_node(world.node),
+        with_node_to_save,
+        left_running,
+    ),
+    "create_volume": Operation(
+        ("POST /disks/",),
+        lambda world: world.driver.create_volume(1, "new"),
+        done=lambda world: bool(new_disks(world)),
+        right=lambda world, volume: new_disks(world) == [volume.id],
+    ),
+    "destroy_volume": Operation(
+        ("DELETE /disks/UUID",),
+        lambda world: world.driver.destroy_volume(world.volume),
+        with_volume,
+        lambda world: world.volume.id not in world.disks(),
+    ),
+    "attach_volume": Operation(
+        ("one.vm.info", "POST /disks/UUID/mounts/"),
+        lambda world: world.driver.attach_volume(world.node, world.volume),
+        with_both,
+        mounted,
+    ),
+    "detach_volume": Operation(
+        ("DELETE /disks/UUID/mounts/MOUNT",),
+        lambda world: world.driver.detach_volume(world.volume),
+        attached,
+        lambda world: not mounted(world),
+    ),
+    "detach_volume, from a list": Operation(
+        ("GET /disks/UUID/mounts/", "DELETE /disks/UUID/mounts/MOUNT"),
+        lambda world: world.driver.detach_volume(world.volume),
+        attached_and_listed,
+        lambda world: not mounted(world),
+    ),
+}
+
+
+def rules(operation: Operation) -> Iterator[tuple[str, str]]:
+    for request in operation.requests:
+        for family, whats in FAULTS.items():
+            if family.endswith(("OpenNebula", "XML-RPC")) and not request.startswith("one."):
+                continue
+            for what in whats:
+                for when in WHEN:
+                    yield family, f"{request}:{when}{what}"
+
+
+def tried(world: World, operation: Operation, rule: str) -> str:
+    """Do an operation under a fault, compare what was told with what is, and return the kind of outcome."""
+    operation.prepare(world)
+    world.before, world.vms_before = world.state(), set(world.vms())
+    world.sandbox.request_log.clear()
+    fault = world.sandbox.faults.add(rule)
+    try:
+        result = operation.act(world)
+    except StratusLabError as error:
+        rest(world, fault)
+        return told(world, operation, error)
+    except LibcloudError as error:
+        rest(world, fault)
+        return waited_in_vain(world, error)
+    rest(world, fault)
+    assert operation.right(world, result), result
+    assert len(new_vms(world)) + len(new_disks(world)) <= 1
+    if operation.done is None:
+        assert world.state() == world.before
+    else:
+        assert operation.done(world)
+    return "as without the fault"
+
+
+def rest(world: World, fault: ActiveFault) -> None:
+    """End the fault, and wait for the requests that it holds up."""
+    world.sandbox.faults.clear()
+    operation = fault.fault.operation
+    while world.sandbox.request_log.operations().count(operation) < fault.matched:
+        threading.Event().wait(0.01)
+
+
+def waited_in_vain(world: World, error: LibcloudError) -> str:
+    assert str(error.value).startswith("Timed out after")
+    assert world.state() == world.before
+    return "an error, and nothing was done"
+
+
+def told(world: World, operation: Operation, error: StratusLabError) -> str:
+    changed = operation.done is not None and operation.done(world)
+    assert len(new_vms(world)) + len(new_disks(world)) <= 1
+    if isinstance(error, UnsettledError):
+        marks = [world.vms()[vm][1] for vm in new_vms(world)] + [
+            world.disks()[disk][1] for disk in new_disks(world)
+        ]
+        assert marks in ([], [error.token])
+        return "an error that says what may be, with a token"
+    if outcome_unknown(error) and operation.done is not None:
+        return "an error that says what may be"
+    assert not changed, error
+    assert world.state() == world.before, error
+    return "an error, and nothing was done"
+
+
+def cloud() -> Sandbox:
+    clock = Clock()
+    clock.stop()
+    return Sandbox(locations=["here"], clock=clock)
+
+
+def outcomes(name: str) -> Counter[str]:
+    """Try one operation under all faults and count the kinds of outcomes."""
+    operation = OPERATIONS[name]
+    counts: Counter[str] = Counter()
+    with cloud() as sandbox:
+        driver = StratusLabNodeDriver(stratuslab_user_config=sandbox.config_file, timeout=TIMEOUT)
+        patient = StratusLabNodeDriver(stratuslab_user_config=sandbox.config_file)
+        image = patient.list_images()[0]
+        for _, rule in rules(operation):
+            world = World(sandbox, driver, image)
+            try:
+                counts[tried(world, operation, rule)] += 1
+            except AssertionError as error:
+                raise AssertionError(f"{name} under {rule}: {error}") from error
+            finally:
+                world.clean_up()
+    return counts
+
+
+@pytest.fixture(autouse=True)
+def _no_long_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retry, "_FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(settlement, "_FIRST_PAUSE", 0.01)
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_what_is_told_is_so(name: str) -> None:
+    counts = outcomes(name)
+
+    assert counts.total() == len(list(rules(OPERATIONS[name])))
+    assert counts["as without the fault"] > 0
+
+
+HEADING = """\
+# Reliability
+
+Every operation of the driver is tried under every fault of the sandbox: connections cut before a request,
+after its effect and at 20 places of the answer; delays beyond the time-out; each HTTP status, before and
+after the effect; garbage; OpenNebula's errors and XML-RPC's faults; once, and for as long as it lasts. After
+each, what the caller was told is compared with what the cloud holds. This page is what
+`python tests/reliability/test_fault_matrix.py` prints.
+
+A creation whose answer is lost is looked for by its token and returned if it is there. What cannot be found
+out is told as such: "may be, with a token" is an `UnsettledError`, whose token finds the node or volume if it
+appears; "may be" is the error of an action (a shutdown, a deletion) that may have been carried out.
+
+"""
+KINDS = (
+    "as without the fault",
+    "an error, and nothing was done",
+    "an error that says what may be",
+    "an error that says what may be, with a token",
+)
+
+
+def table() -> Iterator[str]:
+    yield f"| operation | faults tried | {' | '.join(KINDS)} | lost, doubled or falsely reported |\n"
+    yield f"|---|{'---|' * (len(KINDS) + 2)}\n"
+    total: Counter[str] = Counter()
+    for name in OPERATIONS:
+        counts = outcomes(name)
+        total += counts
+        yield row(name, counts)
+    yield row("**all**", total)
+
+
+def row(name: str, counts: Counter[str]) -> str:
+    return f"| {name} | {counts.total()} | {' | '.join(str(counts[kind]) for kind in KINDS)} | 0 |\n"
+
+
+def main() -> None:
+    retry._FIRST_PAUSE, settlement._FIRST_PAUSE = 0.001, 0.01
+    logging.disable()
+    sys.stdout.write(HEADING)
+    for line in table():
+        sys.stdout.write(line)
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""10,000 creations by eight threads while a fifth of the requests go wrong: none is lost, none doubled."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree
+
+from stratuslab.client import retry, settlement
+from stratuslab.client.errors import UnsettledError
+from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
+from stratuslab.sandbox import Clock, Sandbox
+
+if TYPE_CHECKING:
+    import pytest
+
+CREATIONS, THREADS = 10_000, 8
+LOST = ("cut-before", "cut-after", "cut-at=40", "status=502:carried-out", "garbage")
+NOT_DONE = -1
+
+
+def test_the_cloud_has_the_nodes_that_were_returned_and_those_named_in_errors(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(retry, "_FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(settlement, "_FIRST_PAUSE", 0.01)
+    clock = Clock()
+    clock.stop()
+    with Sandbox(locations=["here"], clock=clock) as sandbox, ThreadPoolExecutor(THREADS) as threads:
+        oned = sandbox.location("here").oned
+        driver = StratusLabNodeDriver(stratuslab_user_config=sandbox.config_file, timeout=0.3)
+        image, size = driver.list_images()[0], driver.list_sizes()[0]
+        for seed, what in enumerate(LOST):
+            for operation in ("one.vm.allocate", "one.vm.info", "one.vmpool.info"):
+                sandbox.faults.add(f"{operation}:probability=0.04:seed={seed}:{what}")
+
+        def create(number: int) -> tuple[str, str]:
+            """Return what the caller was told: the id of a node, which is then ended, or an error's token."""
+            try:
+                node = driver.create_node(f"node-{number}", size, image)
+            except UnsettledError as error:
+                return ("token", error.token)
+            assert f"<NAME>node-{number}</NAME>" in oned.document(int(node.id))
+            oned.call("one.vm.action", ["finalize", int(node.id)], "demo")
+            return ("id", node.id)
+
+        told = list(threads.map(create, range(CREATIONS)))
+        _, pool, _ = oned.call("one.vmpool.info", [-3, -1, -1, NOT_DONE], "demo")
+
+    left = [vm.findtext("TEMPLATE/LIBCLOUD_TOKEN", "") for vm in ElementTree.fromstring(pool)]
+    returned = [name for kind, name in told if kind == "id"]
+    tokens = {name for kind, name in told if kind == "token"}
+    assert len(told) == CREATIONS
+    assert len(set(returned)) == len(returned)
+    assert set(left) <= tokens
+    assert len(set(left)) == len(left)
+    assert tokens
