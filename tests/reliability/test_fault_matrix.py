@@ -49,10 +49,14 @@ WHEN = ("nth=1:", "")
 
 @dataclass
 class World:
-    """A cloud, a driver on it, and what an operation is done to."""
+    """A cloud, two drivers on it, and what an operation is done to.
+
+    ``driver`` has a short time-out, for what is tried; ``patient`` prepares it, however slow the machine.
+    """
 
     sandbox: Sandbox
     driver: StratusLabNodeDriver
+    patient: StratusLabNodeDriver
     image: Any = None
     node: Any = None
     volume: Any = None
@@ -113,28 +117,28 @@ def new_disks(world: World) -> list[str]:
 
 
 def with_node(world: World) -> None:
-    world.node = world.driver.create_node("web", world.driver.list_sizes()[0], world.image)
+    world.node = world.patient.create_node("web", world.patient.list_sizes()[0], world.image)
     world.sandbox.clock.step(60)
-    assert world.driver.ex_refresh_node(world.node).state == "running"
+    assert world.patient.ex_refresh_node(world.node).state == "running"
 
 
 def with_stopped_node(world: World) -> None:
     with_node(world)
-    world.driver.stop_node(world.node)
+    world.patient.stop_node(world.node)
     world.sandbox.clock.step(60)
     world.sandbox.location("here").oned.advance()
 
 
 def with_node_to_save(world: World) -> None:
-    world.node = world.driver.create_node(
-        "web", world.driver.list_sizes()[0], world.image, ex_save_as=ImageDescription("a@example.org")
+    world.node = world.patient.create_node(
+        "web", world.patient.list_sizes()[0], world.image, ex_save_as=ImageDescription("a@example.org")
     )
     world.sandbox.clock.step(60)
     world.sandbox.location("here").oned.advance()
 
 
 def with_volume(world: World) -> None:
-    world.volume = world.driver.create_volume(1, "data")
+    world.volume = world.patient.create_volume(1, "data")
 
 
 def with_both(world: World) -> None:
@@ -144,12 +148,12 @@ def with_both(world: World) -> None:
 
 def attached(world: World) -> None:
     with_both(world)
-    world.driver.attach_volume(world.node, world.volume)
+    world.patient.attach_volume(world.node, world.volume)
 
 
 def attached_and_listed(world: World) -> None:
     attached(world)
-    world.volume = world.driver.ex_get_volume(world.volume.id)
+    world.volume = world.patient.ex_get_volume(world.volume.id)
 
 
 def nothing(_: World) -> None:
@@ -375,7 +379,7 @@ def outcomes(name: str) -> Counter[str]:
         patient = StratusLabNodeDriver(stratuslab_user_config=sandbox.config_file)
         image = patient.list_images()[0]
         for _, rule in rules(operation):
-            world = World(sandbox, driver, image)
+            world = World(sandbox, driver, patient, image)
             try:
                 counts[tried(world, operation, rule)] += 1
             except AssertionError as error:
