@@ -69,7 +69,7 @@ def sandbox() -> Iterator[Sandbox]:
 def test_every_block_is_recognized() -> None:
     fences = [line for line in README.splitlines() if line.strip().startswith(("```", "~~~"))]
     assert len(fences) == 2 * len(BLOCKS)
-    assert {block.language for block in BLOCKS} == {"bash", "ini", "python", "text"}
+    assert {block.language for block in BLOCKS} == {"bash", "ini", "python"}
 
 
 def test_commands_are_one_line_each() -> None:
