@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Response
 
     from stratuslab.sandbox.control import Control
+    from stratuslab.sandbox.dialect import Dialect
     from stratuslab.sandbox.fault_injection import FaultInjector
     from stratuslab.sandbox.faults import Faults
     from stratuslab.sandbox.jetty import Accounts
@@ -60,9 +61,10 @@ class Application:
         faults: Faults,
         injector: FaultInjector,
         control: Control,
+        dialect: Dialect,
     ) -> None:
         locations = list(locations)
-        self._sites = {location.name: _Site(location, accounts) for location in locations}
+        self._sites = {location.name: _Site(location, accounts, dialect) for location in locations}
         self._web_page = WebPage(locations, request_log)
         self._request_log = request_log
         self._faults = faults
@@ -113,13 +115,13 @@ def _carried_out(visit: _Visit, environ: WSGIEnvironment) -> Response:
 class _Site:
     """The services of one location, and the doors before them."""
 
-    def __init__(self, location: Location, accounts: Accounts) -> None:
+    def __init__(self, location: Location, accounts: Accounts, dialect: Dialect) -> None:
         self._location = location
         self._accounts = accounts
         self._one_proxy = OneProxy(location.oned)
         self._oned_server = OnedServer(location.oned, accounts)
-        self._disk_service = DiskService(location.disks)
-        self._marketplace_service = MarketplaceService(location.catalogue)
+        self._disk_service = DiskService(location.disks, dialect)
+        self._marketplace_service = MarketplaceService(location.catalogue, dialect)
 
     def visit(self, request: Request, segments: Sequence[str]) -> _Visit | None:
         """Find the service which a path below the location belongs to."""

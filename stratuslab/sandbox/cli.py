@@ -14,6 +14,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 from stratuslab.sandbox import defaults
+from stratuslab.sandbox.dialect import DIALECTS
 from stratuslab.sandbox.fault_rule import GRAMMAR
 
 if TYPE_CHECKING:
@@ -157,6 +158,13 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         " number of machines)",
     )
     parser.add_argument(
+        "--dialect",
+        choices=DIALECTS,
+        default=defaults.DIALECT,
+        help="how the services word their answers: as in release 14.06, the default; the same without"
+        " thousands separators; or as when their development ended",
+    )
+    parser.add_argument(
         "--state",
         type=Path,
         metavar="FILE",
@@ -243,6 +251,7 @@ def _sandbox(options: argparse.Namespace) -> Sandbox:
         boot_seconds=options.boot_seconds,
         hosts=options.hosts,
         host_capacity=options.host_capacity,
+        dialect=options.dialect,
         state_file=options.state,
         port=options.port,
         tls=options.tls,

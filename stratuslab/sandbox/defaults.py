@@ -6,3 +6,4 @@ LOCATIONS = ("sandbox",)
 USERS = MappingProxyType({"demo": "demo-pass", "guest": "guest-pass"})
 BOOT_SECONDS = 2.0
 HOSTS = 3
+DIALECT = "14.06"

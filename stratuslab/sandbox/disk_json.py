@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from stratuslab.sandbox.dialect import Dialect
     from stratuslab.sandbox.disks import Disk, Mount
     from stratuslab.sandbox.restlet import ResourceError
 
@@ -26,10 +27,11 @@ def escaped(text: str) -> str:
 
 
 class DiskJson:
-    """Writes disks, with or without grouping of digits: `1,024` is the server's default from 1000 upwards."""
+    """Writes disks."""
 
-    def __init__(self, *, group_numbers: bool) -> None:
-        self._number = "{:,}".format if group_numbers else "{}".format
+    def __init__(self, dialect: Dialect) -> None:
+        self._number = "{:,}".format if dialect.group_numbers else "{}".format
+        self._empty_identifiers = dialect.empty_identifiers
 
     def disk(self, disk: Disk, count: int) -> str:
         """Write one disk; `count` is how many use it."""
@@ -38,7 +40,7 @@ class DiskJson:
             f'    "tag": "{escaped(disk.tag)}",',
             f'    "count": "{self._number(count)}",',
             f'    "owner": "{disk.owner}",',
-            *_unless_empty("identifier", disk.identifier),
+            *self._identifier(disk),
             *_unless_empty("quarantine", disk.quarantine),
             f'    "size": "{self._number(disk.size_gib)}",',
             f'    "type": "{disk.type.value}",',
@@ -57,7 +59,7 @@ class DiskJson:
                     *_unless_empty("quarantine", disk.quarantine),
                     f'    "count": "{self._number(count)}",',
                     f'    "owner": "{disk.owner}",',
-                    *_unless_empty("identifier", disk.identifier),
+                    *self._identifier(disk),
                     f'    "size": "{self._number(disk.size_gib)}"',
                     "  }",
                 ]
@@ -66,9 +68,18 @@ class DiskJson:
         ]
         return _CRLF.join(["[", *([f",{_CRLF}".join(entries)] if entries else []), "]", ""])
 
+    def _identifier(self, disk: Disk) -> list[str]:
+        if self._empty_identifiers:
+            return [_entry("identifier", disk.identifier)]
+        return _unless_empty("identifier", disk.identifier)
+
 
 def _unless_empty(key: str, value: str) -> list[str]:
-    return [f'    "{key}": "{escaped(value)}",'] if value else []
+    return [_entry(key, value)] if value else []
+
+
+def _entry(key: str, value: str) -> str:
+    return f'    "{key}": "{escaped(value)}",'
 
 
 def uuid(uuid: str) -> str:

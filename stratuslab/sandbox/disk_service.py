@@ -7,6 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from stratuslab.sandbox import disk_json
+from stratuslab.sandbox.dialect import RELEASE_14_06
 from stratuslab.sandbox.disk_form import check_contents, check_size, revised
 from stratuslab.sandbox.disk_json import DiskJson
 from stratuslab.sandbox.disks import (
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
     from werkzeug.wrappers import Request, Response
 
+    from stratuslab.sandbox.dialect import Dialect
     from stratuslab.sandbox.disks import Disk, DiskStore
 
 _UNREACHABLE_NODES = ("None", "null")
@@ -83,13 +85,12 @@ class _Call:
 class DiskService:
     """The PDisk service of one location.
 
-    The one who asks is already known: `handle` takes the name of the user. `group_numbers` is how the server
-    writes sizes from 1000 GiB upwards: `"1,024"`, or plain when it runs in a locale without grouping.
+    The one who asks is already known: `handle` takes the name of the user.
     """
 
-    def __init__(self, disks: DiskStore, *, group_numbers: bool = True) -> None:
+    def __init__(self, disks: DiskStore, dialect: Dialect = RELEASE_14_06) -> None:
         self._disks = disks
-        self._json = DiskJson(group_numbers=group_numbers)
+        self._json = DiskJson(dialect)
         self._resources: dict[str, dict[str, Callable[[_Call], Response]]] = {
             "/": {"GET": self._home},
             "/disks/": {"GET": self._list, "POST": self._create},

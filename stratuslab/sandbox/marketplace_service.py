@@ -9,6 +9,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from stratuslab.sandbox import rdf
+from stratuslab.sandbox.dialect import RELEASE_14_06
 from stratuslab.sandbox.image_entry import timestamp
 from stratuslab.sandbox.metadata_query import COLUMNS, MetadataQuery, QueryError, column_of, row
 from stratuslab.sandbox.restlet import (
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Request, Response
 
     from stratuslab.sandbox.catalogue import Catalogue
+    from stratuslab.sandbox.dialect import Dialect
     from stratuslab.sandbox.image_entry import ImageEntry
 
 _XML_FAMILY = (XML, TEXT_XML, RDF_XML)
@@ -58,8 +60,9 @@ class _Call:
 class MarketplaceService:
     """The Marketplace of one location. It needs no authentication, and takes no uploads."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Catalogue, dialect: Dialect = RELEASE_14_06) -> None:
         self._catalogue = catalogue
+        self._deprecated_tags = dialect.deprecated_tags
         listing: dict[str, Callable[[_Call], Response]] = {"GET": self._list, "POST": self._query}
         self._resources: dict[str, dict[str, Callable[[_Call], Response]]] = {
             "/metadata": listing,
@@ -165,7 +168,11 @@ class MarketplaceService:
         return self._newest(call, email, tag)
 
     def _newest(self, call: _Call, email: str, tag: str) -> Response:
-        tagged = [entry for entry in self._endorsed_by(email) if tag in entry.alternatives]
+        tagged = [
+            entry
+            for entry in self._endorsed_by(email)
+            if tag in entry.alternatives and (self._deprecated_tags or not entry.deprecated)
+        ]
         return _one(call, max(tagged, key=lambda entry: entry.endorsed, default=None))
 
     def _endorsers(self, call: _Call) -> Response:

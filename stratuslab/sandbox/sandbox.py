@@ -13,6 +13,7 @@ from stratuslab.sandbox.application import Application
 from stratuslab.sandbox.clock import Clock
 from stratuslab.sandbox.configuration import write_configuration
 from stratuslab.sandbox.control import CONTROL, Control
+from stratuslab.sandbox.dialect import DIALECTS
 from stratuslab.sandbox.endpoints import endpoints
 from stratuslab.sandbox.fault_injection import FaultInjector
 from stratuslab.sandbox.faults import Faults
@@ -52,6 +53,9 @@ class Sandbox:
     `hosts`: how many hosts each cloud has.
     `host_capacity`: the cores and the memory in MiB of each host: a VM for which there is no room stays
         PENDING. By default there is room for any number of VMs.
+    `dialect`: how the services word their answers, one of `DIALECTS`: as those of release 14.06, by default;
+        `14.06-ungrouped`, where PDisk's sizes have no thousands separator; or `2015`, the state in which the
+        development of the services ended.
     `state_file`: where all that happens in the clouds is kept beyond this object, whatever its end. Each
         start brings back what the file has; a location which it has not is added to it.
     `tls`: whether the server speaks HTTPS, with a certificate of the sandbox's own authority, which the
@@ -80,6 +84,7 @@ class Sandbox:
         boot_seconds: float = defaults.BOOT_SECONDS,
         hosts: int = defaults.HOSTS,
         host_capacity: tuple[int, int] | None = None,
+        dialect: str = defaults.DIALECT,
         state_file: Path | None = None,
         port: int = 0,
         tls: bool = False,
@@ -94,6 +99,8 @@ class Sandbox:
         if boot_seconds < 0:
             raise ValueError("boot_seconds is negative")
         _check_hosts(hosts, host_capacity)
+        if dialect not in DIALECTS:
+            raise ValueError(f"{dialect!r} is no dialect: there are {', '.join(DIALECTS)}")
         if certificate is not None and not tls:
             raise ValueError("there are no certificates without TLS")
         if ssh_port and not ssh:
@@ -111,6 +118,7 @@ class Sandbox:
             )
             for number, name in enumerate(locations)
         }
+        self._dialect = DIALECTS[dialect]
         self._state_file = state_file
         self._users = dict(users)
         self._port = port
@@ -193,6 +201,7 @@ class Sandbox:
             self.faults,
             injector,
             Control(self._locations, self.clock, self.request_log, self.faults),
+            self._dialect,
         )
         with ExitStack() as resources:
             if self._state_file is not None:

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stratuslab.sandbox import disk_json
+from stratuslab.sandbox.dialect import DIALECTS, RELEASE_14_06
 from stratuslab.sandbox.disk_json import DiskJson
 from stratuslab.sandbox.disks import Disk, DiskType, Mount, Visibility
 from stratuslab.sandbox.restlet import ResourceError
@@ -19,7 +20,7 @@ def disk(**fields: object) -> Disk:
 
 
 def test_one_disk_to_the_letter():
-    written = DiskJson(group_numbers=True).disk(
+    written = DiskJson(RELEASE_14_06).disk(
         disk(tag='5" disk', identifier="snapshot:x", quarantine="2014-06-13", size_gib=1024), 1000
     )
     assert written == (
@@ -31,7 +32,7 @@ def test_one_disk_to_the_letter():
 
 
 def test_a_list_to_the_letter():
-    writer = DiskJson(group_numbers=False)
+    writer = DiskJson(DIALECTS["14.06-ungrouped"])
     assert writer.disks([]) == "[\r\n]\r\n"
     assert writer.disks([(disk(size_gib=1024), 0), (disk(tag="b", type=DiskType.DATA_IMAGE_LIVE), 2)]) == (
         '[\r\n  {\r\n    "uuid": "6b1b36cb-1f4d-4a3e-9d52-0d3a8c2a1c11",\r\n    "tag": "",\r\n'
@@ -44,7 +45,7 @@ def test_a_list_to_the_letter():
 @given(tag=TEXT, identifier=TEXT, quarantine=TEXT)
 def test_any_text_survives_except_in_the_owner(tag, identifier, quarantine):
     one = disk(tag=tag, identifier=identifier, quarantine=quarantine, visibility=Visibility.PUBLIC)
-    writer = DiskJson(group_numbers=True)
+    writer = DiskJson(RELEASE_14_06)
     for read in (json.loads(writer.disk(one, 0)), json.loads(writer.disks([(one, 0)]))[0]):
         assert read["tag"] == tag
         assert read.get("identifier", "") == identifier
@@ -53,7 +54,7 @@ def test_any_text_survives_except_in_the_owner(tag, identifier, quarantine):
 
 
 def test_the_owner_is_written_unescaped():
-    assert '"owner": "CN=A\\,B"' in DiskJson(group_numbers=True).disk(disk(owner="CN=A\\,B"), 0)
+    assert '"owner": "CN=A\\,B"' in DiskJson(RELEASE_14_06).disk(disk(owner="CN=A\\,B"), 0)
 
 
 @given(node=TEXT, vm_id=TEXT)
