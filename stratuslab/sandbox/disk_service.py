@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import TYPE_CHECKING
 
-from stratuslab.sandbox import disk_json
+from stratuslab.sandbox import disk_contents, disk_json
 from stratuslab.sandbox.dialect import RELEASE_14_06
 from stratuslab.sandbox.disk_form import check_contents, check_size, revised
 from stratuslab.sandbox.disk_json import DiskJson
@@ -21,15 +21,19 @@ from stratuslab.sandbox.disks import (
     NotMountedError,
     UnknownDiskError,
 )
+from stratuslab.sandbox.image_entry import identifier_of
 from stratuslab.sandbox.restlet import (
     FORM,
+    GZIP,
     HTML,
     JSON,
+    MULTIPART,
     PLAIN,
     XHTML,
     ResourceError,
     Router,
     base_url,
+    file,
     first_understood,
     negotiated,
     page,
@@ -144,6 +148,8 @@ class DiskService:
         return _html_list("Disks", items)
 
     def _create(self, call: _Call) -> Response:
+        if call.request.mimetype == MULTIPART:
+            return self._upload(call)
         form = call.form()
         disk = revised(self._disks.new(call.user), form)
         check_size(disk)
@@ -156,9 +162,29 @@ class DiskService:
             return representation(disk_json.uuid(disk.uuid), JSON, status=201)
         return see_other(call.disk_url(disk.uuid))
 
+    def _upload(self, call: _Call) -> Response:
+        """Make a disk of the last file of the form; tag and size are PDisk's choice."""
+        files = [part for _, part in call.request.files.items(multi=True) if part.filename]
+        if not files:
+            raise ResourceError(400, "empty file uploaded")
+        contents = files[-1].stream.read()
+        image = disk_contents.image_in(contents)
+        disk = replace(
+            self._disks.new(call.user),
+            size_gib=image.size_gib,
+            type=DiskType.DATA_IMAGE_RAW_READONLY,
+            identifier=identifier_of(image.sha1),
+            seed=True,
+        )
+        self._disks.upload(disk, contents)
+        return see_other(call.disk_url(disk.uuid))
+
     def _show(self, call: _Call) -> Response:
         disk = self._viewable(call)
-        if call.wants_json:
+        wanted = negotiated(call.request, (JSON, GZIP, HTML))
+        if wanted == GZIP:
+            return file(self._disks.uploaded(disk.uuid) or disk_contents.blank(disk.size_gib), GZIP)
+        if wanted == JSON:
             return self._disk_json(disk)
         items = [
             f"<li>{name}: {escape(value)}</li>"

@@ -116,10 +116,14 @@ class Mount:
 
 @dataclass(frozen=True)
 class DiskState:
-    """Everything that a PDisk knows: the disks by UUID, and the mounts of each by virtual machine."""
+    """Everything that a PDisk knows: by UUID the disks, the mounts of each by virtual machine, and uploads.
+
+    `uploads` has the contents (gzip) of the disks which were made of an uploaded file.
+    """
 
     disks: Table[str, Disk] = field(default_factory=Table)
     mounts: Table[str, Mapping[str, Mount]] = field(default_factory=Table)
+    uploads: Table[str, bytes] = field(default_factory=Table)
 
 
 class DiskStore:
@@ -146,6 +150,17 @@ class DiskStore:
         """Put the disk into the store, in place of an older version if there is one."""
         with self.lock:
             self.state.disks[disk.uuid] = disk
+
+    def upload(self, disk: Disk, contents: bytes) -> None:
+        """Put a disk into the store together with its contents, gzip."""
+        with self.lock:
+            self.save(disk)
+            self.state.uploads[disk.uuid] = contents
+
+    def uploaded(self, uuid: str) -> bytes | None:
+        """Return the contents (gzip) of a disk which was made of an uploaded file, None for any other."""
+        with self.lock:
+            return self.state.uploads.get(uuid)
 
     def get(self, uuid: str) -> Disk:
         """Return the disk with that UUID, or UnknownDiskError."""
@@ -177,6 +192,7 @@ class DiskStore:
             if self.mounts(uuid):
                 raise DiskInUseError(uuid)
             del self.state.disks[uuid]
+            self.state.uploads.pop(uuid, None)
 
     def snapshot(self, origin: Disk, owner: str) -> Disk:
         """Make a copy-on-write copy of the origin of a machine image, and save it."""

@@ -16,6 +16,7 @@ from stratuslab.sandbox.restlet import (
     FORM,
     HTML,
     JSON,
+    MULTIPART,
     RDF_XML,
     TEXT_XML,
     XML,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from stratuslab.sandbox.image_entry import ImageEntry
 
 _XML_FAMILY = (XML, TEXT_XML, RDF_XML)
-_UPLOADS = (XML, RDF_XML, "multipart/form-data")
+_UPLOADS = (XML, RDF_XML, MULTIPART)
 _NOTHING_FOUND = "no metadata matching query found"
 _PLACEHOLDERS = {"identifier": "ID", "email": "EMAIL", "created": "DATE"}
 _DAY = 86_400

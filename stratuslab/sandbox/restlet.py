@@ -24,12 +24,14 @@ HTML = "text/html"
 XHTML = "application/xhtml+xml"
 JSON = "application/json"
 PLAIN = "text/plain"
+GZIP = "application/x-gzip"
 XML = "application/xml"
 TEXT_XML = "text/xml"
 RDF_XML = "application/rdf+xml"
 FORM = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data"
 
-_MEDIA_PARAMETER = {"html": HTML, "json": JSON, "txt": PLAIN, "xml": XML, "rdf": RDF_XML}
+_MEDIA_PARAMETER = {"html": HTML, "json": JSON, "txt": PLAIN, "gzip": GZIP, "xml": XML, "rdf": RDF_XML}
 
 _VARY = "Accept-Charset, Accept-Encoding, Accept-Language, Accept"
 
@@ -116,7 +118,15 @@ def first_understood(request: Request, known: Sequence[str]) -> str | None:
 
 def representation(text: str, media_type: str, status: int = 200) -> Response:
     """Make an answer with a body in UTF-8 and the headers which Restlet adds."""
-    response = Response(text, status=status, content_type=f"{media_type}; charset=UTF-8")
+    return _with_headers(Response(text, status=status, content_type=f"{media_type}; charset=UTF-8"))
+
+
+def file(content: bytes, media_type: str) -> Response:
+    """Make an answer with the content of a file and the headers which Restlet adds."""
+    return _with_headers(Response(content, content_type=media_type))
+
+
+def _with_headers(response: Response) -> Response:
     response.headers["Vary"] = _VARY
     response.headers["Accept-Ranges"] = "bytes"
     return response

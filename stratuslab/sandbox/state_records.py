@@ -5,6 +5,7 @@ A change of what is written here is a change of the file's format.
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import asdict, dataclass
 from enum import Enum
@@ -56,6 +57,7 @@ def record_kinds(location: Location) -> list[RecordKind[Any, Any]]:
         RecordKind(
             "disk", location.disks.state.disks, str, asdict, lambda uuid, content: (uuid, _disk(content))
         ),
+        RecordKind("upload", location.disks.state.uploads, str, _upload_content, _upload),
         RecordKind("mounts", location.disks.state.mounts, str, _mounts_content, _mounts),
         RecordKind("image", location.catalogue.table, "/".join, asdict, lambda _, content: _entry(content)),
     ]
@@ -94,6 +96,14 @@ def _disk(content: dict[str, Any]) -> Disk:
     content["type"] = DiskType(content["type"])
     content["visibility"] = Visibility(content["visibility"])
     return Disk(**content)
+
+
+def _upload_content(contents: bytes) -> str:
+    return base64.b64encode(contents).decode("ascii")
+
+
+def _upload(disk: str, content: str) -> tuple[str, bytes]:
+    return disk, base64.b64decode(content)
 
 
 def _mounts_content(mounts: Mapping[str, Mount]) -> list[dict[str, Any]]:

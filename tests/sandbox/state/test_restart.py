@@ -7,6 +7,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+import requests
 
 from stratuslab.sandbox import Clock, Sandbox, life_cycle
 from stratuslab.sandbox.state_file import StateFile, StateFileError
@@ -317,3 +318,15 @@ def test_a_start_which_fails_leaves_nothing_open(state: Path, port_is_free: bool
         with second:
             assert second.url
     assert threading.active_count() == threads
+
+
+def test_an_uploaded_image_is_kept(state: Path) -> None:
+    def url(sandbox: Sandbox) -> str:
+        return f"{sandbox.url}/paris/pdisk/pswd/disks/"
+
+    with running(state) as sandbox:
+        disk = requests.post(url(sandbox), auth=("alice", "a"), files={"f": b"\x1f\x8b"}, timeout=10).json()
+    with running(state) as sandbox:
+        headers = {"Accept": "application/x-gzip"}
+        answer = requests.get(url(sandbox) + disk["uuid"], auth=("alice", "a"), headers=headers, timeout=10)
+        assert answer.content == b"\x1f\x8b"
