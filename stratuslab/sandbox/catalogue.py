@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from stratuslab.sandbox.image_entry import ImageEntry
 
 
+class OutdatedEntryError(Exception):
+    """An entry which is not newer than the one there is, of the same endorser for the same image."""
+
+
 class Catalogue:
     """All entries of one Marketplace: several for an image, if several endorsed it or one did it again.
 
@@ -38,6 +42,14 @@ class Catalogue:
         with self.lock:
             self.table[entry.key] = entry
 
+    def upload(self, entry: ImageEntry) -> None:
+        """Add an entry, or OutdatedEntryError if its endorser has a later one for the image, or the same."""
+        with self.lock:
+            rivals = (known for key, known in self.table.items() if key[:2] == entry.key[:2])
+            if any(known.endorsed >= entry.endorsed for known in rivals):
+                raise OutdatedEntryError(entry.key)
+            self.table[entry.key] = entry
+
     def entries(self) -> list[ImageEntry]:
         """Return all entries, whatever their status, in the order in which they were added."""
         with self.lock:
@@ -55,11 +67,11 @@ class Catalogue:
 
     def expire(self, identifier: str) -> None:
         """Let all entries of an image expire a second ago."""
-        self._change(identifier, lambda entry: replace(entry, valid=self.now() - 1))
+        self._change(identifier, lambda entry: replace(entry, valid=self.now() - 1, document=""))
 
     def deprecate(self, identifier: str, reason: str) -> None:
         """Mark all entries of an image as deprecated."""
-        self._change(identifier, lambda entry: replace(entry, deprecated=reason))
+        self._change(identifier, lambda entry: replace(entry, deprecated=reason, document=""))
 
     def remove(self, identifier: str) -> None:
         """Remove all entries of an image."""

@@ -164,10 +164,11 @@ class DiskService:
 
     def _upload(self, call: _Call) -> Response:
         """Make a disk of the last file of the form; tag and size are PDisk's choice."""
-        files = [part for _, part in call.request.files.items(multi=True) if part.filename]
+        with call.request as request:
+            files = [part.stream.read() for _, part in request.files.items(multi=True) if part.filename]
         if not files:
             raise ResourceError(400, "empty file uploaded")
-        contents = files[-1].stream.read()
+        contents = files[-1]
         image = disk_contents.image_in(contents)
         disk = replace(
             self._disks.new(call.user),

@@ -32,7 +32,8 @@ class ImageEntry:
     `sha1` (hexadecimal) and `size_bytes` describe the uncompressed image; `identifier` follows from the
     checksum. `email`, `subject` and `issuer` are the endorser's, `endorsed` is when: identifier, e-mail and
     that time together name the entry. Times (`endorsed`, `created`, `valid`) are in Unix seconds. None means
-    that the element is missing, an empty text that it is there and empty.
+    that the element is missing, an empty text that it is there and empty. `document` is the RDF/XML of an
+    entry which was uploaded, as it was uploaded but for its declaration; empty for any other.
     """
 
     sha1: str
@@ -68,6 +69,7 @@ class ImageEntry:
     icmp: tuple[int, ...] = ()
     deprecated: str | None = None
     related_images: tuple[str, ...] = ()
+    document: str = ""
 
     @cached_property
     def identifier(self) -> str:

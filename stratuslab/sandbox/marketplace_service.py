@@ -1,4 +1,4 @@
-"""The Marketplace over HTTP: a read-only replica, with the answers of release 14.06."""
+"""The Marketplace over HTTP, with the answers of release 14.06."""
 
 from __future__ import annotations
 
@@ -9,20 +9,24 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from stratuslab.sandbox import rdf
+from stratuslab.sandbox.catalogue import OutdatedEntryError
 from stratuslab.sandbox.dialect import RELEASE_14_06
 from stratuslab.sandbox.image_entry import timestamp
 from stratuslab.sandbox.metadata_query import COLUMNS, MetadataQuery, QueryError, column_of, row
+from stratuslab.sandbox.metadata_upload import InvalidMetadataError, entry_of
 from stratuslab.sandbox.restlet import (
     FORM,
     HTML,
     JSON,
     MULTIPART,
+    PLAIN,
     RDF_XML,
     TEXT_XML,
     XML,
     ResourceError,
     Router,
     accepted,
+    base_url,
     negotiated,
     page,
     representation,
@@ -42,6 +46,10 @@ _UPLOADS = (XML, RDF_XML, MULTIPART)
 _NOTHING_FOUND = "no metadata matching query found"
 _PLACEHOLDERS = {"identifier": "ID", "email": "EMAIL", "created": "DATE"}
 _DAY = 86_400
+_UPLOAD_FORM = (
+    '<form method="post" enctype="multipart/form-data">'
+    '<p><input type="file" name="metadata"> <button>Upload</button></p></form>'
+)
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,7 @@ class _Call:
     """One request to one resource."""
 
     request: Request
+    base_url: str
     values: tuple[str, ...]
 
     @property
@@ -59,7 +68,7 @@ class _Call:
 
 
 class MarketplaceService:
-    """The Marketplace of one location. It needs no authentication, and takes no uploads."""
+    """The Marketplace of one location. It needs no authentication; who uploads something has to sign it."""
 
     def __init__(self, catalogue: Catalogue, dialect: Dialect = RELEASE_14_06) -> None:
         self._catalogue = catalogue
@@ -75,7 +84,7 @@ class MarketplaceService:
             "/endorsers/EMAIL": {"GET": self._history},
             "/endorsers/EMAIL/tags": {"GET": self._tags},
             "/query": {"GET": self._sparql},
-            "/upload": {"GET": self._upload_form, "POST": self._refuse_upload},
+            "/upload": {"GET": self._upload_form, "POST": self._upload},
         }
         self._router = Router(self._resources)
 
@@ -100,7 +109,7 @@ class MarketplaceService:
             )
             if answer is None:
                 raise ResourceError(405)
-            return answer(_Call(request, route.values))
+            return answer(_Call(request, base_url(request, path), route.values))
         except ResourceError as error:
             return _refusal(request, error)
 
@@ -125,7 +134,7 @@ class MarketplaceService:
         if not request.content_length:
             raise ResourceError(400, "post with null entity")
         if request.mimetype in _UPLOADS:
-            return self._refuse_upload(call)
+            return self._upload(call)
         if request.mimetype != FORM:
             raise ResourceError(415)
         return self._table(call, {**request.args.to_dict(), **request.form.to_dict()})
@@ -218,13 +227,31 @@ class MarketplaceService:
         raise ResourceError(400, "query not allowed.")
 
     def _upload_form(self, _call: _Call) -> Response:
-        return representation(page("Upload", "<p>This is a read-only repository.</p>"), HTML)
+        return representation(page("Upload", _UPLOAD_FORM), HTML)
 
-    def _refuse_upload(self, _call: _Call) -> Response:
-        raise ResourceError(403, "read-only repository")
+    def _upload(self, call: _Call) -> Response:
+        body = _uploaded(call.request)
+        try:
+            entry = entry_of(body)
+            self._catalogue.upload(entry)
+        except InvalidMetadataError as error:
+            raise ResourceError(400, f"invalid metadata: {error}") from None
+        except OutdatedEntryError:
+            raise ResourceError(400, "invalid metadata: older than latest entry") from None
+        response = representation("metadata entry created", PLAIN, status=201)
+        response.headers["Location"] = f"{call.base_url}/metadata/{'/'.join(entry.key)}"
+        return response
 
     def _endorsed_by(self, email: str) -> list[ImageEntry]:
         return [entry for entry in self._catalogue.entries() if entry.email == email]
+
+
+def _uploaded(request: Request) -> bytes:
+    """Read the document, which is the body itself or the first file of a form."""
+    if request.mimetype != MULTIPART:
+        return request.get_data()
+    with request:
+        return next((part.stream.read() for part in request.files.values()), b"")
 
 
 def _single_slashes(path: str) -> str:
