@@ -31,12 +31,24 @@ _USUAL = (16, 64 * 1024)
 
 @dataclass(frozen=True)
 class Host:
-    """A machine which runs VMs: as many as it is asked for if it is `boundless`, whatever its capacity."""
+    """A machine which runs VMs: as many as it is asked for if it is `boundless`, whatever its capacity.
+
+    The drivers are OpenNebula's names for what watches the host, runs its VMs, connects and copies them.
+    """
 
     id: int
     name: str
     capacity: Capacity
     boundless: bool
+    im_mad: str = "im_kvm"
+    vm_mad: str = "vmm_kvm"
+    vn_mad: str = "dummy"
+    tm_mad: str = "tm_stratuslab"
+
+
+def added_host(host_id: int, name: str, im_mad: str, vm_mad: str, vn_mad: str, tm_mad: str) -> Host:
+    """Make a host which has the usual capacity, but room for any number of VMs."""
+    return Host(host_id, name, _capacity(*_USUAL), True, im_mad, vm_mad, vn_mad, tm_mad)
 
 
 def make_hosts(
@@ -46,9 +58,12 @@ def make_hosts(
 
     With a `capacity`, in cores and MiB, only those VMs fit for which there is room; without, any number fits.
     """
-    cores, memory_mib = capacity or _USUAL
-    room = Capacity(cpu=cores * 100, memory=memory_mib * 1024)
+    room = _capacity(*(capacity or _USUAL))
     return [
         Host(number, f"node-{number + 1}.{location}.example.org", room, boundless=capacity is None)
         for number in range(count)
     ]
+
+
+def _capacity(cores: int, memory_mib: int) -> Capacity:
+    return Capacity(cpu=cores * 100, memory=memory_mib * 1024)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stratuslab.sandbox.networks import mac_of
-from stratuslab.sandbox.permissions import USED_BY_ALL
+from stratuslab.sandbox.permissions import OWNER_ONLY, USED_BY_ALL
 from stratuslab.sandbox.scheduler import allotted
 from stratuslab.sandbox.template import Template
-from stratuslab.sandbox.users import ONEADMIN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +34,8 @@ def host_document(host: Host, vms: Sequence[VirtualMachine], now: float) -> str:
     }
     return (
         f"<HOST><ID>{host.id}</ID><NAME>{host.name}</NAME><STATE>2</STATE>"
-        "<IM_MAD>im_kvm</IM_MAD><VM_MAD>vmm_kvm</VM_MAD><VN_MAD>dummy</VN_MAD><TM_MAD>tm_stratuslab</TM_MAD>"
+        f"<IM_MAD>{host.im_mad}</IM_MAD><VM_MAD>{host.vm_mad}</VM_MAD>"
+        f"<VN_MAD>{host.vn_mad}</VN_MAD><TM_MAD>{host.tm_mad}</TM_MAD>"
         f"<LAST_MON_TIME>{int(now)}</LAST_MON_TIME><HOST_SHARE>"
         f"<DISK_USAGE>0</DISK_USAGE><MEM_USAGE>{taken.memory}</MEM_USAGE><CPU_USAGE>{taken.cpu}</CPU_USAGE>"
         f"<MAX_DISK>0</MAX_DISK><MAX_MEM>{memory}</MAX_MEM><MAX_CPU>{cpu}</MAX_CPU>"
@@ -61,10 +61,12 @@ def network_document_with_leases(network: VirtualNetwork) -> str:
 
 
 def _network(network: VirtualNetwork) -> str:
+    owner = network.owner
     return (
-        f"<ID>{network.id}</ID><UID>0</UID><GID>0</GID><UNAME>{ONEADMIN}</UNAME><GNAME>{ONEADMIN}</GNAME>"
-        f"<NAME>{network.name}</NAME>{USED_BY_ALL}<TYPE>0</TYPE><BRIDGE>{network.bridge}</BRIDGE>"
-        "<VLAN>0</VLAN><PHYDEV/><VLAN_ID/>"
+        f"<ID>{network.id}</ID><UID>{owner.uid}</UID><GID>{owner.gid}</GID>"
+        f"<UNAME>{owner.uname}</UNAME><GNAME>{owner.gname}</GNAME><NAME>{network.name}</NAME>"
+        f"{USED_BY_ALL if network.is_public else OWNER_ONLY}"
+        f"<TYPE>0</TYPE><BRIDGE>{network.bridge}</BRIDGE><VLAN>0</VLAN><PHYDEV/><VLAN_ID/>"
         f"<RANGE><IP_START>{network.first}</IP_START><IP_END>{network.last}</IP_END></RANGE>"
         f"<TOTAL_LEASES>{len(network.leases)}</TOTAL_LEASES><TEMPLATE></TEMPLATE>"
     )

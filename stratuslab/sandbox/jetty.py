@@ -23,6 +23,10 @@ class Accounts:
     def __init__(self, passwords: Mapping[str, str]) -> None:
         self._passwords = dict(passwords)
 
+    def knows(self, user: str) -> bool:
+        """Tell whether there is a user of that name."""
+        return user in self._passwords
+
     def accept(self, user: str | None, password: str | None) -> bool:
         """Tell whether this is the password of this user."""
         if user not in self._passwords or password is None:

@@ -12,6 +12,7 @@ from stratuslab.sandbox.virtual_machine import History, LcmState, Reason, Turn, 
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping, Sequence
 
+    from stratuslab.sandbox.hosts import Host
     from stratuslab.sandbox.networks import VirtualNetwork
     from stratuslab.sandbox.scheduler import Scheduler
     from stratuslab.sandbox.transfer_manager import TransferManager
@@ -87,6 +88,19 @@ class LifeCycle:
         if action not in self._actions:
             raise UnknownActionError(action)
         self._actions[action](vm, now)
+
+    def deploy(self, vm: VirtualMachine, host: Host, now: float) -> None:
+        """Put a VM which waits for a host on this one, room or not; raises WrongStateError."""
+        _require(vm.state in (VmState.PENDING, VmState.HOLD))
+        self._put_on(vm, host, now)
+
+    def migrate(self, vm: VirtualMachine, host: Host, now: float, *, live: bool) -> None:
+        """Move a VM to another host, without a pause if it is `live`; raises WrongStateError."""
+        _require(vm.is_active(LcmState.RUNNING))
+        vm.move(VmState.ACTIVE, LcmState.MIGRATE if live else LcmState.SAVE_MIGRATE)
+        self._leave_host(vm, now, Reason.USER)
+        vm.history.append(History(len(vm.history), host.id, host.name, int(now), running_stime=int(now)))
+        self._plan(vm, now, (1, Turn.BOOTED))
 
     def advance(self, now: float) -> None:
         """Let everything happen which was due until `now`, in the order of its time."""
@@ -201,14 +215,18 @@ class LifeCycle:
         if host is None:
             self._plan(vm, now, (0, Turn.DEPLOYED))
             self._without_room.add(vm.id)
-            return
+        else:
+            self._put_on(vm, host, now)
+
+    def _put_on(self, vm: VirtualMachine, host: Host, now: float) -> None:
         was_stopped = any(record.reason is Reason.STOP_RESUME for record in vm.history[-1:])
         vm.history.append(History(len(vm.history), host.id, host.name, int(now), prolog_stime=int(now)))
         vm.move(VmState.ACTIVE, LcmState.PROLOG_RESUME if was_stopped else LcmState.PROLOG)
         self._plan(vm, now, (2, Turn.TRANSFERRED), (3, Turn.BOOTED))
 
     def _transferred(self, vm: VirtualMachine, now: float) -> None:
-        sources = [disk["SOURCE"] for disk in vm.template.vectors("DISK") if "SOURCE" in disk]
+        disks = vm.template.vectors("DISK")
+        sources = [disk["SOURCE"] for disk in disks if "SOURCE" in disk and "IMAGE_ID" not in disk]
         if sources and vm.lcm_state == LcmState.PROLOG:
             try:
                 self._transfer_manager.clone(vm.id, vm.owner.login, sources)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
-from stratuslab.sandbox.users import ONEADMIN
+from stratuslab.sandbox.users import ADMIN
 from stratuslab.sandbox.virtual_machine import VmState
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class NoLeaseError(Exception):
 
 @dataclass
 class VirtualNetwork:
-    """A range of addresses of oneadmin's, which every user may use; `leases` has the VM's id by address.
+    """A range of addresses, for everybody if it is public; `leases` has the VM's id by address.
 
     Addresses are given out one after the other, from the beginning again after the last; `tried` counts.
     """
@@ -33,8 +33,14 @@ class VirtualNetwork:
     bridge: str
     first: IPv4Address
     last: IPv4Address
+    owner: User = ADMIN
+    is_public: bool = True
     leases: dict[IPv4Address, int] = field(default_factory=dict)
     tried: int = 0
+
+    def usable_by(self, user: User) -> bool:
+        """Tell whether the user may have addresses of the network."""
+        return self.is_public or user.is_admin or user.uid == self.owner.uid
 
     def lease(self, vm_id: int, requested: str) -> IPv4Address:
         """Give an address to a VM, the requested one unless that is empty; raises NoLeaseError."""
@@ -82,8 +88,8 @@ def default_networks() -> list[VirtualNetwork]:
     """Make the three networks of a StratusLab cloud; none of the addresses exists outside of the sandbox."""
     ranges = {
         "public": ("198.18.0.1", "198.18.255.254"),
-        "local": ("172.16.0.1", "172.16.255.254"),
-        "private": ("10.0.0.1", "10.0.255.254"),
+        "local": ("10.0.0.1", "10.0.255.254"),
+        "private": ("172.16.0.1", "172.16.255.254"),
     }
     return [
         VirtualNetwork(number, name, f"br{number}", IPv4Address(first), IPv4Address(last))
@@ -99,7 +105,7 @@ def connect(nic: Vector, networks: Iterable[VirtualNetwork], vm_id: int, owner: 
     if not nic.get("NETWORK") and not nic.get("NETWORK_ID"):
         return
     network = next((network for network in networks if _is_meant(nic, network, owner)), None)
-    if network is None:
+    if network is None or not network.usable_by(owner):
         raise NoLeaseError(nic.get("NETWORK", ""))
     address = network.lease(vm_id, nic.get("IP", ""))
     nic.update(
@@ -121,4 +127,4 @@ def _is_meant(nic: Vector, network: VirtualNetwork, owner: User) -> bool:
     if not nic.get("NETWORK"):
         return nic["NETWORK_ID"] == str(network.id)
     network_uname = nic.get("NETWORK_UNAME") or owner.uname
-    return nic["NETWORK"] == network.name and network_uname == ONEADMIN
+    return nic["NETWORK"] == network.name and network_uname == network.owner.uname

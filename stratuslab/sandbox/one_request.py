@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING
 from stratuslab.sandbox.xmlrpc_call import XmlRpcError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import TypeAlias
 
     from stratuslab.sandbox.users import User
     from stratuslab.sandbox.xmlrpc_call import Value
 
+    Requests: TypeAlias = Mapping[str, Callable[[User, "Arguments"], str | int]]
+
+NAME_LIMIT = 128
 _MINE = -3
 _ALL = -2
 _MINE_AND_GROUP = -1
@@ -35,8 +39,10 @@ class FaultCode(IntEnum):
     """The codes of xmlrpc-c for calls which never reach OpenNebula's own code."""
 
     TYPE = -501
+    INDEX = -502
     PARSE = -503
     NO_SUCH_METHOD = -506
+    REQUEST_REFUSED = -507
 
 
 class RequestError(Exception):
@@ -45,6 +51,37 @@ class RequestError(Exception):
     def __init__(self, code: ErrorCode, text: str) -> None:
         super().__init__(text)
         self.code = code
+
+
+def missing(kind: str, object_id: int) -> RequestError:
+    """Make the error for an object which does not exist."""
+    return RequestError(ErrorCode.NO_EXISTS, f"Error getting {kind} [{object_id}].")
+
+
+def forbidden(user: User, text: str) -> RequestError:
+    """Make the error for what this user may not do."""
+    return RequestError(ErrorCode.AUTHORIZATION, f"User [{user.uid}] : {text}.")
+
+
+def not_authorized(user: User, what: str, object_id: int = -1) -> RequestError:
+    """Make the error for a right (`USE VM`) which a user has not, on one object or on all."""
+    which = f" [{object_id}]" if object_id >= 0 else ""
+    return forbidden(user, f"Not authorized to perform {what}{which}")
+
+
+def required_name(name: str, taken: Mapping[str, int], kind: str, what: str) -> str:
+    """Check the name of a new object; RequestError if there is none, or an object (by id) has it already."""
+    if not name:
+        reason = "NAME cannot be empty."
+    elif len(name.encode()) > NAME_LIMIT:
+        reason = f"NAME is too long; max length is {NAME_LIMIT} chars."
+    elif name in taken:
+        reason = f"NAME is already taken by {kind} {taken[name]}."
+    elif {"<", "&"} & {*name}:
+        reason = f"Error transforming the {what.title()} to XML."
+    else:
+        return name
+    raise RequestError(ErrorCode.INTERNAL, f"Error allocating a new {what}. {reason}")
 
 
 class Arguments:
@@ -68,6 +105,13 @@ class Arguments:
         value = self._fetch(index)
         if not isinstance(value, int) or isinstance(value, bool):
             raise XmlRpcError(FaultCode.TYPE, "Parameter that is supposed to be integer is not")
+        return value
+
+    def boolean(self, index: int) -> bool:
+        """Return a boolean."""
+        value = self._fetch(index)
+        if not isinstance(value, bool):
+            raise XmlRpcError(FaultCode.TYPE, "Parameter that is supposed to be a boolean is not")
         return value
 
     def _fetch(self, index: int) -> Value:

@@ -1,4 +1,4 @@
-"""OpenNebula's core at one location: the requests of 3.2 which a StratusLab client makes."""
+"""OpenNebula's core at one location."""
 
 from __future__ import annotations
 
@@ -6,16 +6,29 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from stratuslab.sandbox.infrastructure_document import (
-    host_document,
-    network_document,
-    network_document_with_leases,
-)
+from stratuslab.sandbox.acl_requests import DEFAULT_RULES, AclRequests, AclRule
+from stratuslab.sandbox.host_requests import HostRequests
+from stratuslab.sandbox.image_requests import ImageRequests
 from stratuslab.sandbox.life_cycle import LifeCycle, UnknownActionError, WrongStateError
-from stratuslab.sandbox.one_request import Arguments, ErrorCode, FaultCode, RequestError, Selection
+from stratuslab.sandbox.network_requests import NetworkRequests
+from stratuslab.sandbox.one_image import saved_image
+from stratuslab.sandbox.one_images import OneImages
+from stratuslab.sandbox.one_methods import METHODS, request_name
+from stratuslab.sandbox.one_request import (
+    Arguments,
+    ErrorCode,
+    FaultCode,
+    RequestError,
+    Selection,
+    forbidden,
+    missing,
+    not_authorized,
+    required_name,
+)
 from stratuslab.sandbox.scheduler import Scheduler
 from stratuslab.sandbox.table import Table
 from stratuslab.sandbox.template import Template
+from stratuslab.sandbox.user_requests import UserRequests
 from stratuslab.sandbox.users import ONEADMIN, UserPool
 from stratuslab.sandbox.virtual_machine import LcmState, VirtualMachine, VmState
 from stratuslab.sandbox.vm_allocation import AllocationError, RestrictedAttributeError, allocate
@@ -28,11 +41,11 @@ if TYPE_CHECKING:
     from stratuslab.sandbox.clock import Clock
     from stratuslab.sandbox.hosts import Host
     from stratuslab.sandbox.networks import VirtualNetwork
+    from stratuslab.sandbox.one_image import OneImage
+    from stratuslab.sandbox.one_request import Requests
     from stratuslab.sandbox.transfer_manager import TransferManager
     from stratuslab.sandbox.users import User
-    from stratuslab.sandbox.xmlrpc_call import Result, Value
-
-_Request = tuple[str, "Callable[[User, Arguments], str | int]"]
+    from stratuslab.sandbox.xmlrpc_call import Scalar, Value
 
 _ANY_STATE = -2
 _NOT_DONE = -1
@@ -43,10 +56,12 @@ _VM = "vm"
 class OnedState:
     """Everything that an OpenNebula knows."""
 
-    hosts: Sequence[Host]
-    networks: Sequence[VirtualNetwork]
+    hosts: list[Host]
+    networks: list[VirtualNetwork]
     users: UserPool = field(default_factory=UserPool)
     vms: Table[int, VirtualMachine] = field(default_factory=Table)
+    images: Table[int, OneImage] = field(default_factory=Table)
+    acl_rules: Table[int, AclRule] = field(default_factory=lambda: Table(DEFAULT_RULES))
     next_ids: Table[str, int] = field(default_factory=lambda: Table({_VM: 0}))
 
     def recover_leases(self) -> None:
@@ -73,39 +88,43 @@ class Oned:
     ) -> None:
         self._clock = clock
         self.lock = threading.RLock()
-        self.state = OnedState(hosts, networks)
-        self._scheduler = Scheduler(hosts, self.state.vms)
+        state = self.state = OnedState([*hosts], [*networks])
+        self._scheduler = Scheduler(state.hosts, state.vms)
         self._life_cycle = LifeCycle(
-            self.state.vms, self._scheduler, networks, transfer_manager, boot_seconds
+            state.vms, self._scheduler, state.networks, transfer_manager, boot_seconds
         )
-        self._requests: dict[str, _Request] = {
-            "one.vm.allocate": ("VirtualMachineAllocate", self._allocate_vm),
-            "one.vm.action": ("VirtualMachineAction", self._act_on_vm),
-            "one.vm.info": ("VirtualMachineInfo", self._show_vm),
-            "one.vmpool.info": ("VirtualMachinePoolInfo", self._list_vms),
-            "one.host.info": ("HostInfo", self._show_host),
-            "one.hostpool.info": ("HostPoolInfo", self._list_hosts),
-            "one.vn.info": ("VirtualNetworkInfo", self._show_network),
-            "one.vnpool.info": ("VirtualNetworkPoolInfo", self._list_networks),
-            "one.image.info": ("ImageInfo", self._show_image),
-            "one.imagepool.info": ("ImagePoolInfo", self._list_images),
+        self._hosts = HostRequests(state.hosts, self._scheduler, clock)
+        self._images = OneImages(state.images, state.next_ids, state.users, state.vms)
+        self._requests: Requests = {
+            "one.vm.allocate": self._allocate_vm,
+            "one.vm.action": self._act_on_vm,
+            "one.vm.deploy": self._deploy_vm,
+            "one.vm.info": self._show_vm,
+            "one.vm.migrate": self._migrate_vm,
+            "one.vm.savedisk": self._save_disk,
+            "one.vmpool.info": self._list_vms,
+            **self._hosts.requests,
+            **NetworkRequests(state.networks).requests,
+            **ImageRequests(self._images, clock).requests,
+            **UserRequests(state.users).requests,
+            **AclRequests(state.acl_rules).requests,
         }
 
-    def call(self, method: str, arguments: Sequence[Value], user: str | None) -> list[Result]:
+    def call(self, method: str, arguments: Sequence[Value], user: str | None) -> list[Scalar]:
         """Carry out a call; `arguments` are those after the session, `user` is the plain login name.
 
         Without a user the call counts as made with a wrong password. Returns [True, value, 0] or
         [False, text, code]; raises XmlRpcError for a wrong method or arguments of the wrong number or type.
         """
-        if method not in self._requests:
+        if method not in METHODS:
             raise XmlRpcError(FaultCode.NO_SUCH_METHOD, f"Method '{method}' not defined")
-        name, request = self._requests[method]
+        request = self._requests.get(method, _not_done_here)
         with self.lock:
             self.advance()
             try:
                 value = request(self._authenticated(user), Arguments(arguments))
             except RequestError as error:
-                return [False, f"[{name}] {error}", int(error.code)]
+                return [False, f"[{request_name(method)}] {error}", int(error.code)]
         return [True, value, int(ErrorCode.SUCCESS)]
 
     def advance(self) -> None:
@@ -186,9 +205,9 @@ class Oned:
     def _allocate_vm(self, user: User, arguments: Arguments) -> int:
         state, now = self.state, self._clock.now()
         try:
-            vm = allocate(arguments.string(0), state.next_ids[_VM], user, state.networks, now)
+            vm = allocate(arguments.string(0), state.next_ids[_VM], user, state.networks, self._images, now)
         except RestrictedAttributeError as error:
-            raise _forbidden(user, f"VM Template includes a restricted attribute {error}") from error
+            raise forbidden(user, f"VM Template includes a restricted attribute {error}") from error
         except AllocationError as error:
             text = f"Error allocating a new virtual machine. {error}"
             raise RequestError(ErrorCode.INTERNAL, text) from error
@@ -200,15 +219,18 @@ class Oned:
     def _act_on_vm(self, user: User, arguments: Arguments) -> int:
         action, vm_id = arguments.string(0), arguments.integer(1)
         vm = self._vm(user, vm_id, "MANAGE")
+        return self._changed(vm, lambda now: self._life_cycle.act(vm, action, now))
+
+    def _changed(self, vm: VirtualMachine, change: Callable[[float], None]) -> int:
         try:
-            self._life_cycle.act(vm, action, self._clock.now())
+            change(self._clock.now())
         except UnknownActionError as error:
             text = "Internal error. Action result not defined"
             raise RequestError(ErrorCode.INTERNAL, text) from error
         except WrongStateError as error:
             raise RequestError(ErrorCode.ACTION, "Wrong state to perform action") from error
-        self.state.vms[vm_id] = vm
-        return vm_id
+        self.state.vms[vm.id] = vm
+        return vm.id
 
     def _show_vm(self, user: User, arguments: Arguments) -> str:
         return document(self._vm(user, arguments.integer(0), "USE"))
@@ -226,54 +248,41 @@ class Oned:
             and _has_state(vm, state)
         )
 
-    def _show_host(self, user: User, arguments: Arguments) -> str:
-        host_id = arguments.integer(0)
-        if not user.is_admin:
-            raise _not_authorized(user, "USE HOST", host_id)
-        host = next((host for host in self.state.hosts if host.id == host_id), None)
-        if host is None:
-            raise _missing("host", host_id)
-        return self._host_document(host)
+    def _deploy_vm(self, user: User, arguments: Arguments) -> int:
+        vm_id, host_id = arguments.integer(0), arguments.integer(1)
+        vm = self._vm(user, vm_id, "ADMIN")
+        host = self._hosts.host(user, host_id, "MANAGE")
+        return self._changed(vm, lambda now: self._life_cycle.deploy(vm, host, now))
 
-    def _list_hosts(self, user: User, _arguments: Arguments) -> str:
-        hosts = self.state.hosts if user.is_admin else []
-        return f"<HOST_POOL>{''.join(map(self._host_document, hosts))}</HOST_POOL>"
+    def _migrate_vm(self, user: User, arguments: Arguments) -> int:
+        vm_id, host_id, live = arguments.integer(0), arguments.integer(1), arguments.boolean(2)
+        vm = self._vm(user, vm_id, "ADMIN")
+        host = self._hosts.host(user, host_id, "MANAGE")
+        return self._changed(vm, lambda now: self._life_cycle.migrate(vm, host, now, live=live))
 
-    def _host_document(self, host: Host) -> str:
-        return host_document(host, self._scheduler.vms_on(host), self._clock.now())
-
-    def _show_network(self, _user: User, arguments: Arguments) -> str:
-        network_id = arguments.integer(0)
-        network = next((network for network in self.state.networks if network.id == network_id), None)
-        if network is None:
-            raise _missing("virtual network", network_id)
-        return network_document_with_leases(network)
-
-    def _list_networks(self, user: User, arguments: Arguments) -> str:
-        selection = Selection.of(arguments)
-        oneadmin = self.state.users.contact(ONEADMIN)
-        selected = (
-            network_document(network)
-            for network in self.state.networks
-            if selection.has_id(network.id) and selection.has_owner(oneadmin, user, usable=True)
-        )
-        return f"<VNET_POOL>{''.join(selected)}</VNET_POOL>"
-
-    def _show_image(self, _user: User, arguments: Arguments) -> str:
-        raise _missing("image", arguments.integer(0))
-
-    def _list_images(self, _user: User, arguments: Arguments) -> str:
-        Selection.of(arguments)
-        return "<IMAGE_POOL></IMAGE_POOL>"
+    def _save_disk(self, user: User, arguments: Arguments) -> int:
+        vm_id, disk_id, name = arguments.integer(0), arguments.integer(1), arguments.string(2)
+        arguments.string(3)
+        vm = self._vm(user, vm_id, "MANAGE")
+        disk = next((d for d in vm.template.vectors("DISK") if d.get("DISK_ID") == str(disk_id)), None)
+        if disk is None:
+            raise RequestError(ErrorCode.INTERNAL, "Cannot use selected DISK. Can't find image of the disk")
+        taken = {known.name: known.id for known in self._images if known.owner == user.login}
+        required_name(name, taken, "IMAGE", "image")
+        now = self._clock.now()
+        image = saved_image(self._images.next_id, user, name, vm_id, disk_id, now)
+        disk.update(SAVE="YES", SAVE_AS=str(self._images.add(image)))
+        self.state.vms[vm_id] = vm
+        return image.id
 
     def _vm(self, user: User, vm_id: int, right: str) -> VirtualMachine:
         if vm_id < 0 and not user.is_admin:
-            raise _not_authorized(user, f"{right} VM", vm_id)
+            raise not_authorized(user, f"{right} VM", vm_id)
         vm = self.state.vms.get(vm_id)
         if vm is None:
-            raise _missing("virtual machine", vm_id)
-        if not _may_use(user, vm):
-            raise _not_authorized(user, f"{right} VM", vm_id)
+            raise missing("virtual machine", vm_id)
+        if not _may_use(user, vm) or (right == "ADMIN" and not user.is_admin):
+            raise not_authorized(user, f"{right} VM", vm_id)
         return vm
 
 
@@ -287,14 +296,5 @@ def _has_state(vm: VirtualMachine, state: int) -> bool:
     return state in (_ANY_STATE, vm.state)
 
 
-def _forbidden(user: User, text: str) -> RequestError:
-    return RequestError(ErrorCode.AUTHORIZATION, f"User [{user.uid}] : {text}.")
-
-
-def _not_authorized(user: User, what: str, object_id: int) -> RequestError:
-    which = f" [{object_id}]" if object_id >= 0 else ""
-    return _forbidden(user, f"Not authorized to perform {what}{which}")
-
-
-def _missing(kind: str, object_id: int) -> RequestError:
-    return RequestError(ErrorCode.NO_EXISTS, f"Error getting {kind} [{object_id}].")
+def _not_done_here(_user: User, _arguments: Arguments) -> str:
+    raise RequestError(ErrorCode.INTERNAL, "The sandbox does not do this.")

@@ -25,7 +25,7 @@ class Scheduler:
 
     def host_for(self, vm: VirtualMachine) -> Host | None:
         """Return the host for a VM, None if there is room on none of them."""
-        first = (vm.id + len(vm.history)) % len(self._hosts)
+        first = (vm.id + len(vm.history)) % max(1, len(self._hosts))
         in_turn = (*self._hosts[first:], *self._hosts[:first])
         return next((host for host in in_turn if host.boundless or self._has_room(host, vm)), None)
 

@@ -11,8 +11,10 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from stratuslab.sandbox.acl_requests import AclRule
 from stratuslab.sandbox.disks import Disk, DiskType, Mount, Visibility
 from stratuslab.sandbox.image_entry import ImageEntry
+from stratuslab.sandbox.one_image import ImageType, OneImage
 from stratuslab.sandbox.template import Template
 from stratuslab.sandbox.users import User
 from stratuslab.sandbox.virtual_machine import History, Reason, Turn, VirtualMachine
@@ -58,6 +60,8 @@ def record_kinds(location: Location) -> list[RecordKind[Any, Any]]:
             "disk", location.disks.state.disks, str, asdict, lambda uuid, content: (uuid, _disk(content))
         ),
         RecordKind("upload", location.disks.state.uploads, str, _upload_content, _upload),
+        RecordKind("opennebula image", location.oned.state.images, str, asdict, _one_image),
+        RecordKind("acl rule", location.oned.state.acl_rules, str, asdict, _acl_rule),
         RecordKind("mounts", location.disks.state.mounts, str, _mounts_content, _mounts),
         RecordKind("image", location.catalogue.table, "/".join, asdict, lambda _, content: _entry(content)),
     ]
@@ -112,6 +116,16 @@ def _mounts_content(mounts: Mapping[str, Mount]) -> list[dict[str, Any]]:
 
 def _mounts(disk: str, content: list[dict[str, Any]]) -> tuple[str, dict[str, Mount]]:
     return disk, {mount["vm_id"]: Mount(**mount) for mount in content}
+
+
+def _one_image(image_id: str, content: dict[str, Any]) -> tuple[int, OneImage]:
+    content["type"] = ImageType(content["type"])
+    content["attributes"] = [(name, value) for name, value in content["attributes"]]
+    return int(image_id), OneImage(**content)
+
+
+def _acl_rule(rule_id: str, content: dict[str, Any]) -> tuple[int, AclRule]:
+    return int(rule_id), AclRule(**content)
 
 
 def _entry(content: dict[str, Any]) -> tuple[tuple[str, str, str], ImageEntry]:

@@ -31,6 +31,10 @@ class User:
         return self.gid == 0
 
 
+ADMIN = User(ONEADMIN, 0, 0, ONEADMIN)
+SERVERADMIN = User("serveradmin", 1, 0, ONEADMIN)
+
+
 def uname(login: str) -> str:
     """Encode a login name the way the one-proxy does, like Java's URLEncoder."""
     return quote_plus(login, safe="*").replace("~", "%7E")
@@ -45,7 +49,7 @@ def login(uname: str) -> str:
 class UserPool:
     """The users, each known from the first contact on; uid 0 and 1 are OpenNebula's own."""
 
-    users: Table[str, User] = field(default_factory=lambda: Table({ONEADMIN: User(ONEADMIN, 0, 0, ONEADMIN)}))
+    users: Table[str, User] = field(default_factory=lambda: Table({ONEADMIN: ADMIN}))
 
     def contact(self, login: str) -> User:
         """Return the user of that login name, who becomes a member of the group users if unknown."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from xml.parsers import expat
 
 from stratuslab.sandbox.networks import NoLeaseError, connect
+from stratuslab.sandbox.one_request import NAME_LIMIT
 from stratuslab.sandbox.template import TemplateError, parse
 from stratuslab.sandbox.virtual_machine import VirtualMachine
 from stratuslab.sandbox.vm_document import document
@@ -14,10 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stratuslab.sandbox.networks import VirtualNetwork
+    from stratuslab.sandbox.one_images import OneImages
     from stratuslab.sandbox.template import Template
     from stratuslab.sandbox.users import User
 
-_NAME_LIMIT = 128
 _VNC_BASE_PORT = 5900
 
 
@@ -30,7 +31,12 @@ class RestrictedAttributeError(Exception):
 
 
 def allocate(
-    text: str, vm_id: int, owner: User, networks: Sequence[VirtualNetwork], now: float
+    text: str,
+    vm_id: int,
+    owner: User,
+    networks: Sequence[VirtualNetwork],
+    images: OneImages,
+    now: float,
 ) -> VirtualMachine:
     """Make a VM with all that it needs; raises AllocationError, RestrictedAttributeError.
 
@@ -43,15 +49,15 @@ def allocate(
     if not owner.is_admin and any("VLAN_ID" in nic for nic in template.vectors("NIC")):
         raise RestrictedAttributeError("NIC/VLAN_ID")
     name = template.single("NAME") or f"one-{vm_id}"
-    if len(name.encode()) > _NAME_LIMIT:
-        raise AllocationError(f"NAME is too long; max length is {_NAME_LIMIT} chars.")
+    if len(name.encode()) > NAME_LIMIT:
+        raise AllocationError(f"NAME is too long; max length is {NAME_LIMIT} chars.")
     template.replace("VMID", str(vm_id))
     if not template.single("NAME"):
         template.replace("NAME", name)
     vm = VirtualMachine(vm_id, owner, name, template, int(now), ignores_acpi=_is_without_acpi(template))
     try:
         _connect(vm, networks)
-        _complete_disks(template)
+        _complete_disks(template, images, owner)
         _complete_context(template)
         _check_requirements(template)
         _complete_graphics(template, vm_id)
@@ -75,10 +81,13 @@ def _is_without_acpi(template: Template) -> bool:
     return any(features.get("ACPI", "").lower() == "no" for features in template.vectors("FEATURES"))
 
 
-def _complete_disks(template: Template) -> None:
+def _complete_disks(template: Template, images: OneImages, owner: User) -> None:
     for number, disk in enumerate(template.vectors("DISK")):
         if "IMAGE" in disk or "IMAGE_ID" in disk:
-            raise AllocationError("Could not get disk image for VM.")
+            image = images.meant_by(disk, owner)
+            if image is None:
+                raise AllocationError("Could not get disk image for VM.")
+            image.complete(disk)
         disk["DISK_ID"] = str(number)
         if disk.get("TYPE", "").upper() == "SWAP":
             disk.setdefault("TARGET", "hdd")

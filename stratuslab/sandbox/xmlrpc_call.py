@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 Value: TypeAlias = object
-Result: TypeAlias = str | int | bool
+Scalar: TypeAlias = str | int | bool
+Result: TypeAlias = "Scalar | Sequence[Result] | Mapping[str, Result]"
 
 
 class XmlRpcError(Exception):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import DecimalException
 from typing import TYPE_CHECKING, Protocol
 from xml.parsers.expat import ExpatError
@@ -13,17 +14,18 @@ from stratuslab.sandbox.xmlrpc_call import MethodCall, XmlRpcError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from stratuslab.sandbox.xmlrpc_call import Result, Value
+    from stratuslab.sandbox.xmlrpc_call import Result, Scalar, Value
 
 _PARSE_FAULT = -503
 _NOT_A_CALL = (Error, ValueError, TypeError, LookupError, AttributeError, DecimalException)
+_LINE = "\r\n"
 _LAST_BMP = "\uffff"
 
 
 class Dialect(Protocol):
     """A way to write answers and to complain of calls."""
 
-    def answer(self, values: Sequence[Result]) -> bytes:
+    def answer(self, values: Sequence[Scalar]) -> bytes:
         """Write the answer which is an array of values."""
 
     def fault(self, error: XmlRpcError) -> bytes:
@@ -51,7 +53,7 @@ def read_call(body: bytes, dialect: Dialect) -> MethodCall:
 class ApacheDialect:
     """The one-proxy's dialect: one line, strings without a tag, the namespace of the extensions."""
 
-    def answer(self, values: Sequence[Result]) -> bytes:
+    def answer(self, values: Sequence[Scalar]) -> bytes:
         """Write the answer which is an array of values."""
         items = "".join(f"<value>{self._typed(value)}</value>" for value in values)
         return self._response(
@@ -78,7 +80,7 @@ class ApacheDialect:
             f"{content}</methodResponse>"
         ).encode()
 
-    def _typed(self, value: Result) -> str:
+    def _typed(self, value: Scalar) -> str:
         return _escaped(value) if isinstance(value, str) else _number(value)
 
 
@@ -87,27 +89,16 @@ class XmlRpcCDialect:
 
     def answer(self, values: Sequence[Result]) -> bytes:
         """Write the answer which is an array of values."""
-        items = [f"<value>{self._typed(value)}</value>" for value in values]
-        return self._response(
-            "<params>",
-            "<param><value><array><data>",
-            *items,
-            "</data></array></value></param>",
-            "</params>",
-        )
+        return self.result(values)
+
+    def result(self, result: Result) -> bytes:
+        """Write an answer of any type."""
+        return self._response("<params>", f"<param>{self._value(result)}</param>", "</params>")
 
     def fault(self, error: XmlRpcError) -> bytes:
         """Write a fault."""
-        return self._response(
-            "<fault>",
-            "<value><struct>",
-            "<member><name>faultCode</name>",
-            f"<value><i4>{error.code:d}</i4></value></member>",
-            "<member><name>faultString</name>",
-            f"<value><string>{_escaped(str(error))}</string></value></member>",
-            "</struct></value>",
-            "</fault>",
-        )
+        fault: Result = {"faultCode": error.code, "faultString": str(error)}
+        return self._response("<fault>", self._value(fault), "</fault>")
 
     def unreadable(self, reason: str) -> XmlRpcError:
         """Make the fault for a call which cannot be read."""
@@ -121,10 +112,20 @@ class XmlRpcCDialect:
             "</methodResponse>",
             "",
         )
-        return "\r\n".join(envelope).encode()
+        return _LINE.join(envelope).encode()
 
-    def _typed(self, value: Result) -> str:
-        return f"<string>{_escaped(value)}</string>" if isinstance(value, str) else _number(value)
+    def _value(self, value: Result) -> str:
+        if isinstance(value, str):
+            return f"<value><string>{_escaped(value)}</string></value>"
+        if isinstance(value, int):
+            return f"<value>{_number(value)}</value>"
+        if isinstance(value, Mapping):
+            members = (
+                f"<member><name>{name}</name>{_LINE}{self._value(item)}</member>"
+                for name, item in value.items()
+            )
+            return _LINE.join(["<value><struct>", *members, "</struct></value>"])
+        return _LINE.join(["<value><array><data>", *map(self._value, value), "</data></array></value>"])
 
 
 def _number(value: int) -> str:

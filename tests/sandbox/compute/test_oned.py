@@ -244,7 +244,7 @@ def test_what_is_added_to_the_template(cloud: Cloud) -> None:
         "<NAME>one-0</NAME>"
         "<NIC><BRIDGE>br0</BRIDGE><IP>198.18.0.1</IP><MAC>02:00:c6:12:00:01</MAC><NETWORK>public</NETWORK>"
         "<NETWORK_ID>0</NETWORK_ID><NETWORK_UNAME>oneadmin</NETWORK_UNAME><VLAN>NO</VLAN></NIC>"
-        "<NIC><BRIDGE>br2</BRIDGE><IP>10.0.0.1</IP><MAC>02:00:0a:00:00:01</MAC><NETWORK>private</NETWORK>"
+        "<NIC><BRIDGE>br2</BRIDGE><IP>172.16.0.1</IP><MAC>02:00:ac:10:00:01</MAC><NETWORK>private</NETWORK>"
         "<NETWORK_ID>2</NETWORK_ID><NETWORK_UNAME>oneadmin</NETWORK_UNAME><VLAN>NO</VLAN></NIC>"
         "<VMID>0</VMID></TEMPLATE>"
     )

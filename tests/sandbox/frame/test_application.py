@@ -100,11 +100,29 @@ def test_text_survives_the_way_there_and_back(client: Client) -> None:
 
 def test_oned_itself_asks_for_the_session(client: Client) -> None:
     refused = [False, "[VirtualMachinePoolInfo] User couldn't be authenticated, aborting call.", 256]
-    for session in ("demo:wrong", "demo", "", "nobody:demo-pass", 7):
+    for session in ("demo:wrong", "demo", "", ":x", "oneadmin:x", "serveradmin:x"):
         assert client.call("/paris/RPC2", "one.vmpool.info", session, *MINE, login="") == refused
-    assert client.call("/paris/RPC2", "one.vmpool.info", login="") == refused
+        assert client.call("/paris/RPC2", "one.vmpool.info", session, login="") == refused
     accepted = [True, "<VM_POOL></VM_POOL>", 0]
     assert client.call("/paris/RPC2", "one.vmpool.info", "demo:demo-pass", *MINE, login="") == accepted
+
+
+def test_oned_itself_welcomes_strangers(client: Client) -> None:
+    session = "CN%3DJohn+Doe%2CO%3DOrg:aaaa"
+    assert client.call("/paris/RPC2", "one.vm.allocate", session, "NAME = mine", login="")[0] is True
+    document = client.call("/paris/RPC2", "one.vm.info", session, 0, login="")[1]
+    assert "<UNAME>CN%3DJohn+Doe%2CO%3DOrg</UNAME><GNAME>users</GNAME>" in document
+    assert client.request("POST", PROXY, call("one.vm.info", "x", 0), login="stranger:x").status == 401
+
+
+@pytest.mark.parametrize(
+    ("parameters", "text"),
+    [((), "Not enough parameters"), ((7,), "Parameter that is supposed to be a string is not")],
+)
+def test_oned_itself_needs_a_session(client: Client, parameters: tuple[object, ...], text: str) -> None:
+    with pytest.raises(xmlrpc.client.Fault, match=text) as caught:
+        client.call("/paris/RPC2", "one.vmpool.info", *parameters, login="")
+    assert caught.value.faultCode == -501
 
 
 def test_oned_itself_speaks_xmlrpc_c(client: Client) -> None:
