@@ -35,11 +35,19 @@ def refusal_of_change(request: Request) -> Response | None:
     """Return the answer to a request that a page of somebody else's may have sent to change something."""
     if request.method in _HARMLESS_METHODS:
         return None
+    refused = refusal_of_other_pages(request)
+    if refused is not None:
+        return refused
+    if request.mimetype != "application/json":
+        return _refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The Content-Type has to be application/json.")
+    return None
+
+
+def refusal_of_other_pages(request: Request) -> Response | None:
+    """Return the answer to a request of which the browser says that a page of somebody else's sent it."""
     origin = request.headers.get("Origin")
     if origin is not None and origin.partition("://")[2].lower() != request.headers.get("Host", "").lower():
         return _refused(HTTPStatus.FORBIDDEN, "This is only for pages of this server.")
-    if request.mimetype != "application/json":
-        return _refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The Content-Type has to be application/json.")
     return None
 
 

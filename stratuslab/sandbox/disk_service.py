@@ -126,7 +126,7 @@ class DiskService:
             methods = self._resources[route.template]
             answer = methods.get("GET" if request.method == "HEAD" else request.method)
             if answer is None:
-                raise ResourceError(405)
+                raise ResourceError(405, allowed=methods)
             return answer(_Call(request, user, base_url(request, path), route.values))
         except ResourceError as error:
             return _refusal(request, error)
@@ -184,7 +184,8 @@ class DiskService:
         disk = self._viewable(call)
         wanted = negotiated(call.request, (JSON, GZIP, HTML))
         if wanted == GZIP:
-            return file(self._disks.uploaded(disk.uuid) or disk_contents.blank(disk.size_gib), GZIP)
+            contents = self._disks.uploaded(disk.uuid) or disk_contents.blank(disk.size_gib)
+            return file(call.request, contents, GZIP)
         if wanted == JSON:
             return self._disk_json(disk)
         items = [
@@ -339,6 +340,13 @@ def _html_list(title: str, items: list[str]) -> Response:
 
 
 def _refusal(request: Request, error: ResourceError) -> Response:
+    response = _described(request, error)
+    if error.allowed:
+        response.headers["Allow"] = error.allowed
+    return response
+
+
+def _described(request: Request, error: ResourceError) -> Response:
     wanted = first_understood(request, (HTML, XHTML, PLAIN, JSON))
     if wanted == JSON:
         return representation(disk_json.error(error), JSON, status=error.status)

@@ -18,10 +18,14 @@ _CHALLENGE = 'basic realm="StratusLab Password Realm"'
 
 
 class Accounts:
-    """The users who may log in, with their passwords."""
+    """The users who may log in, with their passwords.
 
-    def __init__(self, passwords: Mapping[str, str]) -> None:
+    `welcomes_strangers` says that OpenNebula itself, without the proxy, makes a user of whoever comes.
+    """
+
+    def __init__(self, passwords: Mapping[str, str], *, welcomes_strangers: bool = True) -> None:
         self._passwords = dict(passwords)
+        self.welcomes_strangers = welcomes_strangers
 
     def knows(self, user: str) -> bool:
         """Tell whether there is a user of that name."""

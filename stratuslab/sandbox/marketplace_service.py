@@ -104,11 +104,10 @@ class MarketplaceService:
         if route is None:
             return _home()
         try:
-            answer = self._resources[route.template].get(
-                "GET" if request.method == "HEAD" else request.method
-            )
+            methods = self._resources[route.template]
+            answer = methods.get("GET" if request.method == "HEAD" else request.method)
             if answer is None:
-                raise ResourceError(405)
+                raise ResourceError(405, allowed=methods)
             return answer(_Call(request, base_url(request, path), route.values))
         except ResourceError as error:
             return _refusal(request, error)
@@ -314,7 +313,14 @@ def _home() -> Response:
 
 
 def _refusal(request: Request, error: ResourceError) -> Response:
-    """Answer with an error in the form which the client likes best, if that is XML or JSON, else a page."""
+    response = _described(request, error)
+    if error.allowed:
+        response.headers["Allow"] = error.allowed
+    return response
+
+
+def _described(request: Request, error: ResourceError) -> Response:
+    """Describe an error in the form which the client likes best, if that is XML or JSON, else as a page."""
     best = accepted(request).best
     if best in _XML_FAMILY:
         return representation(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from werkzeug.wrappers import Response
 
+from stratuslab.sandbox import browser_guard
 from stratuslab.sandbox.introspection import Introspection, is_introspection, refusal_of_session
 from stratuslab.sandbox.jetty import method_not_allowed
 from stratuslab.sandbox.one_methods import METHODS
@@ -86,6 +87,9 @@ class OnedServer:
 
     def handle(self, request: Request) -> Response:
         """Answer a request."""
+        refusal = browser_guard.refusal_of_other_pages(request)
+        if refusal is not None:
+            return refusal
         if request.method != "POST":
             return Response(
                 "POST is the only HTTP method this server understands\r\n", 405, {"Allow": "POST"}
@@ -121,10 +125,10 @@ class OnedServer:
     def _user(self, session: str) -> str | None:
         """Return the login name of a session which is good; None for any other.
 
-        As with StratusLab's driver for authentication, users whom nobody has heard of are welcome.
+        StratusLab's driver for authentication welcomes users whom nobody has heard of, with any password.
         """
         uname, colon, password = session.partition(":")
         user = login(uname)
-        if self._accounts.knows(user) or user in _CORE_USERS:
+        if self._accounts.knows(user) or user in _CORE_USERS or not self._accounts.welcomes_strangers:
             return user if self._accounts.accept(user, password) else None
         return user if user and colon else None

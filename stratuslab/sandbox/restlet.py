@@ -48,12 +48,14 @@ _DESCRIPTIONS = {
 class ResourceError(Exception):
     """A request which a resource refuses: an HTTP status and the text that describes it.
 
-    Without a text it is Restlet's own for the status (400, 404, 405, 415 and 500 have one).
+    Without a text it is Restlet's own for the status (400, 404, 405, 415 and 500 have one). `allowed` are the
+    methods of the resource, for 405.
     """
 
-    def __init__(self, status: int, description: str = "") -> None:
+    def __init__(self, status: int, description: str = "", *, allowed: Iterable[str] = ()) -> None:
         self.status = status
         self.description = description or _DESCRIPTIONS[status]
+        self.allowed = ", ".join(allowed)
         super().__init__(f"{status}: {self.description}")
 
 
@@ -121,9 +123,10 @@ def representation(text: str, media_type: str, status: int = 200) -> Response:
     return _with_headers(Response(text, status=status, content_type=f"{media_type}; charset=UTF-8"))
 
 
-def file(content: bytes, media_type: str) -> Response:
-    """Make an answer with the content of a file and the headers which Restlet adds."""
-    return _with_headers(Response(content, content_type=media_type))
+def file(request: Request, content: bytes, media_type: str) -> Response:
+    """Make an answer with the content of a file, or the range of it which is asked for."""
+    response = _with_headers(Response(content, content_type=media_type))
+    return response.make_conditional(request.environ, accept_ranges=True, complete_length=len(content))
 
 
 def _with_headers(response: Response) -> Response:

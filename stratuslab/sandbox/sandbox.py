@@ -196,7 +196,7 @@ class Sandbox:
         injector = FaultInjector()
         application: WSGIApplication = Application(
             self._locations.values(),
-            Accounts(self._users),
+            Accounts(self._users, welcomes_strangers=not self._ssh),
             self.request_log,
             self.faults,
             injector,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 import ssl
 import sys
 import threading
@@ -26,6 +27,8 @@ _HOST = "127.0.0.1"
 _POLL_SECONDS = 0.02
 _GRACE_SECONDS = 5.0
 _FAILURE = "500 Internal Server Error"
+_ABSOLUTE = re.compile("^https?://[^/?]*", re.IGNORECASE)
+_SLASHES = re.compile("/{2,}")
 _logger = logging.getLogger(__name__)
 
 
@@ -97,6 +100,8 @@ class Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
+    """Speaks HTTP as nginx 1.0 does before the real services: no chunks, and of many slashes it makes one."""
+
     protocol_version = "HTTP/1.1"
     server_version = "stratuslab-sandbox"
     sys_version = ""
@@ -123,7 +128,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         length = self.headers.get("Content-Length", "0")
-        if "Transfer-Encoding" in self.headers:
+        is_endless_put = self.command == "PUT" and "Content-Length" not in self.headers
+        if "Transfer-Encoding" in self.headers or is_endless_put:
             self.send_error(HTTPStatus.LENGTH_REQUIRED)
         elif not length.isdecimal():
             self.send_error(HTTPStatus.BAD_REQUEST)
@@ -159,6 +165,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(body)))
         if self.close_connection:
             self.send_header("Connection", "close")
+        elif self.request_version == "HTTP/1.0":
+            self.send_header("Connection", "keep-alive")
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body[: connection_cut.body_limit(environ)])
@@ -166,12 +174,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def _environ(self, request_body: bytes) -> WSGIEnvironment:
-        path, _, query = self.path.partition("?")
+        path, _, query = _ABSOLUTE.sub("", self.path).partition("?")
         host, port = self.client_address[:2]
         environ: WSGIEnvironment = {
             "REQUEST_METHOD": self.command,
             "SCRIPT_NAME": "",
-            "PATH_INFO": unquote(path, "latin-1"),
+            "PATH_INFO": _SLASHES.sub("/", unquote(path or "/", "latin-1")),
             "QUERY_STRING": query,
             "CONTENT_TYPE": self.headers.get("Content-Type", ""),
             "CONTENT_LENGTH": str(len(request_body)),

@@ -115,6 +115,13 @@ def test_oned_itself_welcomes_strangers(client: Client) -> None:
     assert client.request("POST", PROXY, call("one.vm.info", "x", 0), login="stranger:x").status == 401
 
 
+def test_oned_itself_listens_to_no_other_page(client: Client) -> None:
+    body = call("one.vm.allocate", "stranger:x", "NAME = theirs")
+    answer = client.request("POST", "/paris/RPC2", body, login="", Origin="http://evil.example.org")
+    assert answer.status == 403
+    assert client.call("/paris/RPC2", "one.vm.info", "stranger:x", 0, login="")[2] == 1024
+
+
 @pytest.mark.parametrize(
     ("parameters", "text"),
     [((), "Not enough parameters"), ((7,), "Parameter that is supposed to be a string is not")],

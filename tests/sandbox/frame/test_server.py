@@ -239,3 +239,30 @@ def test_stop_lets_an_answer_under_way_be_finished() -> None:
 def test_port_in_use() -> None:
     with serving() as server, pytest.raises(OSError, match="in use"):
         Server(echo, server.server_port)
+
+
+def test_a_client_of_http_1_0_is_told_that_the_connection_is_kept(server: Server) -> None:
+    first = b"GET /a HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n"
+    answer = exchange(server, first + b"GET /b HTTP/1.0\r\n\r\n")
+    assert answer.count(b"200 OK") == 2
+    assert answer.count(b"Connection: keep-alive") == 1
+    assert answer.count(b"Connection: close") == 1
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
+        ("http://127.0.0.1:8080/a/b?c=//d", "/a/b"),
+        ("HTTPS://x", "/"),
+        ("//a///b//", "/a/b/"),
+        ("/a//b", "/a/b"),
+    ],
+)
+def test_how_a_path_may_be_written(server: Server, target: str, path: str) -> None:
+    answer = exchange(server, f"GET {target} HTTP/1.1\r\nConnection: close\r\n\r\n".encode())
+    assert answer.partition(b"\r\n\r\n")[2].split(b"\n")[1].decode() == path
+
+
+def test_a_put_says_how_long_it_is(server: Server) -> None:
+    assert exchange(server, b"PUT /a HTTP/1.1\r\n\r\n").startswith(b"HTTP/1.1 411 ")
+    assert exchange(server, b"PUT /a HTTP/1.0\r\nContent-Length: 0\r\n\r\n").startswith(b"HTTP/1.1 200 ")

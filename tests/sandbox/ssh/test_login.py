@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from base64 import b64encode
 from typing import TYPE_CHECKING
+from xmlrpc.client import ServerProxy
 
 import paramiko
 import pytest
 
+from stratuslab.sandbox import Sandbox
 from tests.sandbox.ssh.conftest import Key, Machines, new_key, run
 
 if TYPE_CHECKING:
@@ -75,3 +77,10 @@ def test_nobody_is_forwarded_anywhere(machines: Machines) -> None:
         transport.open_channel("direct-tcpip", ("127.0.0.1", port), ("127.0.0.1", 0))
     with pytest.raises(paramiko.SSHException):
         transport.request_port_forward("127.0.0.1", 0)
+
+
+def test_a_stranger_gets_no_machine() -> None:
+    """Who has no password here must not have commands run as the one who started the sandbox."""
+    with Sandbox(ssh=True) as sandbox, ServerProxy(f"{sandbox.url}/sandbox/RPC2") as oned:
+        assert oned.one.vm.allocate("stranger:x", "NAME = theirs")[2] == 256
+        assert oned.one.vm.allocate("demo:demo-pass", "NAME = mine")[0] is True

@@ -85,3 +85,11 @@ def test_what_was_uploaded_goes_with_its_disk(pdisk, disks):
     path = uploaded(pdisk, gzip.compress(IMAGE))
     assert pdisk.request("DELETE", path).status_code == 200
     assert not disks.state.uploads
+
+
+def test_a_download_may_go_on_where_it_ended(pdisk):
+    contents = gzip.compress(IMAGE)
+    path = uploaded(pdisk, contents)
+    answer = pdisk.get(path, headers={**GZIP, "Range": "bytes=10-"})
+    assert (answer.status_code, answer.content) == (206, contents[10:])
+    assert answer.headers["Content-Range"] == f"bytes 10-{len(contents) - 1}/{len(contents)}"

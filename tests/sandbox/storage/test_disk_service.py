@@ -355,6 +355,7 @@ def test_unknown_methods(pdisk, saved):
     answer = pdisk.request("PATCH", f"/disks/{saved().uuid}")
     assert answer.status_code == 405
     assert message(answer).startswith("The method specified in the request is not allowed")
+    assert answer.headers["Allow"] == "GET, PUT, POST, DELETE"
 
 
 def test_pages_escape_what_users_wrote(pdisk):

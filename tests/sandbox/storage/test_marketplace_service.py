@@ -354,6 +354,7 @@ def test_what_it_refuses(market, method, path, media_type, status, text):
     answer = market.request(method, path, headers=headers, data="<rdf/>")
     assert answer.status_code == status
     assert ET.fromstring(answer.content).text.startswith(text)
+    assert answer.headers.get("Allow") == ("GET, POST" if status == 405 else None)
 
 
 def test_a_post_needs_a_body(market):
