@@ -8,6 +8,7 @@ from xml.parsers import expat
 from stratuslab.sandbox.networks import NoLeaseError, connect
 from stratuslab.sandbox.one_request import NAME_LIMIT
 from stratuslab.sandbox.template import TemplateError, parse
+from stratuslab.sandbox.template_variables import VariableError, replaced
 from stratuslab.sandbox.virtual_machine import VirtualMachine
 from stratuslab.sandbox.vm_document import document
 
@@ -58,8 +59,8 @@ def allocate(
     try:
         _connect(vm, networks)
         _complete_disks(template, images, owner)
-        _complete_context(template)
-        _check_requirements(template)
+        _complete_context(template, owner)
+        _complete_requirements(template, owner)
         _complete_graphics(template, vm_id)
         _check_document(vm)
     except AllocationError:
@@ -93,22 +94,32 @@ def _complete_disks(template: Template, images: OneImages, owner: User) -> None:
             disk.setdefault("TARGET", "hdd")
 
 
-def _complete_context(template: Template) -> None:
+def _complete_context(template: Template, owner: User) -> None:
     contexts = template.values("CONTEXT")
     if len(contexts) > 1:
         raise AllocationError("Only one CONTEXT attribute can be defined.")
     for context in contexts:
         if isinstance(context, str):
             raise AllocationError("Wrong format for CONTEXT attribute.")
+        context.update({name: _replaced(text, template, owner) for name, text in context.items()})
         context.setdefault("TARGET", "hdb")
 
 
-def _check_requirements(template: Template) -> None:
+def _complete_requirements(template: Template, owner: User) -> None:
     requirements = template.values("REQUIREMENTS")
     if len(requirements) > 1:
         raise AllocationError("Only one REQUIREMENTS attribute can be defined.")
-    if not all(isinstance(requirement, str) for requirement in requirements):
-        raise AllocationError("Wrong format for REQUIREMENTS attribute.")
+    for requirement in requirements:
+        if not isinstance(requirement, str):
+            raise AllocationError("Wrong format for REQUIREMENTS attribute.")
+        template.replace("REQUIREMENTS", _replaced(requirement, template, owner))
+
+
+def _replaced(text: str, template: Template, owner: User) -> str:
+    try:
+        return replaced(text, template, owner.uid)
+    except VariableError as error:
+        raise AllocationError(str(error)) from error
 
 
 def _complete_graphics(template: Template, vm_id: int) -> None:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 
 from stratuslab.sandbox.xmlrpc_call import XmlRpcError
+from tests.sandbox.compute.conftest import TEMPLATE
 
 if TYPE_CHECKING:
     from tests.sandbox.compute.conftest import Cloud
@@ -248,6 +250,45 @@ def test_what_is_added_to_the_template(cloud: Cloud) -> None:
         "<NETWORK_ID>2</NETWORK_ID><NETWORK_UNAME>oneadmin</NETWORK_UNAME><VLAN>NO</VLAN></NIC>"
         "<VMID>0</VMID></TEMPLATE>"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("$NAME", "web"),
+        ("it is $name.", "it is web."),
+        ("10.0.0.$VMID/$MEMORY", "10.0.0.0/512"),
+        ("$NIC[IP]", "198.18.0.1"),
+        ("$nic[ip]!", "198.18.0.1!"),
+        ('$NIC[IP, NETWORK=\\"private\\"]', "172.16.0.1"),
+        ('$NIC[IP, NETWORK = \\"none\\"]-', "-"),
+        ("$UID, $NOTHING, $DISK[SOURCE]", "2, , "),
+        ("no variable", "no variable"),
+    ],
+)
+def test_variables_in_a_context_are_replaced(cloud: Cloud, text: str, value: str) -> None:
+    nics = PUBLIC + PUBLIC.replace("public", "private")
+    template = f'{TEMPLATE}{nics}CONTEXT = [ A = "{text}" ]\nREQUIREMENTS = "{text}"\nB = "{text}"\n'
+    document = cloud.info(cloud.allocate(template))
+    assert f"<CONTEXT><A><![CDATA[{value}]]></A>" in document
+    assert f"<REQUIREMENTS><![CDATA[{value}]]></REQUIREMENTS>" in document
+    plain = text.replace("\\", "")
+    assert f"<B><![CDATA[{plain}]]></B>" in document
+
+
+def test_the_whole_template_is_a_variable(cloud: Cloud) -> None:
+    document = cloud.info(cloud.allocate(f"{TEMPLATE}CONTEXT = [ A = $TEMPLATE ]"))
+    found = re.search(r"<A><!\[CDATA\[(.*?)\]\]></A>", document)
+    assert found
+    assert b64decode(found[1]).startswith(b"<TEMPLATE><CONTEXT><A><![CDATA[$TEMPLATE]]></A>")
+
+
+@pytest.mark.parametrize("text", ["$", "a $ b", "$-"])
+def test_a_dollar_sign_without_a_variable(cloud: Cloud, text: str) -> None:
+    answer = cloud.call("one.vm.allocate", f'{PUBLIC}CONTEXT = [ A = "{text}" ]')
+    assert answer[::2] == [False, 8192]
+    assert f"Error parsing: {text}. syntax error" in str(answer[1])
+    assert "<TOTAL_LEASES>0</TOTAL_LEASES>" in str(cloud.call("one.vn.info", 0)[1])
 
 
 def test_hosts_are_shown_to_oneadmin_only(cloud: Cloud) -> None:
