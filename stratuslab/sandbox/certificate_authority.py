@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 _VALIDITY = timedelta(days=365)
 _DIFFERENCE_OF_CLOCKS = timedelta(days=1)
 _END_WITHOUT_GOODBYE = getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)  # OpenSSL 1.1.1 has it always
-_THIS_MACHINE = (x509.IPAddress(IPv4Address("127.0.0.1")), x509.DNSName("localhost"))
+_ADDRESS = "127.0.0.1"
+_THIS_MACHINE = (
+    x509.IPAddress(IPv4Address(_ADDRESS)),
+    x509.DNSName("localhost"),
+    x509.DNSName(_ADDRESS),  # Python 2.7, in which the clients of 2014 run, looks at names only
+)
 _SIGNS_CERTIFICATES = {"key_cert_sign": True, "crl_sign": True, "digital_signature": False}
 _SIGNS_HANDSHAKES = {"key_cert_sign": False, "crl_sign": False, "digital_signature": True}
 

@@ -91,6 +91,16 @@ def test_certificate_is_good_for_this_machine(anybody: Visitor, host: str) -> No
         assert connection.getresponse().status == 200
 
 
+def test_certificate_is_good_for_python_2(sandbox: Sandbox) -> None:
+    """It compares an address in a URL with the names of a certificate, not with its addresses."""
+    context = ssl.create_default_context(cafile=sandbox.ca_certificate)
+    with context.wrap_socket(
+        socket.create_connection(address(sandbox)), server_hostname="127.0.0.1"
+    ) as connection:
+        names = (connection.getpeercert() or {})["subjectAltName"]
+    assert ("DNS", "127.0.0.1") in names
+
+
 def test_strangers_do_not_trust_the_server(sandbox: Sandbox) -> None:
     context = ssl.create_default_context()
     with (
