@@ -268,6 +268,8 @@ class LifeCycle:
         self.start(vm, now)
 
     def _ended(self, vm: VirtualMachine, now: float) -> None:
+        if vm.is_active(LcmState.EPILOG):
+            self._save(vm)
         self._transfer_manager.delete(vm.id)
         for network in self._networks:
             network.release(vm.id)
@@ -276,6 +278,12 @@ class LifeCycle:
         vm.etime = int(now)
         vm.move(VmState.DONE)
         self._forget_the_long_done()
+
+    def _save(self, vm: VirtualMachine) -> None:
+        root = next(iter(vm.template.vectors("DISK")), {})
+        if root.get("SAVE", "").upper() == "YES":
+            for wanted in vm.template.vectors("CREATE_IMAGE")[:1]:
+                self._transfer_manager.save(vm.id, wanted)
 
     def _leave_host(self, vm: VirtualMachine, now: float, reason: Reason = Reason.NONE) -> None:
         for record in vm.history[-1:]:

@@ -5,6 +5,7 @@ It does so through PDisk, as PDisk's superuser, with images of the Marketplace.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -13,10 +14,11 @@ from typing import TYPE_CHECKING
 from stratuslab.sandbox.disks import STATIC_DEVICE, SUPERUSER, Disk, DiskType, Mount, UnknownDiskError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from stratuslab.sandbox.catalogue import Catalogue
     from stratuslab.sandbox.disks import DiskStore
+    from stratuslab.sandbox.image_entry import ImageEntry
 
 QUARANTINED_DISKS_KEPT = 1000
 """How many disks stay in quarantine: the one that came first is removed first."""
@@ -24,6 +26,7 @@ QUARANTINED_DISKS_KEPT = 1000
 _EXTRA_DISK_TYPES = (DiskType.DATA_IMAGE_RAW_READONLY, DiskType.DATA_IMAGE_RAW_READ_WRITE)
 _GB = 10**9
 _UNKNOWN_IMAGE_SIZE_GIB = 1
+_SAVED_VALIDITY = 2 * 86_400
 
 
 class TransferError(Exception):
@@ -64,6 +67,61 @@ class TransferManager:
                 else:
                     disk = self._disks.snapshot(self._origin(planned), owner)
                 self._disks.mount(Mount(disk.uuid, str(vm_id), STATIC_DEVICE, snapshot=disk is not planned))
+
+    def save(self, vm_id: int, wanted: Mapping[str, str]) -> None:
+        """Make a new image of the root disk of a machine that was shut down, and endorse it for two days.
+
+        `wanted` is the machine's CREATE_IMAGE, which tells who is its creator. Nothing happens if the root
+        disk is no copy of an image of the Marketplace. Nobody gets a mail, and there is one Marketplace only.
+        """
+        with self._disks.lock:
+            copies = [mount for mount in self._disks.mounts_on(str(vm_id)) if mount.snapshot]
+            if not copies:
+                return
+            live = self._disks.get(copies[0].disk)
+            base = self._catalogue.find(self._identifier_of_origin(live))
+            if base is None:
+                return
+            origin = self._disks.rebase(live, SUPERUSER)
+            entry = self._saved_entry(base, origin, wanted)
+            self._disks.save(replace(origin, identifier=entry.identifier))
+        self._catalogue.add(entry)
+
+    def _identifier_of_origin(self, live: Disk) -> str:
+        try:
+            return self._disks.get(live.identifier.removeprefix("snapshot:")).identifier
+        except UnknownDiskError:
+            return ""
+
+    def _saved_entry(self, base: ImageEntry, origin: Disk, wanted: Mapping[str, str]) -> ImageEntry:
+        def said(name: str, otherwise: str | None) -> str | None:
+            text = wanted.get(name, "").strip('"')
+            return text or otherwise
+
+        now = self._catalogue.now()
+        return replace(
+            base,
+            sha1=hashlib.sha1(origin.uuid.encode(), usedforsecurity=False).hexdigest(),
+            md5=None,
+            sha256=None,
+            sha512=None,
+            size_bytes=origin.size_gib * _GB,
+            endorsed=now,
+            created=now,
+            valid=now + _SAVED_VALIDITY,
+            email=said("CREATOR_EMAIL", None) or base.email,
+            creator=said("CREATOR_NAME", base.creator),
+            title=said("NEWIMAGE_TITLE", base.title),
+            description=said("NEWIMAGE_COMMENT", None) or base.description,
+            version=said("NEWIMAGE_VERSION", base.version),
+            compression="",
+            format="raw",
+            alternatives=(),
+            locations=(f"pdisk:localhost:8445/{origin.uuid}",),
+            deprecated=None,
+            related_images=(),
+            document="",
+        )
 
     def delete(self, vm_id: int) -> None:
         """Take back the disks of a machine that has gone: unmount all, put its snapshots into quarantine.

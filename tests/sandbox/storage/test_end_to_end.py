@@ -132,3 +132,36 @@ def test_one_connection_serves_many_requests(sandbox, cloud):
         "GET /metadata",
     ]
     assert len({entry.connection for entry in sandbox.request_log}) == 1
+
+
+def images(cloud):
+    return [row[7] for row in cloud.http.get(f"{cloud.marketplace}/metadata").json()["aaData"]]
+
+
+def saved(cloud, action):
+    """Run a machine which is to be saved, end it, and return the new images of the Marketplace."""
+    before = images(cloud)
+    wanted = (
+        'CREATE_IMAGE = [ CREATOR_EMAIL = "jane@example.org", CREATOR_NAME = "Jane", '
+        'NEWIMAGE_TITLE = "Mine", NEWIMAGE_COMMENT = "", NEWIMAGE_VERSION = "7" ]'
+    )
+    vm_id = cloud.allocate(f'{cloud.marketplace}/metadata/{before[0]}", save = "yes', wanted)
+    assert cloud.one.vm.action("ignored", action, vm_id)[0]
+    assert cloud.vm(vm_id).findtext("STATE") == "6"
+    return [image for image in images(cloud) if image not in before]
+
+
+def test_a_machine_to_be_saved_becomes_an_image_when_it_is_shut_down(cloud):
+    (image,) = saved(cloud, "shutdown")
+    (row,) = cloud.http.get(f"{cloud.marketplace}/metadata/{image}").json()["aaData"]
+    assert (row[4], row[8].partition(":")[0], row[10]) == ("jane@example.org", "pdisk", "Mine")
+    assert cloud.disks() == []
+
+    vm_id = cloud.allocate(f"{cloud.marketplace}/metadata/{image}")
+    assert cloud.vm(vm_id).findtext("LCM_STATE") == "3"
+    (disk,) = cloud.disks()
+    assert disk["identifier"] == f"snapshot:{row[8].rpartition('/')[2]}"
+
+
+def test_a_machine_to_be_saved_is_lost_when_it_is_killed(cloud):
+    assert saved(cloud, "finalize") == []
