@@ -27,7 +27,8 @@ from stratuslab.sandbox.one_request import (
 )
 from stratuslab.sandbox.scheduler import Scheduler
 from stratuslab.sandbox.table import Table
-from stratuslab.sandbox.template import Template
+from stratuslab.sandbox.template import Template, TemplateError, parse
+from stratuslab.sandbox.template_requests import KeptTemplate, TemplateRequests
 from stratuslab.sandbox.user_requests import UserRequests
 from stratuslab.sandbox.users import ONEADMIN, UserPool
 from stratuslab.sandbox.virtual_machine import LcmState, VirtualMachine, VmState
@@ -60,6 +61,7 @@ class OnedState:
     networks: list[VirtualNetwork]
     users: UserPool = field(default_factory=UserPool)
     vms: Table[int, VirtualMachine] = field(default_factory=Table)
+    templates: Table[int, KeptTemplate] = field(default_factory=Table)
     images: Table[int, OneImage] = field(default_factory=Table)
     acl_rules: Table[int, AclRule] = field(default_factory=lambda: Table(DEFAULT_RULES))
     next_ids: Table[str, int] = field(default_factory=lambda: Table({_VM: 0}))
@@ -106,6 +108,7 @@ class Oned:
             **self._hosts.requests,
             **NetworkRequests(state.networks).requests,
             **ImageRequests(self._images, clock).requests,
+            **TemplateRequests(state.templates, state.next_ids, state.users, clock, self._make_vm).requests,
             **UserRequests(state.users).requests,
             **AclRequests(state.acl_rules).requests,
         }
@@ -203,14 +206,20 @@ class Oned:
         return self.state.users.contact(user)
 
     def _allocate_vm(self, user: User, arguments: Arguments) -> int:
+        try:
+            template = parse(arguments.string(0))
+        except TemplateError as error:
+            raise _no_vm(error) from error
+        return self._make_vm(template, user)
+
+    def _make_vm(self, template: Template, user: User) -> int:
         state, now = self.state, self._clock.now()
         try:
-            vm = allocate(arguments.string(0), state.next_ids[_VM], user, state.networks, self._images, now)
+            vm = allocate(template, state.next_ids[_VM], user, state.networks, self._images, now)
         except RestrictedAttributeError as error:
             raise forbidden(user, f"VM Template includes a restricted attribute {error}") from error
         except AllocationError as error:
-            text = f"Error allocating a new virtual machine. {error}"
-            raise RequestError(ErrorCode.INTERNAL, text) from error
+            raise _no_vm(error) from error
         state.vms[vm.id] = vm
         state.next_ids[_VM] += 1
         self._life_cycle.start(vm, now)
@@ -294,6 +303,10 @@ def _has_state(vm: VirtualMachine, state: int) -> bool:
     if state == _NOT_DONE:
         return vm.state != VmState.DONE
     return state in (_ANY_STATE, vm.state)
+
+
+def _no_vm(reason: Exception) -> RequestError:
+    return RequestError(ErrorCode.INTERNAL, f"Error allocating a new virtual machine. {reason}")
 
 
 def _not_done_here(_user: User, _arguments: Arguments) -> str:

@@ -16,6 +16,7 @@ from stratuslab.sandbox.disks import Disk, DiskType, Mount, Visibility
 from stratuslab.sandbox.image_entry import ImageEntry
 from stratuslab.sandbox.one_image import ImageType, OneImage
 from stratuslab.sandbox.template import Template
+from stratuslab.sandbox.template_requests import KeptTemplate
 from stratuslab.sandbox.users import User
 from stratuslab.sandbox.virtual_machine import History, Reason, Turn, VirtualMachine
 
@@ -61,6 +62,7 @@ def record_kinds(location: Location) -> list[RecordKind[Any, Any]]:
         ),
         RecordKind("upload", location.disks.state.uploads, str, _upload_content, _upload),
         RecordKind("opennebula image", location.oned.state.images, str, asdict, _one_image),
+        RecordKind("template", location.oned.state.templates, str, asdict, _kept_template),
         RecordKind("acl rule", location.oned.state.acl_rules, str, asdict, _acl_rule),
         RecordKind("mounts", location.disks.state.mounts, str, _mounts_content, _mounts),
         RecordKind("image", location.catalogue.table, "/".join, asdict, lambda _, content: _entry(content)),
@@ -122,6 +124,11 @@ def _one_image(image_id: str, content: dict[str, Any]) -> tuple[int, OneImage]:
     content["type"] = ImageType(content["type"])
     content["attributes"] = [(name, value) for name, value in content["attributes"]]
     return int(image_id), OneImage(**content)
+
+
+def _kept_template(template_id: str, content: dict[str, Any]) -> tuple[int, KeptTemplate]:
+    content["attributes"] = [(name, value) for name, value in content["attributes"]]
+    return int(template_id), KeptTemplate(**content)
 
 
 def _acl_rule(rule_id: str, content: dict[str, Any]) -> tuple[int, AclRule]:

@@ -7,7 +7,6 @@ from xml.parsers import expat
 
 from stratuslab.sandbox.networks import NoLeaseError, connect
 from stratuslab.sandbox.one_request import NAME_LIMIT
-from stratuslab.sandbox.template import TemplateError, parse
 from stratuslab.sandbox.template_variables import VariableError, replaced
 from stratuslab.sandbox.virtual_machine import VirtualMachine
 from stratuslab.sandbox.vm_document import document
@@ -32,7 +31,7 @@ class RestrictedAttributeError(Exception):
 
 
 def allocate(
-    text: str,
+    template: Template,
     vm_id: int,
     owner: User,
     networks: Sequence[VirtualNetwork],
@@ -41,12 +40,8 @@ def allocate(
 ) -> VirtualMachine:
     """Make a VM with all that it needs; raises AllocationError, RestrictedAttributeError.
 
-    After an error nothing is left of it in the networks.
+    The template becomes the VM's. After an error nothing is left of it in the networks.
     """
-    try:
-        template = parse(text)
-    except TemplateError as error:
-        raise AllocationError(str(error)) from error
     if not owner.is_admin and any("VLAN_ID" in nic for nic in template.vectors("NIC")):
         raise RestrictedAttributeError("NIC/VLAN_ID")
     name = template.single("NAME") or f"one-{vm_id}"

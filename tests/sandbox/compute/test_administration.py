@@ -265,8 +265,50 @@ def test_what_is_for_the_administrator(
     assert refused(cloud, method, *arguments, user="alice") == (text, 512)
 
 
+def test_templates_come_and_go(cloud: Cloud) -> None:
+    text = "NAME = small\nMEMORY = 64\nCONTEXT = [ A = $VMID ]\n"
+    assert asked(cloud, "one.template.allocate", text, user="alice") == "0"
+    document = asked(cloud, "one.template.info", 0, user="alice")
+    assert document.startswith("<VMTEMPLATE><ID>0</ID><UID>2</UID><GID>1</GID><UNAME>alice</UNAME>")
+    assert document.endswith(
+        "<REGTIME>1400000000</REGTIME><TEMPLATE><CONTEXT><A>$VMID</A></CONTEXT><MEMORY>64</MEMORY>"
+        "<NAME>small</NAME></TEMPLATE></VMTEMPLATE>"
+    )
+    pool = f"<VMTEMPLATE_POOL>{document}</VMTEMPLATE_POOL>"
+    assert asked(cloud, "one.templatepool.info", -2, -1, -1, user="alice") == pool
+    assert (
+        asked(cloud, "one.templatepool.info", -2, -1, -1, user="bob") == "<VMTEMPLATE_POOL></VMTEMPLATE_POOL>"
+    )
+    assert refused(cloud, "one.template.info", 0, user="bob")[1] == 512
+    assert refused(cloud, "one.template.allocate", text, user="alice")[0].endswith("taken by TEMPLATE 0.")
+    assert refused(cloud, "one.template.allocate", "NAME", user="alice")[1] == 8192
+
+    assert asked(cloud, "one.template.update", 0, "MEMORY = 128\nPUBLIC = YES", user="alice") == "0"
+    assert "<MEMORY>128</MEMORY>" in asked(cloud, "one.template.info", 0, user="bob")
+    assert refused(cloud, "one.template.delete", 0, user="bob")[1] == 512
+    assert asked(cloud, "one.template.delete", 0, user="alice") == "0"
+    missing = ("Error getting virtual machine template [0].", 1024)
+    assert refused(cloud, "one.template.info", 0, user="alice") == missing
+    assert asked(cloud, "one.template.allocate", "MEMORY = 64", user="alice") == "1"
+    assert "<NAME>template-1</NAME>" in asked(cloud, "one.template.info", 1, user="alice")
+
+
+def test_a_template_makes_machines(cloud: Cloud) -> None:
+    text = "NAME = small\nMEMORY = 64\nCONTEXT = [ A = $VMID ]\nNIC = [ NETWORK_ID = 0 ]\n"
+    asked(cloud, "one.template.allocate", text, user="alice")
+    for vm_id, (name, called) in enumerate([("", "small"), ("web", "web")]):
+        assert asked(cloud, "one.template.instantiate", 0, name, user="alice") == str(vm_id)
+        document = re.sub(r"<!\[CDATA\[(.*?)\]\]>", r"\1", cloud.info(vm_id))
+        assert f"<NAME>{called}</NAME><PERMISSIONS>" in document
+        assert f"<A>{vm_id}</A>" in document
+        assert f"<IP>198.18.0.{vm_id + 1}</IP>" in document
+        assert "<TEMPLATE_ID>0</TEMPLATE_ID>" in document
+    assert "<A>$VMID</A>" in asked(cloud, "one.template.info", 0, user="alice")
+    assert refused(cloud, "one.template.instantiate", 0, "<b>", user="alice")[1] == 8192
+
+
 def test_what_is_known_but_not_done_here(cloud: Cloud) -> None:
-    assert refused(cloud, "one.template.allocate", "NAME = a") == ("The sandbox does not do this.", 8192)
+    assert refused(cloud, "one.vm.chown", 0, 0, 0) == ("The sandbox does not do this.", 8192)
 
 
 def test_every_method_has_a_name_in_errors() -> None:
