@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from stratuslab.sandbox.location import Location
     from stratuslab.sandbox.request_log import RequestLog
 
+_FRONT_END = "nginx/1.0.15"
 _NOTHING: tuple[list[str], ...] = ([], [""])
 
 
@@ -91,6 +92,7 @@ class Application:
         response = self._injector.answer(
             faults, request, partial(_carried_out, visit, environ), visit.compute
         )
+        response.headers.setdefault("Server", _FRONT_END)
         self._request_log.record(
             arrival,
             LoggedRequest(

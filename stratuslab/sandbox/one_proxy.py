@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _METHOD_NAME = re.compile(rb"<methodName>\s*([^<]*?)\s*</methodName>")
 _SIZE_LIMIT = 512 * 1024
+_ABYSS = "Xmlrpc-c_Abyss/1.33.14"
 _CORE_USERS = (ONEADMIN, SERVERADMIN.login)
 _ONED_REFUSES = "Failed to read server's response: Server returned HTTP response code: 500 for URL: http://localhost:2633/RPC2"
 
@@ -87,9 +88,11 @@ class OnedServer:
 
     def handle(self, request: Request) -> Response:
         """Answer a request."""
-        refusal = browser_guard.refusal_of_other_pages(request)
-        if refusal is not None:
-            return refusal
+        response = browser_guard.refusal_of_other_pages(request) or self._answered(request)
+        response.headers["Server"] = _ABYSS
+        return response
+
+    def _answered(self, request: Request) -> Response:
         if request.method != "POST":
             return Response(
                 "POST is the only HTTP method this server understands\r\n", 405, {"Allow": "POST"}

@@ -103,8 +103,6 @@ class _Handler(BaseHTTPRequestHandler):
     """Speaks HTTP as nginx 1.0 does before the real services: no chunks, and of many slashes it makes one."""
 
     protocol_version = "HTTP/1.1"
-    server_version = "stratuslab-sandbox"
-    sys_version = ""
     disable_nagle_algorithm = True
     wbufsize = -1
     server: Server
@@ -122,6 +120,9 @@ class _Handler(BaseHTTPRequestHandler):
         ready = super().handle_expect_100()
         self.wfile.flush()
         return ready
+
+    def version_string(self) -> str:
+        return "stratuslab-sandbox"
 
     def log_message(self, *_args: object) -> None:
         pass
@@ -158,10 +159,14 @@ class _Handler(BaseHTTPRequestHandler):
         if connection_cut.is_unanswered(environ):
             self.close_connection = True
             return
-        self.send_response(int(status.partition(" ")[0]))
+        self.send_response_only(int(status.partition(" ")[0]))
+        self.send_header("Date", self.date_time_string())
         for name, value in headers:
             self.send_header(name, value)
-        if not any(name.lower() == "content-length" for name, _ in headers):
+        given = {name.lower() for name, _ in headers}
+        if "server" not in given:
+            self.send_header("Server", self.version_string())
+        if "content-length" not in given:
             self.send_header("Content-Length", str(len(body)))
         if self.close_connection:
             self.send_header("Connection", "close")

@@ -140,6 +140,15 @@ def test_oned_itself_speaks_xmlrpc_c(client: Client) -> None:
     assert b"<value><string>Method 'one.vm.nosuch' not defined</string></value></member>\r\n" in answer.body
 
 
+def test_who_says_to_answer(client: Client) -> None:
+    oned = client.request("POST", "/paris/RPC2", call("one.vm.info", "demo:demo-pass", 0), login="")
+    assert oned.headers.get_all("Server") == ["Xmlrpc-c_Abyss/1.33.14"]
+    for path in (PROXY, "/paris/pdisk/pswd/disks/", "/paris/marketplace/metadata"):
+        assert client.request("GET", path).headers.get_all("Server") == ["nginx/1.0.15"]
+    for path in ("/", "/_sandbox/state", "/elsewhere"):
+        assert client.request("GET", path).headers.get_all("Server") == ["stratuslab-sandbox"]
+
+
 def test_proxy_and_oned_know_the_same_users(client: Client) -> None:
     client.call(PROXY, "one.vm.allocate", "x", "CPU = 1")
     assert client.call("/paris/RPC2", "one.vm.info", "demo:demo-pass", 0, login="")[0] is True
