@@ -131,8 +131,8 @@ class Cloud:
         """Return the settings of the cloud at ``host``, without any file.
 
         ``host`` is a name, or a URL below which ``one-proxy``, ``pdisk`` and ``marketplace`` lie.
-        ``localhost`` or ``127.0.0.1`` alone, and port 2633 anywhere, are an OpenNebula front end
-        without StratusLab's proxy. Raises :class:`ConfigurationError`.
+        ``localhost`` or ``127.0.0.1`` alone, port 2633 anywhere, and the path ``/RPC2`` are an
+        OpenNebula front end without StratusLab's proxy. Raises :class:`ConfigurationError`.
         """
         if ":" in username:
             raise ConfigurationError("the user name holds a colon, which HTTP allows in no user name")
@@ -150,6 +150,7 @@ class Cloud:
                 f"the argument host: {base.host} is to be reached by plain http, which shows your password "
                 "to everybody on the way; use https, or a configuration file with allow_plain_http = true"
             )
+        folder = base.path.removesuffix("/RPC2")
         return cls(
             location=base.host,
             name=base.host,
@@ -157,7 +158,7 @@ class Cloud:
             source="the arguments host, key and secret",
             compute=compute,
             credentials=credentials,
-            pdisk=None if compute.direct else base.at(f"{base.path}/pdisk"),
+            pdisk=None if compute.direct else base.at(f"{folder}/pdisk"),
             pdisk_credentials=credentials,
-            marketplace=base.at(f"{base.path}/marketplace"),
+            marketplace=base.at(f"{folder}/marketplace"),
         )

@@ -10,7 +10,9 @@ import configparser
 import logging
 import math
 import os
+import re
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -36,7 +38,7 @@ from stratuslab.client.endpoints import (
 from stratuslab.client.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterator
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +49,8 @@ DEFAULT_MARKETPLACE = "https://marketplace.stratuslab.eu"
 
 _DEFAULT = "default"
 _INSTANCE_TYPES = "instance_types"
+_MINUS_OR_POINT = re.compile(r"-[0-9]|\.[0-9]")
+_THREE_NUMBERS = re.compile(r"\D*([0-9]{1,9})\D+([0-9]{1,9})\D+([0-9]{1,9})\D*", re.ASCII)
 
 
 class UserConfigurator:
@@ -101,18 +105,9 @@ class UserConfigurator:
     def instance_types(self) -> dict[str, InstanceType]:
         """Return the standard instance types and those of the file, by name.
 
-        Raises :class:`ConfigurationError` for an entry that is not ``cpu, ram, swap``.
+        Raises :class:`ConfigurationError` for an entry that does not hold three numbers.
         """
-        found = dict(STANDARD_INSTANCE_TYPES)
-        if self._parser.has_section(_INSTANCE_TYPES):
-            section = self._section(_INSTANCE_TYPES)
-            inherited = self._parser.defaults()
-            found |= {
-                name: section.instance_type(name)
-                for name in self._parser.options(_INSTANCE_TYPES)
-                if name not in inherited
-            }
-        return found
+        return dict(_InstanceTypes(self._parser, self.source))
 
     def cloud(self, location: str) -> Cloud:
         """Return the settings of one section.
@@ -135,7 +130,7 @@ class UserConfigurator:
         )
         pdisk_value = section.text("pdisk_endpoint") or pdisk_value_beside(value)
         marketplace_value = section.text("marketplace_endpoint") or DEFAULT_MARKETPLACE
-        instance_types = self.instance_types()
+        instance_types = _InstanceTypes(self._parser, self.source)
         return Cloud(
             location=location,
             name=self.display_name(location),
@@ -239,11 +234,9 @@ class _Section:
 
     def instance_type(self, name: str) -> InstanceType:
         text = self.own(name) or ""
-        try:
-            cpu, ram, swap = (int(part) for part in text.strip("()").split(","))
-        except ValueError:
-            cpu = ram = swap = 0
-        if cpu < 1 or ram < 1 or swap < 0:
+        found = _THREE_NUMBERS.fullmatch(text)
+        cpu, ram, swap = map(int, found.groups()) if found and not _MINUS_OR_POINT.search(text) else (0, 0, 0)
+        if cpu < 1 or ram < 1:
             raise self.error(
                 name, f"found {text!r}; write CPUs, RAM in MiB and swap in MiB, as in 1, 2048, 1024"
             )
@@ -295,6 +288,31 @@ class _Section:
         return path
 
 
+class _InstanceTypes(Mapping[str, InstanceType]):
+    """The standard instance types and those of the file, each read when it is asked for.
+
+    So an entry that is wrong troubles those only who want its type.
+    """
+
+    def __init__(self, parser: configparser.ConfigParser, source: str) -> None:
+        self._section = _Section(parser, source, _INSTANCE_TYPES)
+        self._own: list[str] = []
+        if parser.has_section(_INSTANCE_TYPES):
+            self._own = [name for name in parser.options(_INSTANCE_TYPES) if name not in parser.defaults()]
+
+    def __getitem__(self, name: str) -> InstanceType:
+        return self._section.instance_type(name) if name in self._own else STANDARD_INSTANCE_TYPES[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._own or name in STANDARD_INSTANCE_TYPES
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**STANDARD_INSTANCE_TYPES, **dict.fromkeys(self._own)})
+
+    def __len__(self) -> int:
+        return len({*STANDARD_INSTANCE_TYPES, *self._own})
+
+
 def _expanded(path: str | os.PathLike[str]) -> Path:
     """Return the path with the user's folder for ``~``; where there is no such user it stays."""
     try:
@@ -317,14 +335,20 @@ def _read(source: str | os.PathLike[str] | IO[str] | IO[bytes] | None) -> tuple[
             raise ConfigurationError(
                 f"there is no configuration file {name}; `stratus-copy-config` writes one to start from"
             ) from None
-        except OSError as error:
-            raise ConfigurationError(f"{name} cannot be read: {error.strerror}") from error
+        except (OSError, ValueError) as error:
+            raise ConfigurationError(f"{name} cannot be read: {getattr(error, 'strerror', error)}") from error
     else:
-        name = str(getattr(source, "name", "the configuration file"))
+        own_name = getattr(source, "name", None)
+        name = own_name if isinstance(own_name, str) else "the configuration file"
+        if not hasattr(source, "read"):
+            found = type(source).__name__
+            raise ConfigurationError(f"{name}: found a {found}; give a file name or an open file")
         try:
             content = source.read()
         except UnicodeDecodeError:
             raise ConfigurationError(f"{name} is not text in the encoding it was opened with") from None
+        except (OSError, ValueError) as error:
+            raise ConfigurationError(f"{name} cannot be read: {error}") from error
     try:
         text = content if isinstance(content, str) else content.decode()
     except UnicodeDecodeError:

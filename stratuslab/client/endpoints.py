@@ -30,6 +30,7 @@ _OLD_COMPUTE_PORT = 2634
 _OLD_PDISK_PORT = 8445
 _OPENNEBULA_PORT = 2633
 _HTTPS_PORT = 443
+_LAST_PORT = 65535
 _NO_URL = "is not a URL (ports go from 1 to 65535)"
 
 
@@ -111,14 +112,21 @@ def _proxied(found: Endpoint, prefix: AuthPrefix) -> Endpoint:
 def host_endpoint(host: str, *, port: int | None = None, secure: bool = True) -> Endpoint:
     """Return the address of a host given by name, or by a URL below which its services lie.
 
+    The URL may also be that of one of them, with ``one-proxy`` in it.
+
     Raises :class:`EndpointError`.
     """
     found = _split(host if "://" in host else f"{'https' if secure else 'http'}://{host}")
-    return found if port is None else replace(found, port=port)
+    if port is not None and not 0 < port <= _LAST_PORT:
+        raise EndpointError(_NO_URL)
+    folder, _, _ = f"{found.path}/".partition("/one-proxy/")
+    return replace(found, port=port or found.port, path=folder.removesuffix("/"))
 
 
 def compute_endpoint_below(base: Endpoint, prefix: AuthPrefix) -> Endpoint:
-    """Return the XML-RPC address of the host at ``base``, OpenNebula's own where the port is its own."""
+    """Return the XML-RPC address of the host at ``base``: OpenNebula's own where port or path is."""
+    if base.direct:
+        return base
     if base.port == _OPENNEBULA_PORT:
         return base.at("/RPC2")
     return base.at(f"{base.path}/one-proxy/{prefix}/xmlrpc")
@@ -173,6 +181,8 @@ def _split(url: str) -> Endpoint:
         raise EndpointError(_NO_URL) from None
     if port == 0 or parts.netloc.endswith(":"):
         raise EndpointError(_NO_URL)
+    if url.endswith(("'", '"')):
+        raise EndpointError("stands in quotes; leave them out")
     if parts.scheme not in ("http", "https"):
         raise EndpointError(f"begins with {parts.scheme}://; use https:// (or http://)")
     if "@" in parts.netloc:

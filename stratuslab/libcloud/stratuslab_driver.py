@@ -26,6 +26,7 @@ from stratuslab.client.cloud import STANDARD_INSTANCE_TYPES, Cloud, InstanceType
 from stratuslab.client.config import UserConfigurator
 from stratuslab.client.connection import ComputeConnection, compute_connection
 from stratuslab.client.errors import (
+    ConfigurationError,
     ConflictError,
     InvalidArgumentError,
     NotFoundError,
@@ -151,12 +152,7 @@ class StratusLabNodeDriver(UnsupportedOperations):
         if host is None:
             self._configurator = UserConfigurator(stratuslab_user_config)
             names = self._configurator.locations(stratuslab_default_location)
-            self._locations = {
-                name: NodeLocation(
-                    name, self._configurator.display_name(name), self._configurator.country(name), self
-                )
-                for name in names
-            }
+            self._locations = {name: self._section_as_location(self._configurator, name) for name in names}
             default = stratuslab_default_location or self._configurator.selected_location
         else:
             if stratuslab_user_config is not None or stratuslab_default_location is not None:
@@ -169,6 +165,14 @@ class StratusLabNodeDriver(UnsupportedOperations):
             self._locations = {default: NodeLocation(default, cloud.name, cloud.country, self)}
         self.default_location: NodeLocation = self._locations[default]
         self._set_up_services()
+
+    def _section_as_location(self, configurator: UserConfigurator, section: str) -> NodeLocation:
+        """Return a section as a location; what is wrong in it is told to those who use it."""
+        try:
+            name, country = configurator.display_name(section), configurator.country(section)
+        except ConfigurationError:
+            name, country = section, "unknown"
+        return NodeLocation(section, name, country, self)
 
     def _set_up_services(self) -> None:
         self._services: dict[str, Services] = {}
@@ -809,7 +813,12 @@ class StratusLabNodeDriver(UnsupportedOperations):
         return [size_of(kind, self) for kind in self._instance_types().values()]
 
     def _sizes_by_resources(self) -> dict[tuple[int, int, int], NodeSize]:
-        return {(size.cpu, size.ram, size.swap): size for size in reversed(self._sizes())}
+        try:
+            sizes = self._sizes()
+        except ConfigurationError as error:
+            logger.warning("listed nodes have sizes of their own: %s", error)
+            return {}
+        return {(size.cpu, size.ram, size.swap): size for size in reversed(sizes)}
 
     def _id_of(self, location: NodeLocation) -> str:
         if not isinstance(location, NodeLocation) or location.id not in self._locations:

@@ -51,8 +51,19 @@ def cloud_at(host: str, **given) -> Cloud:
             None,
             "http://127.0.0.1:2633/marketplace",
         ),
+        ("http://127.0.0.1:9/RPC2", {}, "http://127.0.0.1:9/RPC2", None, "http://127.0.0.1:9/marketplace"),
     ],
-    ids=["name", "port", "URL", "localhost", "loopback", "localhost-port", "OpenNebula-URL", "OpenNebula"],
+    ids=[
+        "name",
+        "port",
+        "URL",
+        "localhost",
+        "loopback",
+        "localhost-port",
+        "OpenNebula-URL",
+        "OpenNebula",
+        "OpenNebula-path",
+    ],
 )
 def test_the_services_of_a_host(host, given, compute, pdisk, marketplace):
     cloud = cloud_at(host, **given)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,40 @@ def test_a_file_that_is_not_utf_8_is_refused(tmp_path, kind):
             UserConfigurator(source)
     assert str(caught.value).startswith(f"{path} is not ")
     assert "ssword" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "source", [3, b"clouds.cfg", ["[default]"], object()], ids=["int", "bytes", "list", "object"]
+)
+def test_what_is_neither_a_name_nor_a_file_is_refused(source):
+    with pytest.raises(ConfigurationError, match=r"found a \w+; give a file name or an open file"):
+        UserConfigurator(source)
+
+
+def test_a_file_that_was_closed_is_refused(tmp_path):
+    path = write(tmp_path / "clouds.cfg", "anywhere")
+    file = path.open()
+    file.close()
+    with pytest.raises(ConfigurationError, match=r"clouds\.cfg cannot be read: .*closed file"):
+        UserConfigurator(file)
+
+
+def test_a_file_that_is_open_for_writing_is_refused(tmp_path):
+    refusal = pytest.raises(ConfigurationError, match=r"clouds\.cfg cannot be read: not readable")
+    with (tmp_path / "clouds.cfg").open("w") as file, refusal:
+        UserConfigurator(file)
+
+
+def test_a_name_that_the_system_does_not_take_is_refused():
+    with pytest.raises(ConfigurationError, match="cannot be read: embedded null byte"):
+        UserConfigurator("clouds\0.cfg")
+
+
+def test_a_file_without_a_name_is_called_the_configuration_file(tmp_path):
+    with tempfile.TemporaryFile(dir=tmp_path) as file:
+        assert UserConfigurator(io.BytesIO(b"[default]")).source == "the configuration file"
+        with pytest.raises(ConfigurationError, match=r"^the configuration file has no \[default\] section"):
+            UserConfigurator(file)
 
 
 @pytest.mark.parametrize(

@@ -126,6 +126,8 @@ REFUSED = [
     ("https:///one-proxy/xmlrpc", "names no host"),
     (f"ftp://{HOST}", "begins with ftp://; use https://"),
     (f"://{HOST}", "begins with ://; use https://"),
+    (f'"{HERE}"', "stands in quotes; leave them out"),
+    (f"'{HOST}'", "stands in quotes; leave them out"),
     (f"https:/{HOST}", "is not a URL"),
     (f"https:{HOST}", "is not a URL"),
     (f"{HERE}:0", "is not a URL"),
@@ -215,10 +217,19 @@ def test_refused(read, value, message):
         (f"{HOST}:8443", {"port": 9443}, f"{HERE}:9443"),
         (f"http://{HOST}/cloud/", {}, f"http://{HOST}/cloud"),
         ("[::1]", {"secure": False, "port": 80}, "http://[::1]:80"),
+        (f"{HERE}/one-proxy/xmlrpc", {}, HERE),
+        (f"{HERE}/cloud/one-proxy/", {}, f"{HERE}/cloud"),
+        (f"{HERE}/cloud/one-proxy/pswd/xmlrpc", {"port": 9443}, f"{HERE}:9443/cloud"),
     ],
 )
 def test_host(host, given, expected):
     assert host_endpoint(host, **given).url == expected
+
+
+@pytest.mark.parametrize("port", [0, -1, 65536])
+def test_a_port_that_is_none_is_refused(port):
+    with pytest.raises(EndpointError, match="ports go from 1 to 65535"):
+        host_endpoint(HOST, port=port)
 
 
 @pytest.mark.parametrize(
@@ -228,6 +239,7 @@ def test_host(host, given, expected):
         (f"{HERE}/cloud/", f"{HERE}/cloud/one-proxy/cert/xmlrpc"),
         (f"http://{HOST}:2633", f"http://{HOST}:2633/RPC2"),
         (f"http://{HOST}:2633/RPC2", f"http://{HOST}:2633/RPC2"),
+        (f"{HERE}:8443/one/RPC2", f"{HERE}:8443/one/RPC2"),
     ],
 )
 def test_compute_below_a_host(base, expected):

@@ -70,6 +70,27 @@ def test_a_bad_section_is_no_obstacle_to_the_use_of_another(sandbox: Sandbox) ->
         both.list_nodes(ex_location=both.list_locations()[1])
 
 
+def test_a_bad_name_of_a_section_is_no_obstacle_to_the_use_of_another(sandbox: Sandbox) -> None:
+    text = sandbox.config_file.read_text() + "\n[broken]\nname = 100%\nendpoint = cloud.example.org\n"
+    here, broken = configured(text).list_locations()
+
+    assert (here.name, broken.name, broken.country) == ("StratusLab at here", "broken", "unknown")
+    with pytest.raises(ConfigurationError, match=r"section \[broken\], key name: holds a single percent"):
+        configured(text).list_volumes(broken)
+
+
+def test_a_bad_instance_type_is_no_obstacle_to_nodes(sandbox: Sandbox, caplog) -> None:
+    bad = configured(sandbox.config_file.read_text() + "\n[instance_types]\nbig = many\n")
+    size = NodeSize("x", "x", 512, 0, None, None, bad)
+    node = bad.create_node("web", size, bad.list_images()[0])
+
+    assert [listed.size.ram for listed in bad.list_nodes()] == [512]
+    assert "key big: found 'many'" in caplog.text
+    assert node.destroy()
+    with pytest.raises(ConfigurationError, match=r"section \[instance_types\], key big: found 'many'"):
+        bad.list_sizes()
+
+
 def test_sizes_are_the_standard_types_and_those_of_the_file() -> None:
     sizes = configured(SECTIONS).list_sizes()
 
