@@ -327,7 +327,7 @@ class StratusLabNodeDriver(UnsupportedOperations):
     def ex_refresh_node(self, node: StratusLabNode) -> StratusLabNode:
         """Bring a node up to date and return it (``one.vm.info``)."""
         try:
-            vm = self._at(self._location_of(node)).monitor.describe_vm(_vm_id(node.id))
+            vm = self._at(self._location_of_node(node)).monitor.describe_vm(_vm_id(node.id))
         except NotFoundError:
             node.state = NodeState.TERMINATED
         else:
@@ -572,7 +572,7 @@ class StratusLabNodeDriver(UnsupportedOperations):
         seconds. A service that is down or restarted in between is waited for.
         ``ex_list_nodes_kwargs`` are arguments of :meth:`list_nodes`.
         """
-        asked = {location.id: location for location in map(self._location_of, nodes)}
+        asked = {location.id: location for location in map(self._location_of_node, nodes)}
         arguments = {"ex_location": list(asked.values()), **(ex_list_nodes_kwargs or {})}
         end = time.monotonic() + timeout
         while True:
@@ -658,7 +658,7 @@ class StratusLabNodeDriver(UnsupportedOperations):
         ``one.vm.info`` and ``one.vm.action``. Raises
         :class:`~stratuslab.client.errors.ConflictError` if the node was not created so or does not run.
         """
-        location = self._location_of(node)
+        location = self._location_of_node(node)
         root_disk = self._at(location).monitor.describe_vm(_vm_id(node.id)).root_disk
         if root_disk is None or not root_disk.save:
             raise ConflictError(
@@ -727,7 +727,7 @@ class StratusLabNodeDriver(UnsupportedOperations):
 
         Raises :class:`~stratuslab.client.errors.ConflictError` while a node has it.
         """
-        self._at(self._location_of(volume)).disks.delete_volume(_disk_id(volume))
+        self._at(self._location_of_volume(volume)).disks.delete_volume(_disk_id(volume))
         return True
 
     def attach_volume(
@@ -741,14 +741,12 @@ class StratusLabNodeDriver(UnsupportedOperations):
         :param device: means nothing: the cloud chooses, and its choice is in
             ``volume.extra["device"]``. The guest may call the disk otherwise.
 
+        ``volume.extra["node"]`` is then the node's id, unless other nodes had the volume already.
+
         Raises :class:`~stratuslab.client.errors.ConflictError` unless the node is running.
         """
-        location = self._location_of(node)
-        if self._location_of(volume).id != location.id:
-            raise InvalidArgumentError(
-                f"the volume is at {self._location_of(volume).id!r} and the node at {location.id!r}; "
-                "a node can only be given volumes of its own location"
-            )
+        location = self._location_of_node(node)
+        self._check_that_volume_is_at(location, volume)
         uuid = _disk_id(volume)
         vm = self._at(location).monitor.describe_vm(_vm_id(node.id))
         if vm.state is not VmState.RUNNING or not vm.host:
@@ -758,8 +756,10 @@ class StratusLabNodeDriver(UnsupportedOperations):
                 operation="attach_volume",
             )
         extra = volume.extra = volume.extra or {}
+        count = extra.get("count") or 0
         extra["device"] = self._at(location).disks.hot_attach(uuid, vm.host, vm.id)
-        extra["node"] = str(vm.id)
+        extra["node"] = None if count else str(vm.id)
+        extra["count"] = count + 1
         volume.state = StorageVolumeState.INUSE
         return True
 
@@ -772,19 +772,34 @@ class StratusLabNodeDriver(UnsupportedOperations):
         Raises :class:`~stratuslab.client.errors.ConflictError` if no node has the volume, if several
         have it, or if it was attached when the node started, which lasts until the node's end.
         """
-        location = self._location_of(volume)
+        location = self._location_of_volume(volume)
+        vm_id = None
+        if ex_node is not None:
+            self._check_that_volume_is_at(self._location_of_node(ex_node), volume)
+            vm_id = _vm_id(ex_node.id)
         disks = self._at(location).disks
         uuid = _disk_id(volume)
         extra = volume.extra = volume.extra or {}
-        vm_id = _vm_id(ex_node.id) if ex_node else None
+        count = extra.get("count") or 1
         if extra.get("node") is not None and vm_id in (None, _vm_id(extra["node"])):
             vm_id = _vm_id(extra["node"])
         else:
-            vm_id = self._mounted_on(disks.mounts(uuid), vm_id, uuid, location)
+            mounts = disks.mounts(uuid)
+            count = len(mounts)
+            vm_id = self._mounted_on(mounts, vm_id, uuid, location)
         disks.hot_detach(uuid, vm_id)
         extra["device"] = extra["node"] = None
-        volume.state = StorageVolumeState.AVAILABLE
+        extra["count"] = count - 1
+        volume.state = StorageVolumeState.INUSE if count > 1 else StorageVolumeState.AVAILABLE
         return True
+
+    def _check_that_volume_is_at(self, location: NodeLocation, volume: StorageVolume) -> None:
+        where = self._location_of_volume(volume)
+        if where.id != location.id:
+            raise InvalidArgumentError(
+                f"the volume is at {where.id!r} and the node at {location.id!r}; "
+                "a node can only have volumes of its own location"
+            )
 
     def _mounted_on(self, mounts: list[Mount], vm_id: int | None, uuid: str, location: NodeLocation) -> int:
         found = [mount for mount in mounts if vm_id in (None, mount.vm_id)]
@@ -831,12 +846,21 @@ class StratusLabNodeDriver(UnsupportedOperations):
     def _known(self, location: NodeLocation | None) -> NodeLocation:
         return self.default_location if location is None else self._locations[self._id_of(location)]
 
+    def _location_of_node(self, node: Node) -> NodeLocation:
+        if not isinstance(node, Node):
+            raise InvalidArgumentError(f"the node: found {node!r}; give a node, as of list_nodes()")
+        return self._location_of(node)
+
+    def _location_of_volume(self, volume: StorageVolume) -> NodeLocation:
+        if not isinstance(volume, StorageVolume):
+            raise InvalidArgumentError(f"the volume: found {volume!r}; give a volume, as of list_volumes()")
+        return self._location_of(volume)
+
     def _location_of(self, item: Node | StorageVolume) -> NodeLocation:
         """Return where a node or volume is: where it says, else the default location."""
-        location = getattr(item, "location", None)
-        if location is None and item.extra:
-            location = self._locations.get(item.extra.get("location") or self.default_location.id)
-        return self._known(location)
+        location: Any = getattr(item, "location", None) or (item.extra or {}).get("location")
+        named = self._locations.get(location) if isinstance(location, str) else None
+        return self._known(named or location)
 
     def _at(self, location: NodeLocation | None) -> Services:
         name = self._known(location).id
@@ -848,7 +872,7 @@ class StratusLabNodeDriver(UnsupportedOperations):
             return self._services[name]
 
     def _runner_of(self, node: Node) -> Runner:
-        return self._at(self._location_of(node)).runner
+        return self._at(self._location_of_node(node)).runner
 
     def _node(self, vm: VirtualMachine, location: NodeLocation) -> StratusLabNode:
         return node_of(vm, location, self, known_sizes=self._sizes_by_resources())

@@ -142,12 +142,14 @@ def test_attach_and_detach(sandbox, driver, node) -> None:
     assert driver.attach_volume(node, volume, device="/dev/vdb") is True
     assert sandbox.request_log.operations() == ["one.vm.info", "POST /disks/UUID/mounts/"]
     assert (volume.state, volume.extra["device"]) == (StorageVolumeState.INUSE, "vdz")
+    assert (volume.extra["node"], volume.extra["count"]) == (node.id, 1)
     assert own(driver)[0].state == StorageVolumeState.INUSE
     sandbox.request_log.clear()
 
     assert driver.detach_volume(volume) is True
     assert sandbox.request_log.operations() == ["DELETE /disks/UUID/mounts/MOUNT"]
     assert (volume.state, volume.extra["device"]) == (StorageVolumeState.AVAILABLE, None)
+    assert (volume.extra["node"], volume.extra["count"]) == (None, 0)
     assert own(driver)[0].state == StorageVolumeState.AVAILABLE
 
 
@@ -182,9 +184,11 @@ def test_detach_does_not_guess_between_two_nodes(sandbox, driver, node) -> None:
         assert driver.attach_volume(it, volume)
     found = driver.ex_get_volume(volume.id)
 
-    with pytest.raises(ConflictError, match=r"is attached to the nodes 0, 1; say which one by ex_node"):
-        driver.detach_volume(found)
+    for it in (found, volume):
+        with pytest.raises(ConflictError, match=r"is attached to the nodes 0, 1; say which one by ex_node"):
+            driver.detach_volume(it)
     assert driver.detach_volume(found, ex_node=node)
+    assert (found.state, found.extra["count"]) == (StorageVolumeState.INUSE, 1)
     with pytest.raises(ConflictError, match="is not attached to node 0"):
         driver.detach_volume(driver.ex_get_volume(volume.id), ex_node=node)
     assert driver.detach_volume(driver.ex_get_volume(volume.id))
@@ -202,6 +206,21 @@ def test_detach_from_the_node_that_is_named_not_from_the_last_one(sandbox, drive
 
     [mount] = sandbox.location("here").disks.mounts(volume.id)
     assert mount.vm_id == other.id
+
+
+def test_a_node_of_another_location_has_no_volume_of_this_one(two_clouds: Sandbox) -> None:
+    driver = StratusLabNodeDriver("default", stratuslab_user_config=two_clouds.config_file)
+    here, there = driver.list_locations()
+    size, image = driver.list_sizes()[0], driver.list_images()[0]
+    nodes = [driver.create_node("web", size, image, location) for location in (here, there)]
+    two_clouds.clock.step(60)
+    volume = driver.create_volume(1, "data")
+    driver.attach_volume(nodes[0], volume)
+    assert nodes[0].id == nodes[1].id
+
+    with pytest.raises(InvalidArgumentError, match="the volume is at 'here' and the node at 'there'"):
+        driver.detach_volume(volume, ex_node=nodes[1])
+    assert driver.ex_get_volume(volume.id).extra["count"] == 1
 
 
 def test_a_volume_from_the_start_of_a_node_cannot_be_unplugged(sandbox, driver) -> None:

@@ -1,0 +1,95 @@
+"""Nodes and volumes that a program made itself, of plain Libcloud's classes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from libcloud.compute.base import Node, NodeLocation, StorageVolume
+from libcloud.compute.types import NodeState
+
+from stratuslab.client.errors import InvalidArgumentError
+from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
+
+if TYPE_CHECKING:
+    from stratuslab.sandbox import Sandbox
+
+
+@pytest.fixture
+def driver(two_clouds: Sandbox) -> StratusLabNodeDriver:
+    """A driver on two clouds, with a node of id 0 and a volume at each."""
+    driver = StratusLabNodeDriver("default", stratuslab_user_config=two_clouds.config_file)
+    for location in driver.list_locations():
+        driver.create_node("web", driver.list_sizes()[0], driver.list_images()[0], location)
+        driver.create_volume(1, "data", location)
+    two_clouds.request_log.clear()
+    return driver
+
+
+def node(driver: StratusLabNodeDriver, **extra: Any) -> Node:
+    return Node("0", "mine", NodeState.UNKNOWN, [], [], driver, extra=extra)
+
+
+def volume(driver: StratusLabNodeDriver, where: NodeLocation, **extra: Any) -> StorageVolume:
+    [found] = driver.list_volumes(where)
+    return StorageVolume(found.id, "mine", 1, driver, extra=extra)
+
+
+@pytest.mark.parametrize("place", [lambda there: there, lambda there: there.id], ids=["object", "id"])
+def test_they_are_where_their_extra_says(two_clouds, driver, place) -> None:
+    here, there = driver.list_locations()
+    other = volume(driver, there, location=place(there))
+
+    assert driver.destroy_node(node(driver, location=place(there)))
+    assert driver.destroy_volume(other)
+
+    assert [len(driver.list_volumes(it)) for it in (here, there)] == [1, 0]
+    assert [it.location.id for it in driver.list_nodes()] == ["here"]
+
+
+@pytest.mark.parametrize("extra", [{}, {"location": None}, {"owner": "demo"}], ids=repr)
+def test_without_a_place_they_are_at_the_default_location(two_clouds, driver, extra) -> None:
+    here, there = driver.list_locations()
+
+    assert driver.destroy_node(node(driver, **extra))
+    assert driver.destroy_volume(volume(driver, here, **extra))
+
+    assert [len(driver.list_volumes(it)) for it in (here, there)] == [0, 1]
+    assert [it.location.id for it in driver.list_nodes()] == ["there"]
+
+
+@pytest.mark.parametrize(
+    "place", ["nowhere", NodeLocation("nowhere", "", "", None), 7], ids=["id", "object", "number"]
+)
+def test_at_a_location_that_is_none_nothing_is_ended(two_clouds, driver, place) -> None:
+    [found] = driver.list_volumes()
+    lost = StorageVolume(found.id, "lost", 1, driver, extra={"location": place})
+    two_clouds.request_log.clear()
+
+    for change in (
+        lambda: driver.destroy_node(node(driver, location=place)),
+        lambda: driver.reboot_node(node(driver, location=place)),
+        lambda: driver.wait_until_running([node(driver, location=place)]),
+        lambda: driver.destroy_volume(lost),
+        lambda: driver.detach_volume(lost),
+    ):
+        with pytest.raises(InvalidArgumentError, match="give one of list_locations"):
+            change()
+    assert len(two_clouds.request_log) == 0
+
+
+@pytest.mark.parametrize("thing", [None, "0", 0], ids=repr)
+def test_what_is_no_node_or_volume_is_refused(two_clouds, driver, thing) -> None:
+    for change in (driver.destroy_node, driver.reboot_node, driver.ex_save_node):
+        with pytest.raises(InvalidArgumentError, match=f"found {thing!r}; give a node"):
+            change(thing)
+    for change in (driver.destroy_volume, driver.detach_volume):
+        with pytest.raises(InvalidArgumentError, match=f"found {thing!r}; give a volume"):
+            change(thing)
+    with pytest.raises(InvalidArgumentError, match=f"found {thing!r}; give a node"):
+        driver.attach_volume(thing, driver.create_volume(1, "data"))
+
+
+def test_a_volume_is_detached_from_nodes_only(driver) -> None:
+    with pytest.raises(InvalidArgumentError, match="found '0'; give a node"):
+        driver.detach_volume(driver.create_volume(1, "data"), ex_node="0")
