@@ -20,7 +20,7 @@ class FrontEnd:
         rank: the template's ``RANK``, which chooses the host.
         network_owner: the template's ``NETWORK_UNAME``, without which no network is found by name.
         graphics_port: the template's ``GRAPHICS/PORT`` for "any".
-        name_length: how many characters a VM's name may have.
+        name_length: how many bytes of UTF-8 a VM's name may have.
         name_refused: characters that no name may have.
     """
 

@@ -42,6 +42,8 @@ def checked_key(key: str, what: str) -> str:
 
 
 def _quoted(value: str | int | float, what: str) -> str:
+    if not isinstance(value, (str, int, float)):
+        raise InvalidArgumentError(f"{what}: found a {type(value).__name__}; give text")
     text = format(value, ".10g") if isinstance(value, float) else str(value)
     problem = _problem(text)
     if problem:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
+from stratuslab.client.cloud import ContextMethod
 from stratuslab.client.cloud_init import encoded_keys, encoded_user_data
 from stratuslab.client.errors import InvalidArgumentError
 from stratuslab.client.front_end import STRATUSLAB_14_06, FrontEnd
@@ -14,9 +16,7 @@ from stratuslab.client.template_text import attribute, checked_key, vector
 from stratuslab.client.vm import TOKEN_ATTRIBUTE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from stratuslab.client.cloud import ContextMethod
+    from collections.abc import Sequence
 
 __all__ = ["DISK_BUSES", "NETWORKS", "DiskBus", "ImageDescription", "Network", "VmTemplate", "Vnc"]
 
@@ -28,6 +28,7 @@ DISK_BUSES: Mapping[DiskBus, str] = {"ide": "hd", "scsi": "sd", "virtio": "vd"}
 NETWORKS: tuple[Network, ...] = ("public", "local", "private")
 
 _CONTEXT_TARGET = "hdd"
+_LAST_PORT = 65535
 _OWN_CONTEXT_KEYS = frozenset(
     {"PUBLIC_KEY", "TARGET", "CONTEXT_METHOD", "CLOUD_INIT_AUTHORIZED_KEYS", "CLOUD_INIT_USER_DATA"}
 )
@@ -69,7 +70,7 @@ class VmTemplate:
         cpu: CPUs of the guest.
         ram_mib: memory in MiB.
         swap_mib: size of the swap disk in MiB; 0 for none.
-        name: at most 128 characters; None for OpenNebula's own ``one-ID``.
+        name: at most 128 bytes of UTF-8; None for OpenNebula's own ``one-ID``.
         cpu_share: how much of CPUs to reserve on the host; None for as many as ``cpu``.
         disk_bus: what the root disk is attached to.
         disk_format: ``raw``, ``qcow2``, …; None for the host's default.
@@ -116,6 +117,25 @@ class VmTemplate:
     vnc: Vnc | None = Vnc()
     save_as: ImageDescription | None = None
     token: str | None = None
+
+    def __post_init__(self) -> None:
+        for what, text in (
+            ("the image", self.source),
+            ("the name", self.name),
+            ("the image's format", self.disk_format),
+            ("the IP address", self.ip_address),
+            ("the requirements", self.requirements),
+            ("the public key", self.public_keys),
+            ("the kernel", self.kernel),
+            ("the initial RAM disk", self.initrd),
+            ("the raw data", self.raw_data),
+            ("the token", self.token),
+        ):
+            _check_kind(what, text, str, "text")
+        _check_kind("the context", self.context, Mapping, "a dictionary")
+        _check_kind("the user data", self.user_data, (str, bytes), "text or bytes")
+        _check_kind("the display", self.vnc, Vnc, "a Vnc, or None for none")
+        _check_kind("the image to make", self.save_as, ImageDescription, "an ImageDescription")
 
     def text(self, front_end: FrontEnd = STRATUSLAB_14_06) -> str:
         """Return the template for ``one.vm.allocate``.
@@ -168,6 +188,9 @@ class VmTemplate:
         is_number = isinstance(share, (int, float)) and not isinstance(share, bool)
         if share is not None and not (is_number and 0 < share < float("inf")):
             raise InvalidArgumentError(f"the CPU share: found {self.cpu_share!r}; give a number above 0")
+        port = self.vnc.port if self.vnc else None
+        if port is not None and not (type(port) is int and 0 <= port <= _LAST_PORT):
+            raise InvalidArgumentError(f"the VNC port: found {port!r}; give a number from 0 to {_LAST_PORT}")
 
     def _disks(self) -> list[_Items]:
         if self.disk_bus not in DISK_BUSES:
@@ -254,6 +277,11 @@ class VmTemplate:
         return nic
 
     def _context(self) -> _Items:
+        methods = get_args(ContextMethod)
+        if self.context_method not in methods:
+            raise InvalidArgumentError(
+                f"the context method: found {self.context_method!r}; use {' or '.join(methods)}"
+            )
         items: _Items = {}
         keys = _authorized_keys(self.public_keys)
         if keys:
@@ -276,6 +304,11 @@ class VmTemplate:
         return items
 
 
+def _check_kind(what: str, value: object, kinds: type | tuple[type, ...], right: str) -> None:
+    if value is not None and not isinstance(value, kinds):
+        raise InvalidArgumentError(f"{what}: found a {type(value).__name__}; give {right}")
+
+
 def _graphics(vnc: Vnc, front_end: FrontEnd) -> _Items:
     port = front_end.graphics_port if vnc.port is None else vnc.port
     items: _Items = {"PORT": (port, "the VNC port"), "TYPE": ("vnc", "the display")}
@@ -285,9 +318,11 @@ def _graphics(vnc: Vnc, front_end: FrontEnd) -> _Items:
 
 
 def _checked_name(name: str, front_end: FrontEnd) -> str:
-    if len(name) > front_end.name_length:
+    length = len(name.encode("utf-8", "surrogatepass"))
+    if length > front_end.name_length:
+        units = "characters" if name.isascii() else "bytes in UTF-8"
         raise InvalidArgumentError(
-            f"the name: has {len(name)} characters; OpenNebula takes {front_end.name_length} at most"
+            f"the name: has {length} {units}; OpenNebula takes {front_end.name_length} at most"
         )
     refused = next((character for character in name if character in front_end.name_refused), None)
     if refused:
@@ -307,7 +342,7 @@ def _without_variables(value: str, what: str) -> str:
     if "$" in value:
         raise InvalidArgumentError(
             f"{what}: holds a $, which OpenNebula replaces by a "
-            "variable's value; encode it, for example as base64"
+            "variable's value; leave it out or encode the value, for example as base64"
         )
     return value
 

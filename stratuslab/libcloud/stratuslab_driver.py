@@ -231,6 +231,8 @@ class StratusLabNodeDriver(UnsupportedOperations):
             raise InvalidArgumentError(
                 f"the argument ex_kind: found {ex_kind!r}; use one of {', '.join(IMAGE_KINDS)}"
             )
+        if not isinstance(ex_search, str | None):
+            raise InvalidArgumentError(f"the argument ex_search: found {ex_search!r}; give text")
         marketplace = self._at(location).marketplace
         entries = [
             entry
@@ -283,7 +285,11 @@ class StratusLabNodeDriver(UnsupportedOperations):
         elif isinstance(ex_location, NodeLocation):
             locations = [ex_location]
         else:
-            locations = list(ex_location)
+            locations = list(
+                {
+                    self._id_of(location): location for location in _several(ex_location, "ex_location")
+                }.values()
+            )
         for location in locations:
             self._id_of(location)
 
@@ -294,9 +300,9 @@ class StratusLabNodeDriver(UnsupportedOperations):
 
         return over_all("list_nodes", locations, ask, ex_on_error)
 
-    def list_nodes_in_location(self, location: NodeLocation) -> list[Node]:
-        """Return the nodes of one location (``one.vmpool.info``)."""
-        return self.list_nodes(ex_location=location)
+    def list_nodes_in_location(self, location: NodeLocation | None) -> list[Node]:
+        """Return the nodes of one location, the default one if None (``one.vmpool.info``)."""
+        return self.list_nodes(ex_location=self._known(location))
 
     def ex_get_node_details(
         self, node_id: str | int, location: NodeLocation | None = None
@@ -348,9 +354,9 @@ class StratusLabNodeDriver(UnsupportedOperations):
         ex_network: Network = "public",
         ex_ip_address: str | None = None,
         ex_requirements: str | None = None,
-        ex_volumes: Sequence[StorageVolume | str] = (),
+        ex_volumes: Sequence[StorageVolume | str] | None = None,
         ex_volatile_disk: int | None = None,
-        ex_readonly_images: Sequence[NodeImage | str] = (),
+        ex_readonly_images: Sequence[NodeImage | str] | None = None,
         ex_cpu_share: float | None = None,
         ex_disks_bus: DiskBus | None = None,
         ex_vnc: Vnc | None = _ANY_VNC,
@@ -368,7 +374,7 @@ class StratusLabNodeDriver(UnsupportedOperations):
         (``GET /metadata/ID``) if ``image`` is a bare identifier and not from a list. Once the cloud
         has taken the node it is returned, whatever fails after.
 
-        :param name: at most 128 characters without ``<`` and ``&``; None for the cloud's own.
+        :param name: at most 128 bytes of UTF-8 without ``<`` and ``&``; None for the cloud's own.
         :param size: of any driver; CPUs and swap (MiB) from ``extra``, else 1 and 0.
         :param image: from a list; or ``NodeImage`` with a Marketplace identifier, with the UUID of a
             volume to boot from, or with a URL as id.
@@ -419,7 +425,7 @@ class StratusLabNodeDriver(UnsupportedOperations):
             disk_format="raw",
             volatile_disk_mib=None if ex_volatile_disk is None else _gib_in_mib(ex_volatile_disk),
             volumes=[
-                source_of_disk(services.cloud, _disk_id(volume))
+                self._source_of_volume(services, where, volume)
                 for volume in _several(ex_volumes, "ex_volumes")
             ],
             readonly_images=[
@@ -431,7 +437,7 @@ class StratusLabNodeDriver(UnsupportedOperations):
             network=network_of(networks, ex_network),
             ip_address=ex_ip_address,
             requirements=ex_requirements,
-            public_keys=key.pubkey if isinstance(key, NodeAuthSSHKey) else default_public_key(services.cloud),
+            public_keys=_given_key(key) if key else default_public_key(services.cloud),
             context=ex_context or {},
             context_method=ex_context_method or services.cloud.context_method,
             user_data=ex_userdata,
@@ -455,12 +461,20 @@ class StratusLabNodeDriver(UnsupportedOperations):
             return services.marketplace.url_of(identifier)
         if isinstance(identifier, str) and is_disk_id(identifier):
             return source_of_disk(services.cloud, identifier)
-        if isinstance(identifier, str) and identifier.startswith(("http://", "https://")):
+        if isinstance(identifier, str) and identifier.lower().startswith(("http://", "https://")):
             return identifier
         raise InvalidArgumentError(
             f"the image: found the id {identifier!r}; give a Marketplace identifier (27 characters), "
             "the UUID of a volume, or a URL"
         )
+
+    def _source_of_volume(
+        self, services: Services, location: NodeLocation, volume: StorageVolume | str
+    ) -> str:
+        uuid = _disk_id(volume)
+        if isinstance(volume, StorageVolume):
+            self._check_location(volume, location)
+        return source_of_disk(services.cloud, uuid)
 
     def _with_image_settings(
         self, template: VmTemplate, services: Services, image: NodeImage, disks_bus: DiskBus | None
@@ -476,12 +490,12 @@ class StratusLabNodeDriver(UnsupportedOperations):
                 "format": entry.format,
                 "inbound_ports": entry.inbound_ports,
             }
-        bus = str(settings["disks_bus"] or "").lower()
+        bus = str(settings.get("disks_bus") or "").lower()
         return replace(
             template,
             disk_bus=disks_bus or _DISK_BUS_OF.get(bus, "ide"),
-            disk_format=settings["format"] or "raw",
-            inbound_ports=tuple(settings["inbound_ports"]),
+            disk_format=settings.get("format") or "raw",
+            inbound_ports=tuple(settings.get("inbound_ports") or ()),
         )
 
     def _accepted(
@@ -746,7 +760,7 @@ class StratusLabNodeDriver(UnsupportedOperations):
         Raises :class:`~stratuslab.client.errors.ConflictError` unless the node is running.
         """
         location = self._location_of_node(node)
-        self._check_that_volume_is_at(location, volume)
+        self._check_location(volume, location)
         uuid = _disk_id(volume)
         vm = self._at(location).monitor.describe_vm(_vm_id(node.id))
         if vm.state is not VmState.RUNNING or not vm.host:
@@ -758,6 +772,7 @@ class StratusLabNodeDriver(UnsupportedOperations):
         extra = volume.extra = volume.extra or {}
         count = extra.get("count") or 0
         extra["device"] = self._at(location).disks.hot_attach(uuid, vm.host, vm.id)
+        extra["location"] = location.id
         extra["node"] = None if count else str(vm.id)
         extra["count"] = count + 1
         volume.state = StorageVolumeState.INUSE
@@ -775,7 +790,8 @@ class StratusLabNodeDriver(UnsupportedOperations):
         location = self._location_of_volume(volume)
         vm_id = None
         if ex_node is not None:
-            self._check_that_volume_is_at(self._location_of_node(ex_node), volume)
+            location = self._location_of_node(ex_node)
+            self._check_location(volume, location)
             vm_id = _vm_id(ex_node.id)
         disks = self._at(location).disks
         uuid = _disk_id(volume)
@@ -792,14 +808,6 @@ class StratusLabNodeDriver(UnsupportedOperations):
         extra["count"] = count - 1
         volume.state = StorageVolumeState.INUSE if count > 1 else StorageVolumeState.AVAILABLE
         return True
-
-    def _check_that_volume_is_at(self, location: NodeLocation, volume: StorageVolume) -> None:
-        where = self._location_of_volume(volume)
-        if where.id != location.id:
-            raise InvalidArgumentError(
-                f"the volume is at {where.id!r} and the node at {location.id!r}; "
-                "a node can only have volumes of its own location"
-            )
 
     def _mounted_on(self, mounts: list[Mount], vm_id: int | None, uuid: str, location: NodeLocation) -> int:
         found = [mount for mount in mounts if vm_id in (None, mount.vm_id)]
@@ -847,20 +855,31 @@ class StratusLabNodeDriver(UnsupportedOperations):
         return self.default_location if location is None else self._locations[self._id_of(location)]
 
     def _location_of_node(self, node: Node) -> NodeLocation:
+        """Return where a node says it is, else the default location."""
         if not isinstance(node, Node):
             raise InvalidArgumentError(f"the node: found {node!r}; give a node, as of list_nodes()")
-        return self._location_of(node)
+        return self._stated_location_of(node) or self.default_location
 
     def _location_of_volume(self, volume: StorageVolume) -> NodeLocation:
+        """Return where a volume says it is, else the default location."""
         if not isinstance(volume, StorageVolume):
             raise InvalidArgumentError(f"the volume: found {volume!r}; give a volume, as of list_volumes()")
-        return self._location_of(volume)
+        return self._stated_location_of(volume) or self.default_location
 
-    def _location_of(self, item: Node | StorageVolume) -> NodeLocation:
-        """Return where a node or volume is: where it says, else the default location."""
+    def _check_location(self, volume: StorageVolume, of_node: NodeLocation) -> None:
+        """Refuse a volume that says it is somewhere else than its node."""
+        self._location_of_volume(volume)
+        stated = self._stated_location_of(volume)
+        if stated is not None and stated.id != of_node.id:
+            raise InvalidArgumentError(
+                f"the volume is at {stated.id!r} and the node at {of_node.id!r}; "
+                "a node can only have volumes of its own location"
+            )
+
+    def _stated_location_of(self, item: Node | StorageVolume) -> NodeLocation | None:
         location: Any = getattr(item, "location", None) or (item.extra or {}).get("location")
         named = self._locations.get(location) if isinstance(location, str) else None
-        return self._known(named or location)
+        return named or (None if location is None else self._known(location))
 
     def _at(self, location: NodeLocation | None) -> Services:
         name = self._known(location).id
@@ -944,7 +963,16 @@ def _disk_id(volume: StorageVolume | str) -> str:
     return uuid
 
 
-def _several(items: Sequence[_Item], argument: str) -> Sequence[_Item]:
+def _given_key(auth: object) -> str:
+    key: str | None = auth.pubkey if isinstance(auth, NodeAuthSSHKey) else None
+    if not key or not key.strip():
+        raise InvalidArgumentError("the argument auth: holds no key; give NodeAuthSSHKey(public key)")
+    return key
+
+
+def _several(items: Sequence[_Item] | None, argument: str) -> Sequence[_Item]:
+    if items is None:
+        return ()
     if isinstance(items, (str, bytes)) or not hasattr(items, "__iter__"):
         raise InvalidArgumentError(f"the argument {argument}: found {items!r}; give a list")
     return items

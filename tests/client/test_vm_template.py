@@ -317,6 +317,13 @@ def test_an_image_may_be_made_with_the_creator_s_address_alone(part):
         ({"cpu_share": float("inf")}, "the CPU share: found inf; give a number above 0"),
         ({"cpu_share": float("nan")}, "the CPU share: found nan; give a number above 0"),
         ({"name": "a" * 129}, "the name: has 129 characters; OpenNebula takes 128 at most"),
+        ({"name": "é" * 65}, "the name: has 130 bytes in UTF-8; OpenNebula takes 128 at most"),
+        ({"name": "\ud800"}, "the name: holds the character U+D800"),
+        ({"context_method": "amazon"}, "the context method: found 'amazon'; use one or cloud-init"),
+        ({"vnc": Vnc(port="5900")}, "the VNC port: found '5900'; give a number from 0 to 65535"),
+        ({"vnc": Vnc(port=-1)}, "the VNC port: found -1; give"),
+        ({"vnc": Vnc(port=65536)}, "the VNC port: found 65536; give"),
+        ({"vnc": Vnc(port=True)}, "the VNC port: found True; give"),
         ({"name": "a<b"}, "the name: holds '<', which OpenNebula takes in no name"),
         ({"name": "a&b"}, "the name: holds '&', which OpenNebula takes in no name"),
         ({"name": "a\\"}, "the name: ends with a backslash"),
@@ -357,5 +364,34 @@ def test_what_opennebula_would_not_take_is_refused(options, text):
     assert str(caught.value).startswith(text)
 
 
-def test_a_name_of_128_characters_is_taken(part):
-    assert part("NAME", name="é" * 128) == "é" * 128
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"source": 7}, "the image: found a int; give text"),
+        ({"name": 7}, "the name: found a int; give text"),
+        ({"name": b"web"}, "the name: found a bytes; give text"),
+        ({"disk_format": 7}, "the image's format: found a int; give text"),
+        ({"ip_address": 7}, "the IP address: found a int; give text"),
+        ({"requirements": 7}, "the requirements: found a int; give text"),
+        ({"public_keys": KEY.encode()}, "the public key: found a bytes; give text"),
+        ({"kernel": 7}, "the kernel: found a int; give text"),
+        ({"initrd": 7}, "the initial RAM disk: found a int; give text"),
+        ({"raw_data": 7}, "the raw data: found a int; give text"),
+        ({"token": 7}, "the token: found a int; give text"),
+        ({"context": [("a", "b")]}, "the context: found a list; give a dictionary"),
+        ({"context": "a=b"}, "the context: found a str; give a dictionary"),
+        ({"user_data": 7}, "the user data: found a int; give text or bytes"),
+        ({"vnc": 5900}, "the display: found a int; give a Vnc, or None for none"),
+        ({"save_as": "alice@example.org"}, "the image to make: found a str; give an ImageDescription"),
+    ],
+    ids=repr,
+)
+def test_what_is_of_another_kind_is_refused(options, text):
+    with pytest.raises(InvalidArgumentError) as caught:
+        template(**options)
+    assert str(caught.value) == text
+
+
+def test_a_name_of_128_bytes_is_taken(part):
+    assert part("NAME", name="é" * 64) == "é" * 64
+    assert part("NAME", name="e" * 128) == "e" * 128

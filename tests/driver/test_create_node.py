@@ -175,6 +175,17 @@ def test_an_unknown_image_makes_no_node(driver, sandbox) -> None:
     [
         ({"name": "a<b"}, "the name: holds '<'"),
         ({"name": "x" * 129}, "the name: has 129 characters"),
+        ({"name": "é" * 65}, "the name: has 130 bytes"),
+        ({"name": 7}, "the name: found a int"),
+        ({"ex_context": [("a", "b")]}, "the context: found a list"),
+        ({"ex_context_method": "amazon"}, "the context method: found 'amazon'"),
+        ({"ex_vnc": 5900}, "the display: found a int"),
+        ({"ex_save_as": "me@example.org"}, "the image to make: found a str"),
+        ({"ex_userdata": 7}, "the user data: found a int"),
+        ({"auth": NodeAuthSSHKey("")}, "the argument auth: holds no key"),
+        ({"auth": NodeAuthSSHKey(" \n")}, "the argument auth: holds no key"),
+        ({"auth": NodeAuthSSHKey(None)}, "the argument auth: holds no key"),
+        ({"auth": NodeAuthSSHKey(b"ssh-rsa AAAA")}, "the public key: found a bytes"),
         ({"name": "back\\"}, "the name: ends with a backslash"),
         ({"name": "smile \U0001f600"}, r"the name: holds the character U\+1F600"),
         ({"name": "bell\x07"}, r"the name: holds the character U\+0007"),
@@ -313,6 +324,12 @@ def test_the_network_may_be_one_of_the_list(sandbox, driver) -> None:
     for wrong in ([], list(networks.values()), ["private"]):
         with pytest.raises(InvalidArgumentError, match="the argument networks"):
             start(driver, networks=wrong)
+
+
+def test_none_of_the_disks_may_be_said_by_none(sandbox, driver) -> None:
+    node = start(driver, ex_volumes=None, ex_readonly_images=None, ex_volatile_disk=None)
+
+    assert [disk["type"] for disk in node.extra["disks"]] == [None, "swap"]
 
 
 def test_no_vnc(sandbox, driver) -> None:

@@ -247,6 +247,7 @@ def test_one_location_is_asked_alone(two_clouds: Sandbox) -> None:
         driver.list_nodes_in_location(there),
         driver.list_nodes(ex_location=there),
         driver.list_nodes(ex_location=[there]),
+        driver.list_nodes(ex_location=(there, there)),
     ):
         assert [node.location.id for node in nodes] == ["there"]
     assert {request.location for request in two_clouds.request_log} == {"there"}
@@ -255,7 +256,18 @@ def test_one_location_is_asked_alone(two_clouds: Sandbox) -> None:
 def test_an_unknown_location_is_refused(driver, sandbox) -> None:
     with pytest.raises(InvalidArgumentError, match="found 'elsewhere'; give one of list_locations"):
         driver.list_nodes(ex_location=["elsewhere"])
+    for no_list in (7, "elsewhere"):
+        with pytest.raises(InvalidArgumentError, match=r"argument ex_location: found .*; give a list"):
+            driver.list_nodes(ex_location=no_list)
     assert len(sandbox.request_log) == 0
+
+
+def test_no_location_is_the_default_one(two_clouds: Sandbox) -> None:
+    driver = StratusLabNodeDriver("default", stratuslab_user_config=two_clouds.config_file)
+    for location in ("here", "there"):
+        two_clouds.location(location).oned.insert(vm(3))
+
+    assert [node.location.id for node in driver.list_nodes_in_location(None)] == ["here"]
 
 
 def test_a_user_sees_the_own_nodes(sandbox) -> None:

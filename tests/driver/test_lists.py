@@ -226,6 +226,8 @@ def test_images_are_found_by_text_in_any_case(driver) -> None:
 
     assert image.id in {found.id for found in driver.list_images(ex_search=image.extra["os"].upper())}
     assert driver.list_images(ex_search="no such thing") == []
+    with pytest.raises(InvalidArgumentError, match="the argument ex_search: found 7; give text"):
+        driver.list_images(ex_search=7)
 
 
 @pytest.mark.parametrize("arguments", [{"ex_kind": "cd"}, {"ex_status": "old"}])

@@ -218,8 +218,11 @@ def test_a_node_of_another_location_has_no_volume_of_this_one(two_clouds: Sandbo
     driver.attach_volume(nodes[0], volume)
     assert nodes[0].id == nodes[1].id
 
-    with pytest.raises(InvalidArgumentError, match="the volume is at 'here' and the node at 'there'"):
+    refusal = "the volume is at 'here' and the node at 'there'"
+    with pytest.raises(InvalidArgumentError, match=refusal):
         driver.detach_volume(volume, ex_node=nodes[1])
+    with pytest.raises(InvalidArgumentError, match=refusal):
+        driver.create_node("other", size, image, there, ex_volumes=[volume])
     assert driver.ex_get_volume(volume.id).extra["count"] == 1
 
 
@@ -293,6 +296,26 @@ def test_a_volume_object_of_plain_libcloud_is_understood(driver, node) -> None:
     assert driver.attach_volume(node, plain)
     assert driver.detach_volume(plain)
     assert driver.destroy_volume(plain)
+
+
+def test_a_volume_that_does_not_say_where_it_is_is_where_the_node_is(two_clouds: Sandbox) -> None:
+    driver = StratusLabNodeDriver("default", stratuslab_user_config=two_clouds.config_file)
+    there = driver.list_locations()[1]
+    size, image = driver.list_sizes()[0], driver.list_images()[0]
+    node = driver.create_node("web", size, image, there)
+    two_clouds.clock.step(60)
+    plain = StorageVolume(driver.create_volume(1, "data", there).id, "data", 1, driver)
+
+    assert driver.attach_volume(node, plain)
+    assert driver.detach_volume(plain)
+    plain.extra.clear()
+    assert driver.attach_volume(node, plain)
+    plain.extra.clear()
+    assert driver.detach_volume(plain, ex_node=node)
+    plain.extra.clear()
+    assert driver.create_node("other", size, image, there, ex_volumes=[plain]).extra["disks"][2]["type"] == (
+        "block"
+    )
 
 
 def test_an_opennebula_without_stratuslab_has_no_volumes() -> None:
