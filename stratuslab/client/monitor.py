@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stratuslab.client.connection import compute_connection
+from stratuslab.client.errors import InvalidArgumentError
 from stratuslab.client.front_end import STRATUSLAB_14_06
-from stratuslab.client.vm import VirtualMachine
+from stratuslab.client.vm import VirtualMachine, checked_vm_id
 from stratuslab.client.xml_document import DocumentError, EntryReader, parse
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Monitor:
         """
         operation = "one.vm.info"
         try:
-            root = parse(self._connection.call_for_text(operation, vm_id))
+            root = parse(self._connection.call_for_text(operation, checked_vm_id(vm_id)))
             if root.tag != "VM":
                 raise DocumentError(f"it is a <{root.tag}>")
             return VirtualMachine.from_element(root)
@@ -59,5 +60,10 @@ class Monitor:
             raise self._connection.malformed(operation, str(error)) from None
 
     def find_vm(self, token: str) -> VirtualMachine | None:
-        """Return the user's VM that was started with a token, unless it is done (``one.vmpool.info``)."""
+        """Return the user's VM that was started with a token, unless it is done (``one.vmpool.info``).
+
+        Raises :class:`~stratuslab.client.errors.InvalidArgumentError` for what is no token.
+        """
+        if not isinstance(token, str) or not token:
+            raise InvalidArgumentError(f"the token: found {token!r}; give the text that a VM was marked with")
         return next((vm for vm in self.list_vms() if vm.token == token), None)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MAX_DISK_GIB",
+    "MAX_TAG_LENGTH",
     "MIN_DISK_GIB",
     "VISIBILITIES",
     "Disk",
@@ -37,6 +38,7 @@ __all__ = [
 
 MIN_DISK_GIB = 1
 MAX_DISK_GIB = 1024
+MAX_TAG_LENGTH = 255
 
 Visibility = Literal["private", "public"]
 VISIBILITIES: tuple[Visibility, ...] = ("private", "public")
@@ -155,6 +157,10 @@ class PersistentDisk:
             )
         if not isinstance(tag, str) or not tag.isprintable():
             raise InvalidArgumentError(f"the name: found {tag!r}; give text without control characters")
+        if len(tag) > MAX_TAG_LENGTH:
+            raise InvalidArgumentError(
+                f"the name: has {len(tag)} characters; PDisk keeps {MAX_TAG_LENGTH} at most"
+            )
         token = str(uuid4())
         credentials = self._cloud.pdisk_credentials
         return Disk(

@@ -11,6 +11,7 @@ from stratuslab.client.errors import StratusLabError, UnsettledError, outcome_un
 from stratuslab.client.front_end import STRATUSLAB_14_06
 from stratuslab.client.monitor import Monitor
 from stratuslab.client.settlement import settle
+from stratuslab.client.vm import checked_vm_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -104,4 +105,4 @@ class Runner:
             "suspend": self._front_end.suspend,
             "start": self._front_end.start,
         }[action]
-        self._connection.call("one.vm.action", word, vm_id, repeatable=action == "destroy")
+        self._connection.call("one.vm.action", word, checked_vm_id(vm_id), repeatable=action == "destroy")

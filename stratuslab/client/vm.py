@@ -8,15 +8,30 @@ from datetime import datetime, timezone
 from urllib.parse import unquote_plus
 from xml.etree.ElementTree import Element, SubElement
 
+from stratuslab.client.errors import InvalidArgumentError, NotFoundError
 from stratuslab.client.vm_states import VmState, label_of, state_of
 from stratuslab.client.xml_document import DocumentError
 
-__all__ = ["TOKEN_ATTRIBUTE", "HistoryRecord", "VirtualMachine", "VmDisk", "VmNic"]
+__all__ = ["TOKEN_ATTRIBUTE", "HistoryRecord", "VirtualMachine", "VmDisk", "VmNic", "checked_vm_id"]
 
 TOKEN_ATTRIBUTE = "LIBCLOUD_TOKEN"  # noqa: S105  a mark, not a secret
 """The template attribute of our own which OpenNebula keeps with the VM."""
 
 _EMPTY = Element("TEMPLATE")
+_LAST_VM_ID = 2**31 - 1
+
+
+def checked_vm_id(vm_id: int) -> int:
+    """Return the id of a VM, as OpenNebula's calls take it.
+
+    Raises :class:`~stratuslab.client.errors.InvalidArgumentError` for what is no id, and
+    :class:`~stratuslab.client.errors.NotFoundError` for one beyond those that OpenNebula gives.
+    """
+    if isinstance(vm_id, bool) or not isinstance(vm_id, int) or vm_id < 0:
+        raise InvalidArgumentError(f"the id of the VM: found {vm_id!r}; give a whole number from 0")
+    if vm_id > _LAST_VM_ID:
+        raise NotFoundError(f"there is no VM {vm_id}: OpenNebula's ids go from 0 to {_LAST_VM_ID}")
+    return vm_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -332,6 +332,10 @@ class StratusLabNodeDriver(UnsupportedOperations):
 
     def ex_refresh_node(self, node: StratusLabNode) -> StratusLabNode:
         """Bring a node up to date and return it (``one.vm.info``)."""
+        if not isinstance(node, StratusLabNode):
+            raise InvalidArgumentError(
+                f"the node: found {node!r}; give one of list_nodes(), or use ex_get_node_details"
+            )
         try:
             vm = self._at(self._location_of_node(node)).monitor.describe_vm(_vm_id(node.id))
         except NotFoundError:
@@ -586,6 +590,7 @@ class StratusLabNodeDriver(UnsupportedOperations):
         seconds. A service that is down or restarted in between is waited for.
         ``ex_list_nodes_kwargs`` are arguments of :meth:`list_nodes`.
         """
+        nodes = [self._as_own(node) for node in nodes]
         asked = {location.id: location for location in map(self._location_of_node, nodes)}
         arguments = {"ex_location": list(asked.values()), **(ex_list_nodes_kwargs or {})}
         end = time.monotonic() + timeout
@@ -594,7 +599,7 @@ class StratusLabNodeDriver(UnsupportedOperations):
                 found: list[tuple[Node, list[str]]] = super().wait_until_running(
                     nodes,
                     wait_period=wait_period,
-                    timeout=end - time.monotonic(),  # type: ignore[arg-type]  # any number will do
+                    timeout=round(end - time.monotonic(), 2),  # type: ignore[arg-type]  # any number will do
                     ssh_interface=ssh_interface,
                     force_ipv4=force_ipv4,
                     ex_list_nodes_kwargs=arguments,
@@ -722,7 +727,7 @@ class StratusLabNodeDriver(UnsupportedOperations):
         :class:`~stratuslab.client.errors.UnsettledError` carries the token to look for.
 
         :param size: 1 to 1024 GiB.
-        :param name: the cloud's tag of the volume.
+        :param name: the cloud's tag of the volume, at most 255 characters.
         :param location: the default location if None.
         :param snapshot: must be None: PDisk has no snapshots of data volumes.
         :param ex_visibility: ``private``, or ``public`` for all users of the cloud to attach.
@@ -895,6 +900,13 @@ class StratusLabNodeDriver(UnsupportedOperations):
 
     def _node(self, vm: VirtualMachine, location: NodeLocation) -> StratusLabNode:
         return node_of(vm, location, self, known_sizes=self._sizes_by_resources())
+
+    def _as_own(self, node: Node) -> Node:
+        """Return a node whose ``uuid`` is that of the list, also for one of plain Libcloud's class."""
+        if isinstance(node, StratusLabNode):
+            return node
+        location = self._location_of_node(node)
+        return node_of(VirtualMachine.accepted(_vm_id(node.id), node.name), location, self)
 
     @staticmethod
     def _changed(node: Node) -> None:

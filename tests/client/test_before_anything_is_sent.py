@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from stratuslab.client import InstanceType, Marketplace, PersistentDisk, Runner
-from stratuslab.client.errors import ConfigurationError, InvalidArgumentError
+from stratuslab.client import InstanceType, Marketplace, Monitor, PersistentDisk, Runner
+from stratuslab.client.errors import ConfigurationError, InvalidArgumentError, NotFoundError
 from stratuslab.client.marketplace import is_image_id
 
 IMAGE_ID = "BEE8-MMAw-Lk_IgsEExAy3d9R8h"
@@ -75,6 +75,39 @@ def test_a_tag_that_is_no_line_is_refused(disks, tag):
     with pytest.raises(InvalidArgumentError) as caught:
         disks.create_volume(1, tag)
     assert str(caught.value) == f"the name: found {tag!r}; give text without control characters"
+
+
+def test_a_tag_beyond_pdisk_s_column_is_refused(disks):
+    with pytest.raises(InvalidArgumentError, match="the name: has 256 characters; PDisk keeps 255 at most"):
+        disks.create_volume(1, "é" * 256)
+
+
+@pytest.fixture(params=["describe", "kill", "shutdown", "reboot"])
+def call_on_vm(cloud, request):
+    return {
+        "describe": Monitor(cloud).describe_vm,
+        "kill": Runner(cloud).kill_instance,
+        "shutdown": Runner(cloud).shutdown_instance,
+        "reboot": lambda vm_id: Runner(cloud).act(vm_id, "reboot"),
+    }[request.param]
+
+
+@pytest.mark.parametrize("vm_id", ["5", -1, None, True, 1.0], ids=repr)
+def test_a_vm_by_what_is_no_id_is_refused(call_on_vm, vm_id):
+    with pytest.raises(InvalidArgumentError) as caught:
+        call_on_vm(vm_id)
+    assert str(caught.value) == f"the id of the VM: found {vm_id!r}; give a whole number from 0"
+
+
+def test_a_vm_beyond_opennebula_s_numbers_is_not_found(call_on_vm):
+    with pytest.raises(NotFoundError, match="there is no VM 2147483648: OpenNebula's ids go from 0 to"):
+        call_on_vm(2**31)
+
+
+@pytest.mark.parametrize("token", ["", None, 7], ids=repr)
+def test_what_is_no_token_finds_no_vm(cloud, token):
+    with pytest.raises(InvalidArgumentError, match=r"the token: found .*; give the text"):
+        Monitor(cloud).find_vm(token)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from libcloud.compute.types import NodeState
 
 from stratuslab.client.errors import InvalidArgumentError
-from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
+from stratuslab.libcloud.stratuslab_driver import StratusLabNode, StratusLabNodeDriver
 
 if TYPE_CHECKING:
     from libcloud.compute.base import Node
@@ -287,6 +287,15 @@ def test_details_of_one_node(sandbox, driver) -> None:
     assert (details.id, details.uuid, details.image.id) == (node.id, node.uuid, IMAGE)
     assert driver.ex_get_node_details(42).uuid == node.uuid
     assert driver.ex_get_node_details("4242") is None
+
+
+def test_a_node_beyond_opennebula_s_numbers_is_unknown(sandbox, driver) -> None:
+    node = StratusLabNode(str(2**31), "far", NodeState.RUNNING, [], [], driver, driver.default_location)
+
+    assert driver.ex_get_node_details(node.id) is None
+    assert node.destroy()
+    assert driver.ex_refresh_node(node).state == NodeState.TERMINATED
+    assert len(sandbox.request_log) == 0
 
 
 @pytest.mark.parametrize("node_id", ["", None, "abc", "../1", "-1", "1" * 30, True])

@@ -93,3 +93,20 @@ def test_what_is_no_node_or_volume_is_refused(two_clouds, driver, thing) -> None
 def test_a_volume_is_detached_from_nodes_only(driver) -> None:
     with pytest.raises(InvalidArgumentError, match="found '0'; give a node"):
         driver.detach_volume(driver.create_volume(1, "data"), ex_node="0")
+
+
+def test_they_are_waited_for(two_clouds, driver) -> None:
+    here, there = driver.list_locations()
+    two_clouds.clock.step(60)
+    two_clouds.request_log.clear()
+
+    for location in (here, there):
+        [(found, addresses)] = driver.wait_until_running([node(driver, location=location)], wait_period=0.01)
+        assert (found.location.id, addresses) == (location.id, found.public_ips)
+    assert [request.location for request in two_clouds.request_log] == ["here", "there"]
+
+
+def test_they_are_not_brought_up_to_date(two_clouds, driver) -> None:
+    with pytest.raises(InvalidArgumentError, match=r"give one of list_nodes\(\), or use ex_get_node_details"):
+        driver.ex_refresh_node(node(driver))
+    assert len(two_clouds.request_log) == 0
