@@ -99,6 +99,8 @@ class StratusLabNodeDriver(UnsupportedOperations):
     :param secure: https rather than http, with ``host``.
     :param host: host name, or URL below which ``one-proxy``, ``pdisk`` and ``marketplace`` lie.
     :param port: with ``host``; the scheme's own port if None.
+    :param api_version: an argument of every Libcloud driver; means nothing here.
+    :param region: likewise: see ``stratuslab_default_location``.
     :param stratuslab_user_config: name of the configuration file or open file; it is read at once.
         Otherwise the file in ``STRATUSLAB_CONFIG``, else ``~/.stratuslab/stratuslab-user.cfg``.
     :param stratuslab_default_location: section to use where no location is given; otherwise
@@ -127,6 +129,8 @@ class StratusLabNodeDriver(UnsupportedOperations):
         secure: bool = True,
         host: str | None = None,
         port: int | None = None,
+        api_version: str | None = None,
+        region: str | None = None,
         *,
         stratuslab_user_config: str | os.PathLike[str] | IO[str] | IO[bytes] | None = None,
         stratuslab_default_location: str | None = None,
@@ -140,6 +144,8 @@ class StratusLabNodeDriver(UnsupportedOperations):
         self.key = key
         self.secret = secret
         self.secure = secure
+        self.api_version = api_version
+        self.region = region
         self.ex_state_max_age = _number("ex_state_max_age", ex_state_max_age, least=0.0)
         self._overrides = _given(
             timeout=None if timeout is None else _number("timeout", timeout),
@@ -919,7 +925,9 @@ def _cloud_at(host: str, key: str | None, secret: str | None, port: int | None, 
         if not value or not isinstance(value, str):
             raise InvalidArgumentError(f"the argument {name} is missing; with host give key and secret")
     number = None if port is None else _whole(port, "the argument port")
-    return Cloud.at_host(host, username=str(key), password=str(secret), port=number, secure=secure)
+    return Cloud.at_host(
+        host, username=str(key), password=str(secret), port=number, secure=_truth("secure", secure)
+    )
 
 
 def _given(**settings: Any) -> dict[str, Any]:
@@ -935,6 +943,14 @@ def _number(argument: str, value: float | str, least: float | None = None) -> fl
     if not (0 < number < math.inf if least is None else number >= least):
         raise InvalidArgumentError(f"the argument {argument}: found {value!r}; give a number of seconds")
     return number
+
+
+def _truth(argument: str, value: bool | str) -> bool:
+    """Return a truth value; text is taken too, as it comes out of configuration files."""
+    known = {"true": True, "false": False, "1": True, "0": False}.get(str(value).lower())
+    if known is None:
+        raise InvalidArgumentError(f"the argument {argument}: found {value!r}; give True or False")
+    return known
 
 
 def _proxy(url: str) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from libcloud.common.types import LibcloudError
-from libcloud.compute.base import NodeImage, NodeLocation, NodeSize
+from libcloud.compute.base import NodeDriver, NodeImage, NodeLocation, NodeSize
 
 from stratuslab.client.errors import ConfigurationError, InvalidArgumentError, NotFoundError
 from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver, StratusLabNodeSize
@@ -139,9 +140,28 @@ def test_host_key_and_secret_make_one_location(sandbox) -> None:
     assert [size.id for size in driver.list_sizes()][:2] == ["t1.micro", "m1.small"]
 
 
+@pytest.mark.parametrize("secure", [True, "True", "true", 1, False, "False", 0], ids=repr)
+def test_secure_and_port_may_be_text_as_in_configuration_files(secure: object) -> None:
+    driver = StratusLabNodeDriver("demo", "x", secure, "127.0.0.1", "8443")
+
+    scheme = "http" if secure in (False, "False", 0) else "https"
+    assert driver.connection.endpoint.url == f"{scheme}://127.0.0.1:8443/one-proxy/pswd/xmlrpc"
+
+
+def test_the_constructor_takes_what_libclouds_own_takes() -> None:
+    def parameters(function: Any) -> list[tuple[str, Any]]:
+        found = inspect.signature(function).parameters.values()
+        return [(it.name, it.default) for it in found if it.kind is it.POSITIONAL_OR_KEYWORD][2:]
+
+    assert parameters(StratusLabNodeDriver.__init__) == parameters(NodeDriver.__init__)
+    driver = StratusLabNodeDriver("demo", "x", True, "cloud.example.org", None, "2", "Europe")
+    assert (driver.api_version, driver.region) == ("2", "Europe")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ({"key": "x", "secret": "y", "secure": "maybe"}, "argument secure: found 'maybe'; give True or"),
         ({"key": None, "secret": "x"}, "key, the user name, is missing"),
         ({"key": "x", "secret": None}, "secret, the password, is missing"),
         ({"key": "x", "secret": "y", "stratuslab_default_location": "z"}, "not both"),
