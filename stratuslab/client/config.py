@@ -300,6 +300,9 @@ class _InstanceTypes(Mapping[str, InstanceType]):
         if parser.has_section(_INSTANCE_TYPES):
             self._own = [name for name in parser.options(_INSTANCE_TYPES) if name not in parser.defaults()]
 
+    def __repr__(self) -> str:
+        return repr(list(self))
+
     def __getitem__(self, name: str) -> InstanceType:
         return self._section.instance_type(name) if name in self._own else STANDARD_INSTANCE_TYPES[name]
 

@@ -48,8 +48,10 @@ selected_section = my-cloud
 name = My cloud
 country = Europe
 
-# Where the services are. pdisk_endpoint may be left out where the volumes are on the same host,
-# marketplace_endpoint for StratusLab's own Marketplace.
+# Where the services are: a full URL, https://host, or a bare host for the ports before release 14.06.
+# localhost alone, or a URL with the path /RPC2, is an OpenNebula without StratusLab's proxy.
+# pdisk_endpoint may be left out where the volumes are on the same host, marketplace_endpoint for
+# StratusLab's own Marketplace.
 endpoint = https://cloud.example.org/one-proxy/xmlrpc
 pdisk_endpoint = https://cloud.example.org/pdisk
 #marketplace_endpoint = https://marketplace.stratuslab.eu

@@ -81,8 +81,9 @@ def resources_of(size: NodeSize) -> tuple[int, int, int]:
 
 
 def _whole(value: object, what: str) -> int:
+    text = f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value)
     try:
-        number = int(str(value))
+        number = int(text)
     except ValueError:
         raise InvalidArgumentError(f"{what}: found {value!r}; give a whole number") from None
     return number

@@ -64,6 +64,7 @@ def test_a_wrong_one_troubles_those_only_who_want_it(configured, minimum):
     cloud = configured(minimum, instance_types={"good": "1, 1, 0", "my.type": "big"}).cloud("default")
     assert cloud.instance_types["good"] == InstanceType("good", 1, 1, 0)
     assert list(cloud.instance_types) == [*STANDARD_INSTANCE_TYPES, "good", "my.type"]
+    assert repr(cloud.instance_types) == repr([*STANDARD_INSTANCE_TYPES, "good", "my.type"])
     assert len(cloud.instance_types) == len(STANDARD_INSTANCE_TYPES) + 2
     assert "my.type" in cloud.instance_types
     assert "other" not in cloud.instance_types

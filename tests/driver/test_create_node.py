@@ -128,7 +128,7 @@ def test_ports_of_one_image_do_not_reach_the_next_node(sandbox, driver) -> None:
 
 def test_any_drivers_size_will_do(sandbox, driver) -> None:
     plain = NodeSize("x", "x", 777, 20, None, 0.0, driver)
-    more = NodeSize("y", "y", 888, 20, None, 0.0, driver, extra={"cpu": 3, "swap": 64})
+    more = NodeSize("y", "y", 888.0, 20, None, 0.0, driver, extra={"cpu": 3.0, "swap": 64})
 
     found = sent(sandbox, start(driver, size=plain))
     assert (found["VCPU"], found["MEMORY"], len(found["DISK"])) == (["1"], ["777"], 1)
