@@ -65,7 +65,11 @@ def _public_key_file(cloud: Cloud) -> Path | None:
 
 
 def _existing_defaults() -> list[Path]:
-    return [file for name in _DEFAULT_PUBLIC_KEYS if (file := Path(name).expanduser()).is_file()]
+    """Return the usual files that are there; without a home folder that can be looked into, none."""
+    try:
+        return [file for name in _DEFAULT_PUBLIC_KEYS if (file := Path(name).expanduser()).is_file()]
+    except (OSError, RuntimeError):
+        return []
 
 
 def _same_key(file: Path, public_key: str) -> bool:

@@ -381,6 +381,20 @@ def test_without_auth_the_first_usual_key_is_taken(sandbox, driver, home: Path) 
         assert sent(sandbox, node)["CONTEXT"][0]["PUBLIC_KEY"] == f"{name} AAAA me\n"
 
 
+@pytest.mark.parametrize("path", [None, f"/{'x' * 5000}"], ids=["none", "one that cannot be looked into"])
+def test_without_a_home_folder_there_is_no_usual_key(driver, monkeypatch, path: str | None) -> None:
+    def nobody(_: int) -> None:
+        raise KeyError
+
+    if path is None:
+        monkeypatch.delenv("HOME")
+        monkeypatch.setattr("pwd.getpwuid", nobody)
+    else:
+        monkeypatch.setenv("HOME", path)
+
+    assert start(driver).id == "0"
+
+
 def test_the_configured_key_is_taken_and_must_be_there(sandbox, tmp_path: Path) -> None:
     key = tmp_path / "my key.pub"
     text = sandbox.config_file.read_text().replace("[here]", f"[here]\nuser_public_key_file = {key}")
