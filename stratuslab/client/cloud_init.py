@@ -21,9 +21,13 @@ def encoded_keys(public_keys: str) -> str:
 def encoded_user_data(user_data: str | bytes) -> str:
     """Return user data (a script, ``#cloud-config`` or a MIME message) as ``CLOUD_INIT_USER_DATA``.
 
-    Raises :class:`InvalidArgumentError` if it is longer than 16384 bytes when compressed.
+    Raises :class:`InvalidArgumentError` if it is longer than 16384 bytes when compressed, or if its
+    text is not Unicode.
     """
-    content = user_data.encode() if isinstance(user_data, str) else user_data
+    try:
+        content = user_data.encode() if isinstance(user_data, str) else user_data
+    except UnicodeEncodeError:
+        raise InvalidArgumentError("the user data: hold half a character (a surrogate); give bytes") from None
     compressed = gzip.compress(content, mtime=0)
     if len(compressed) > MAX_USER_DATA_BYTES:
         raise InvalidArgumentError(

@@ -122,6 +122,7 @@ class VmTemplate:
         for what, text in (
             ("the image", self.source),
             ("the name", self.name),
+            ("the disk bus", self.disk_bus),
             ("the image's format", self.disk_format),
             ("the IP address", self.ip_address),
             ("the requirements", self.requirements),

@@ -321,7 +321,7 @@ def test_the_network_may_be_one_of_the_list(sandbox, driver) -> None:
     node = start(driver, networks=[networks["private"]])
 
     assert sent(sandbox, node)["NIC"][0]["NETWORK"] == "private"
-    for wrong in ([], list(networks.values()), ["private"]):
+    for wrong in ([], list(networks.values()), ["private"], 7, networks["private"], {"private": 1}):
         with pytest.raises(InvalidArgumentError, match="the argument networks"):
             start(driver, networks=wrong)
 
