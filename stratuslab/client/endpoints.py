@@ -8,6 +8,7 @@ or ``cert`` that the client inserts by itself.
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass, replace
 from typing import Literal
 from urllib.parse import urlsplit
@@ -31,6 +32,7 @@ _OLD_PDISK_PORT = 8445
 _OPENNEBULA_PORT = 2633
 _HTTPS_PORT = 443
 _LAST_PORT = 65535
+_HOST_NAME = re.compile(r"[\w-]{1,63}(\.[\w-]{1,63})*\.?")
 _NO_URL = "is not a URL (ports go from 1 to 65535)"
 
 
@@ -191,6 +193,8 @@ def _split(url: str) -> Endpoint:
         raise EndpointError("holds a space, a ? or a #; give scheme, host, port and path only")
     if not parts.hostname:
         raise EndpointError("names no host; write for example https://cloud.example.org/one-proxy/xmlrpc")
+    if ":" not in parts.hostname and not _HOST_NAME.fullmatch(parts.hostname):
+        raise EndpointError("names a host as none can be called; write for example cloud.example.org")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     path = "/".join(["", *(segment for segment in parts.path.split("/") if segment)])
     return Endpoint(parts.scheme == "https", host, port, path)

@@ -103,6 +103,7 @@ MARKETPLACE = {
     f"{HERE}/marketplace/metadata/": f"{HERE}/marketplace",
     f"http://{HOST}:8081/marketplace": f"http://{HOST}:8081/marketplace",
     "[2001:db8::7]:8081": "https://[2001:db8::7]:8081",
+    "my_cloud-1.café.": "https://my_cloud-1.café.",
 }
 
 BESIDE = {
@@ -128,6 +129,10 @@ REFUSED = [
     (f"://{HOST}", "begins with ://; use https://"),
     (f'"{HERE}"', "stands in quotes; leave them out"),
     (f"'{HOST}'", "stands in quotes; leave them out"),
+    (f"{HERE}..org", "names a host as none can be called"),
+    (f"https://{'a' * 64}.org", "names a host as none can be called"),
+    ("https://cloud%41.example.org", "names a host as none can be called"),
+    ("cloud\\example", "names a host as none can be called"),
     (f"https:/{HOST}", "is not a URL"),
     (f"https:{HOST}", "is not a URL"),
     (f"{HERE}:0", "is not a URL"),
