@@ -139,7 +139,7 @@ class Cloud:
         credentials = Password(username, password)
         try:
             base = host_endpoint(host, port=port, secure=secure)
-            if port is None and host in ("localhost", "127.0.0.1"):
+            if port is None and host.rstrip("/").lower() in ("localhost", "127.0.0.1"):
                 compute = compute_endpoint(host, credentials.prefix)
             else:
                 compute = compute_endpoint_below(base, credentials.prefix)

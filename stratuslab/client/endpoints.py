@@ -85,8 +85,9 @@ def compute_endpoint(value: str, prefix: AuthPrefix) -> Endpoint:
 
     Raises :class:`EndpointError`.
     """
-    if value in ("localhost", "127.0.0.1"):
-        return Endpoint(False, value, _OPENNEBULA_PORT, "/RPC2")
+    name = value.rstrip("/").lower()
+    if name in ("localhost", "127.0.0.1"):
+        return Endpoint(False, name, _OPENNEBULA_PORT, "/RPC2")
     bare = "://" not in value
     found = _split(f"https://{value}" if bare else value)
     if found.direct:

@@ -35,6 +35,7 @@ def cloud_at(host: str, **given) -> Cloud:
             f"{HERE}/a/b/marketplace",
         ),
         ("localhost", {}, "http://localhost:2633/RPC2", None, "https://localhost/marketplace"),
+        ("Localhost/", {}, "http://localhost:2633/RPC2", None, "https://localhost/marketplace"),
         ("127.0.0.1", {}, "http://127.0.0.1:2633/RPC2", None, "https://127.0.0.1/marketplace"),
         (
             "localhost",
@@ -58,6 +59,7 @@ def cloud_at(host: str, **given) -> Cloud:
         "port",
         "URL",
         "localhost",
+        "localhost-slash",
         "loopback",
         "localhost-port",
         "OpenNebula-URL",

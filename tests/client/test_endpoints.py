@@ -56,6 +56,7 @@ DIRECT = {
     # OpenNebula without StratusLab's proxy
     "localhost": "http://localhost:2633/RPC2",
     "127.0.0.1": "http://127.0.0.1:2633/RPC2",
+    "Localhost/": "http://localhost:2633/RPC2",
     f"http://{HOST}:2633": f"http://{HOST}:2633/RPC2",
     f"http://{HOST}:2633/": f"http://{HOST}:2633/RPC2",
     f"http://{HOST}:2633/RPC2": f"http://{HOST}:2633/RPC2",
