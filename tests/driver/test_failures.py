@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import logging
@@ -146,8 +147,12 @@ def test_time_out(serve, operation: str, call: Callable[..., Any]) -> None:
 def test_time_out_of_an_answer_that_trickles(serve, operation: str, call: Callable[..., Any]) -> None:
     def trickle(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\n<metadata>")
+        connection.settimeout(0.01)
         while True:
-            connection.sendall(b" " * 1024)
+            connection.sendall(b" " * 65536)
+            with contextlib.suppress(TimeoutError):
+                if not connection.recv(1):
+                    return
 
     error = settled(failure(lambda: call(at(serve(trickle).url, timeout=0.2))), operation)
 
