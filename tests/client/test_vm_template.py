@@ -305,6 +305,8 @@ def test_an_image_may_be_made_with_the_creator_s_address_alone(part):
     ("options", "text"),
     [
         ({"source": ""}, "the image: is empty"),
+        ({"source": None}, "the image: found a NoneType; give text"),
+        ({"save_as": ImageDescription(None)}, "the image's creator's e-mail address: found a NoneType"),
         ({"cpu": 0}, "the number of CPUs: found 0; give a whole number from 1"),
         ({"cpu": 1.0}, "the number of CPUs: found 1.0; give a whole number from 1"),
         ({"cpu": True}, "the number of CPUs: found True; give a whole number from 1"),

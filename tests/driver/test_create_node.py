@@ -136,6 +136,20 @@ def test_any_drivers_size_will_do(sandbox, driver) -> None:
     assert (found["VCPU"], found["MEMORY"], found["DISK"][1]["SIZE"]) == (["3"], ["888"], "64")
 
 
+@pytest.mark.parametrize(
+    ("ram", "extra", "message"),
+    [
+        (None, {}, "size.ram, in MiB: found None; give a whole number"),
+        (512, {"cpu": 0.5}, r"size.extra\['cpu'\]: found 0.5; give a whole number"),
+        (512, {"swap": "much"}, r"size.extra\['swap'\], in MiB: found 'much'; give a whole number"),
+        (512, {"cpu": -1}, "the number of CPUs: found -1; give a whole number from 1"),
+    ],
+)
+def test_a_size_that_is_none_is_refused(driver, ram: int | None, extra: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidArgumentError, match=message):
+        start(driver, size=NodeSize("x", "x", ram, 0, None, None, driver, extra=extra))
+
+
 def test_from_a_volume(sandbox, driver) -> None:
     volume = driver.create_volume(1, "boots")
     node = start(driver, image=NodeImage(volume.id.upper(), None, driver))
