@@ -19,6 +19,7 @@ from stratuslab.client.errors import (
     outcome_unknown,
 )
 from stratuslab.client.settlement import settle
+from stratuslab.client.vm import checked_vm_id
 
 if TYPE_CHECKING:
     from stratuslab.client.cloud import Cloud
@@ -218,8 +219,10 @@ class PersistentDisk:
         mount is looked for (``GET /disks/UUID/mounts/``) for the time-out once more; the error is
         raised if it was not found.
         """
+        if not isinstance(host, str) or not host:
+            raise InvalidArgumentError(f"the host: found {host!r}; give the name of the host of the VM")
         operation = "POST /disks/UUID/mounts/"
-        form = {"node": host, "vm_id": str(vm_id)}
+        form = {"node": host, "vm_id": str(checked_vm_id(vm_id))}
         try:
             answer = self._request(operation, "POST", f"{_path(uuid)}/mounts/", form)
             return self._field(operation, self._object(operation, answer), "target")
@@ -236,7 +239,7 @@ class PersistentDisk:
 
     def hot_detach(self, uuid: str, vm_id: int) -> None:
         """Unplug a disk from a VM (``DELETE /disks/UUID/mounts/UUID_VMID``)."""
-        path = f"{_path(uuid)}/mounts/{uuid.lower()}_{vm_id:d}"
+        path = f"{_path(uuid)}/mounts/{uuid.lower()}_{checked_vm_id(vm_id)}"
         self._request("DELETE /disks/UUID/mounts/MOUNT", "DELETE", path)
 
     def _request(

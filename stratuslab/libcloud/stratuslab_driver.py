@@ -793,7 +793,7 @@ class StratusLabNodeDriver(UnsupportedOperations):
         """Unplug a volume (``DELETE /disks/UUID/mounts/UUID_VMID``).
 
         :param ex_node: the node to unplug it from; needed if several have it. Where neither this
-            nor the volume object tells, ``GET /disks/UUID/mounts/`` does.
+            nor the volume object tells, or what it tells is over, ``GET /disks/UUID/mounts/`` does.
 
         Raises :class:`~stratuslab.client.errors.ConflictError` if no node has the volume, if several
         have it, or if it was attached when the node started, which lasts until the node's end.
@@ -806,17 +806,20 @@ class StratusLabNodeDriver(UnsupportedOperations):
             vm_id = _vm_id(ex_node.id)
         disks = self._at(location).disks
         uuid = _disk_id(volume)
-        extra = volume.extra = volume.extra or {}
-        count = extra.get("count") or 1
-        if extra.get("node") is not None and vm_id in (None, _vm_id(extra["node"])):
-            vm_id = _vm_id(extra["node"])
-        else:
-            mounts = disks.mounts(uuid)
-            count = len(mounts)
-            vm_id = self._mounted_on(mounts, vm_id, uuid, location)
-        disks.hot_detach(uuid, vm_id)
-        extra["device"] = extra["node"] = None
-        extra["count"] = count - 1
+        extra = volume.extra or {}
+        known = extra.get("node")
+        if known is not None and vm_id in (None, _vm_id(known)):
+            with contextlib.suppress(NotFoundError):
+                disks.hot_detach(uuid, _vm_id(known))
+                return self._detached(volume, extra.get("count") or 1)
+        mounts = disks.mounts(uuid)
+        disks.hot_detach(uuid, self._mounted_on(mounts, vm_id, uuid, location))
+        return self._detached(volume, len(mounts))
+
+    @staticmethod
+    def _detached(volume: StorageVolume, count: int) -> bool:
+        """Note that a volume which ``count`` nodes had has one less."""
+        volume.extra = {**(volume.extra or {}), "device": None, "node": None, "count": count - 1}
         volume.state = StorageVolumeState.INUSE if count > 1 else StorageVolumeState.AVAILABLE
         return True
 

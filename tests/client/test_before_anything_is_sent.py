@@ -128,6 +128,19 @@ def test_a_volume_by_what_is_no_uuid_is_refused(disks, call, uuid):
     assert str(caught.value) == f"the volume: found the id {uuid!r}; give a disk's UUID"
 
 
+@pytest.mark.parametrize("host", [None, "", 7], ids=repr)
+def test_an_attachment_to_no_host_is_refused(disks, host):
+    with pytest.raises(InvalidArgumentError) as caught:
+        disks.hot_attach(UUID, host, 1)
+    assert str(caught.value) == f"the host: found {host!r}; give the name of the host of the VM"
+
+
+def test_an_attachment_to_no_vm_is_refused(disks):
+    for change in (lambda: disks.hot_attach(UUID, "host", None), lambda: disks.hot_detach(UUID, None)):
+        with pytest.raises(InvalidArgumentError, match="the id of the VM: found None"):
+            change()
+
+
 def test_volumes_of_a_cloud_without_pdisk_are_refused(cloud_of):
     with pytest.raises(ConfigurationError, match="key pdisk_endpoint: is missing"):
         PersistentDisk(cloud_of(endpoint="localhost"))

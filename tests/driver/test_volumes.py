@@ -208,6 +208,23 @@ def test_detach_from_the_node_that_is_named_not_from_the_last_one(sandbox, drive
     assert mount.vm_id == other.id
 
 
+def test_detach_asks_where_what_it_knew_is_over(sandbox, driver, node) -> None:
+    other = driver.create_node("other", driver.list_sizes()[0], driver.list_images()[0])
+    sandbox.clock.step(60)
+    volume = driver.create_volume(1, "data")
+    driver.attach_volume(node, volume)
+    moved = driver.ex_get_volume(volume.id)
+    assert moved.detach()
+    assert moved.attach(other)
+
+    with pytest.raises(ConflictError, match="is not attached to node 0"):
+        driver.detach_volume(volume, ex_node=node)
+    assert driver.detach_volume(volume)
+    assert driver.ex_get_volume(volume.id).extra["count"] == 0
+    with pytest.raises(ConflictError, match="is attached to no node"):
+        driver.detach_volume(moved)
+
+
 def test_a_node_of_another_location_has_no_volume_of_this_one(two_clouds: Sandbox) -> None:
     driver = StratusLabNodeDriver("default", stratuslab_user_config=two_clouds.config_file)
     here, there = driver.list_locations()
