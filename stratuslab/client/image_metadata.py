@@ -88,25 +88,25 @@ class ImageMetadata:
         entry = rdf.find(f"{_RDF}Description")
         texts: dict[str, list[str]] = {}
         for child in () if entry is None else entry:
-            texts.setdefault(child.tag, []).append((child.text or "").strip())
-
-        def one(tag: str) -> str | None:
-            return next((text for text in texts.get(tag, ()) if text), None)
+            text = (child.text or "").strip()
+            if text:
+                texts.setdefault(child.tag, []).append(text)
+        one = {tag: found[0] for tag, found in texts.items()}.get
 
         def several(tag: str) -> tuple[str, ...]:
-            return tuple(text for text in texts.get(tag, ()) if text)
+            return tuple(texts.get(tag, ()))
 
         identifier = one(f"{_DCTERMS}identifier")
         if entry is None or not identifier:
             raise DocumentError("an entry has no identifier")
-        endorsement = f"{_SLREQ}endorsement"
-        endorser = f"{endorsement}/{_SLREQ}endorser"
-        deprecated = texts.get(f"{_SLTERMS}deprecated")
+        endorsement = entry.find(f"{_SLREQ}endorsement")
+        endorser = None if endorsement is None else endorsement.find(f"{_SLREQ}endorser")
+        deprecated = entry.find(f"{_SLTERMS}deprecated")
         return cls(
             identifier=identifier,
-            endorser=_below(entry, f"{endorser}/{_SLREQ}email"),
-            endorser_subject=_below(entry, f"{endorser}/{_SLREQ}subject"),
-            endorsed=_moment(_below(entry, f"{endorsement}/{_DCTERMS}created")),
+            endorser=_below(endorser, f"{_SLREQ}email"),
+            endorser_subject=_below(endorser, f"{_SLREQ}subject"),
+            endorsed=_moment(_below(endorsement, f"{_DCTERMS}created")),
             title=one(f"{_DCTERMS}title"),
             description=one(f"{_DCTERMS}description"),
             tags=several(f"{_DCTERMS}alternative"),
@@ -125,12 +125,10 @@ class ImageMetadata:
             publisher=one(f"{_DCTERMS}publisher"),
             created=_moment(one(f"{_DCTERMS}created")),
             valid=_moment(one(f"{_DCTERMS}valid")),
-            deprecated=None if deprecated is None else deprecated[0] or "no reason given",
+            deprecated=None if deprecated is None else (deprecated.text or "").strip() or "no reason given",
             size_bytes=_size(one(f"{_SLREQ}bytes")),
             checksums={
-                (checksum.findtext(f"{_SLREQ}algorithm") or "").strip(): (
-                    checksum.findtext(f"{_SLREQ}value") or ""
-                ).strip()
+                _below(checksum, f"{_SLREQ}algorithm") or "": _below(checksum, f"{_SLREQ}value") or ""
                 for checksum in entry.findall(f"{_SLREQ}checksum")
             },
             locations=several(f"{_SLTERMS}location"),
@@ -139,8 +137,8 @@ class ImageMetadata:
         )
 
 
-def _below(entry: Element, path: str) -> str | None:
-    return (entry.findtext(path) or "").strip() or None
+def _below(parent: Element | None, tag: str) -> str | None:
+    return None if parent is None else (parent.findtext(tag) or "").strip() or None
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
-from xml.etree.ElementTree import Element, ParseError, XMLParser, XMLPullParser
+from typing import TYPE_CHECKING
+from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 from xml.parsers import expat
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 __all__ = ["DocumentError", "EntryReader", "parse"]
 
@@ -50,19 +50,25 @@ def parse(document: bytes | str) -> Element:
 
 
 class EntryReader:
-    """Reads a document piece by piece and hands out each ``tag`` element, keeping none.
+    """Reads a document piece by piece and hands out each ``tag`` element below its root, keeping none.
 
     ``take`` gets an element when it is complete and must not keep it; ``roots`` are the tags that the
-    document's own element may have. :meth:`feed` and :meth:`close` raise :class:`DocumentError` for
-    what :func:`parse` refuses, and for an element that goes on like none of our services' does.
+    document's own element may have, which is itself handed out if its tag is ``tag``. :meth:`feed` and
+    :meth:`close` raise :class:`DocumentError` for what :func:`parse` refuses, and for an element that
+    goes on like none of our services' does.
     """
 
     def __init__(self, tag: str, take: Callable[[Element], None], *, roots: frozenset[str]) -> None:
         self._tag = tag
         self._take = take
         self._roots = roots
-        self._parser: XMLPullParser[Element] = XMLPullParser(("end",))
+        # An element above the root shows the tree while it grows, without an event for every element.
+        builder: TreeBuilder = TreeBuilder()
+        self._above_root = builder.start("document", {})
+        # Without a document type there are no entities.
+        self._parser: XMLParser[Element] = XMLParser(target=builder)  # noqa: S314
         self._prolog: bytes | None = b""
+        self._root_is_entry = False
         self._open_tags = 0
 
     def feed(self, chunk: bytes | str) -> None:
@@ -81,32 +87,41 @@ class EntryReader:
             if not self._prolog:
                 raise DocumentError("it is empty")
             self._parse(self._checked_prolog(self._prolog))
-        # Newer versions of Expat leave the last tags until they know that nothing follows.
-        self._advance(self._parser.close)
+        try:
+            self._parser.close()
+        except ParseError as error:
+            raise _not_well_formed(error) from None
+        [root] = self._above_root
+        self._hand_out(self._above_root if self._root_is_entry else root, incomplete=0)
 
     def _checked_prolog(self, prolog: bytes) -> bytes:
         self._prolog = None
         root = _root_of(prolog[:_MAX_PROLOG_BYTES])
         if root not in self._roots:
             raise DocumentError(f"it is a <{root}>")
+        self._root_is_entry = root == self._tag
         return prolog
 
     def _parse(self, content: bytes) -> None:
         self._open_tags += content.count(b"<")
-        self._advance(lambda: self._parser.feed(content))
+        try:
+            self._parser.feed(content)
+        except ParseError as error:
+            raise _not_well_formed(error) from None
+        if not self._root_is_entry:
+            for root in self._above_root:
+                self._hand_out(root, incomplete=1)
         if self._open_tags > _MAX_ENTRY_TAGS:
             raise DocumentError("it holds a longer entry than any StratusLab cloud does")
 
-    def _advance(self, step: Callable[[], None]) -> None:
-        try:
-            step()
-            for _, element in cast("Iterator[tuple[str, Element]]", self._parser.read_events()):
-                if element.tag == self._tag:
-                    self._take(element)
-                    element.clear()
-                    self._open_tags = 0
-        except ParseError as error:
-            raise _not_well_formed(error) from None
+    def _hand_out(self, parent: Element, *, incomplete: int) -> None:
+        """Take the children off their parent, all but the ``incomplete`` last ones."""
+        complete = parent[: len(parent) - incomplete]
+        del parent[: len(complete)]
+        for element in complete:
+            if element.tag == self._tag:
+                self._take(element)
+                self._open_tags = 0
 
 
 def _not_well_formed(error: ParseError) -> DocumentError:

@@ -6,16 +6,18 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from libcloud.compute.base import NodeImage
+from stratuslab.client.image_metadata import ImageMetadata
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from libcloud.compute.base import NodeDriver
-    from stratuslab.client.image_metadata import ImageMetadata
 
 __all__ = ["IMAGE_KINDS", "images_of"]
 
 IMAGE_KINDS = ("machine", "disk", "all")
+
+_FIELDS = tuple(field.name for field in dataclasses.fields(ImageMetadata))
 
 
 def images_of(
@@ -33,9 +35,7 @@ def images_of(
     images = []
     for identifier, found in by_identifier.items():
         found.sort(key=lambda entry: entry.age_key, reverse=True)
-        extra: dict[str, Any] = {
-            field.name: getattr(found[0], field.name) for field in dataclasses.fields(found[0])
-        }
+        extra: dict[str, Any] = {field: getattr(found[0], field) for field in _FIELDS}
         extra["endorsers"] = [entry.endorser for entry in found]
         extra["url"] = url_of(identifier)
         images.append(NodeImage(identifier, found[0].name, driver, extra=extra))

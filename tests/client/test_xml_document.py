@@ -193,6 +193,21 @@ def test_an_entry_may_be_the_document_itself():
     assert read(b"<item><name>alone</name></item>") == ["alone"]
 
 
+def test_an_entry_that_is_the_document_is_whole_however_long_it_is():
+    document = b"<item><name>alone</name>" + 5000 * b"<pad>xxxx</pad>" + b"</item>"
+    assert read(document, *range(1000, len(document), 1000)) == ["alone"]
+
+
+def test_an_entry_within_an_entry_is_a_part_of_it():
+    assert read(b"<list><item><item><name>b</name></item><name>a</name></item></list>") == ["a"]
+
+
+def test_what_stands_between_entries_is_left_out():
+    document = b"<list>text<other><item/></other><item><name>a</name></item>text<item/><other/></list>"
+    assert read(document) == ["a", None]
+    assert read(document, *range(1, len(document))) == ["a", None]
+
+
 def test_a_document_without_entries_has_none():
     assert read(b"<list/>") == []
 
