@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlencode
@@ -20,8 +21,11 @@ from stratuslab.client.errors import (
 )
 from stratuslab.client.settlement import settle
 from stratuslab.client.vm import checked_vm_id
+from stratuslab.client.xml_document import DocumentError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from stratuslab.client.cloud import Cloud
 
 __all__ = [
@@ -48,6 +52,7 @@ _VISIBILITY_OF: dict[object, Visibility] = {
     text: known for known in VISIBILITIES for text in (known, known.upper())
 }
 _MAX_DIGITS = 18
+_MAX_KNOWN_NUMBERS = 1024
 _GROUPING = re.compile(r"[,.'\s\u202f]")
 _DISK_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 # The service pastes owners into its JSON as they are: a certificate's "O=A\, Inc" makes it invalid.
@@ -70,24 +75,62 @@ def source_of_disk(cloud: Cloud, uuid: str) -> str:
     return f"pdisk:{address}/{uuid.lower()}"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class Disk:
-    """A disk.
+    """A disk, from the object by which PDisk describes it.
 
     ``size_gib`` is in GiB, ``count`` the number of VMs that have it mounted (of an image's origin:
-    the number of its copies). ``type`` and ``visibility`` are None in lists, where the service
-    leaves them out; ``identifier`` and ``quarantine`` are None for a disk that has none.
+    the number of its copies). Lists are long, so all else is read from ``described`` when it is asked
+    for. ``type`` and ``visibility`` are None in lists, where the service leaves them out;
+    ``identifier`` and ``quarantine`` are None for a disk that has none.
+
+    Raises ``DocumentError`` if there is no UUID, or what should be a number is none.
     """
 
     uuid: str
     tag: str
     size_gib: int
-    owner: str
     count: int
-    type: str | None
-    visibility: Visibility | None
-    identifier: str | None
-    quarantine: str | None
+    described: Mapping[str, object] = field(repr=False)
+
+    def __init__(self, described: Mapping[str, object]) -> None:
+        get = described.get
+        uuid, tag = get("uuid"), get("tag")
+        if not isinstance(uuid, str) or not uuid:
+            raise DocumentError("a disk has no text for 'uuid'")
+        self.uuid = uuid
+        self.tag = tag if isinstance(tag, str) else ""
+        try:
+            self.size_gib = _number(get("size"))
+            self.count = _number(get("count", "0"))
+        except (TypeError, ValueError):
+            raise DocumentError("a disk has no number for 'size' or 'count'") from None
+        self.described = described
+
+    @property
+    def owner(self) -> str:
+        """The user whose disk it is."""
+        return self._text("owner") or ""
+
+    @property
+    def type(self) -> str | None:
+        """What the disk holds and how it may be written, in PDisk's words."""
+        return self._text("type")
+
+    @property
+    def visibility(self) -> Visibility | None:
+        """Who may use the disk."""
+        return _VISIBILITY_OF.get(self._text("visibility"))
+
+    @property
+    def identifier(self) -> str | None:
+        """The image or the token that the disk was marked with."""
+        return self._text("identifier")
+
+    @property
+    def quarantine(self) -> str | None:
+        """Since when the disk is in quarantine."""
+        return self._text("quarantine")
 
     @property
     def snapshot_of(self) -> str | None:
@@ -95,6 +138,10 @@ class Disk:
         if self.identifier and self.identifier.startswith("snapshot:"):
             return self.identifier.removeprefix("snapshot:")
         return None
+
+    def _text(self, key: str) -> str | None:
+        value = self.described.get(key)
+        return value if isinstance(value, str) and value else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +176,14 @@ class PersistentDisk:
         """
         operation = "GET /disks/"
         answer = self._request(operation, "GET", "/disks/")
-        return [self._disk(operation, item) for item in self._list(operation, answer)]
+        return self._disks(operation, self._list(operation, answer))
 
     def describe_volume(self, uuid: str) -> Disk:
         """Return one disk (``GET /disks/UUID``)."""
         operation = "GET /disks/UUID"
-        return self._disk(operation, self._object(operation, self._request(operation, "GET", _path(uuid))))
+        answer = self._request(operation, "GET", _path(uuid))
+        [disk] = self._disks(operation, [self._object(operation, answer)])
+        return disk
 
     def create_volume(self, size_gib: int, tag: str, visibility: Visibility = "private") -> Disk:
         """Make an empty disk (``POST /disks/``, never sent twice).
@@ -165,15 +214,15 @@ class PersistentDisk:
         token = str(uuid4())
         credentials = self._cloud.pdisk_credentials
         return Disk(
-            uuid=self._create({"size": str(size_gib), "tag": tag, "visibility": visibility}, token),
-            tag=tag,
-            size_gib=size_gib,
-            owner=credentials.username if isinstance(credentials, Password) else "",
-            count=0,
-            type="DATA_IMAGE_RAW_READ_WRITE",
-            visibility=visibility,
-            identifier=token,
-            quarantine=None,
+            {
+                "uuid": self._create({"size": str(size_gib), "tag": tag, "visibility": visibility}, token),
+                "tag": tag,
+                "size": size_gib,
+                "owner": credentials.username if isinstance(credentials, Password) else "",
+                "type": "DATA_IMAGE_RAW_READ_WRITE",
+                "visibility": visibility,
+                "identifier": token,
+            }
         )
 
     def _create(self, form: dict[str, str], token: str) -> str:
@@ -207,10 +256,12 @@ class PersistentDisk:
         operation = "GET /disks/UUID/mounts/"
         answer = self._request(operation, "GET", f"{_path(uuid)}/mounts/")
         found = self._list(operation, answer)
-        return [
-            Mount(self._number(operation, item, "vmId"), self._field(operation, item, "device"))
-            for item in found
-        ]
+        try:
+            return [
+                Mount(_number(item.get("vmId")), self._field(operation, item, "device")) for item in found
+            ]
+        except (TypeError, ValueError):
+            raise self._connection.malformed(operation, "a mount has no number for 'vmId'") from None
 
     def hot_attach(self, uuid: str, host: str, vm_id: int) -> str:
         """Plug a disk into a running VM and return the device (``POST /disks/UUID/mounts/``).
@@ -281,19 +332,11 @@ class PersistentDisk:
             found = answer.media_type or "no media type"
             raise self._connection.malformed(operation, f"it is not JSON ({found})") from None
 
-    def _disk(self, operation: str, item: dict[str, Any]) -> Disk:
-        get = item.get
-        return Disk(
-            self._field(operation, item, "uuid"),
-            str(get("tag", "")),
-            self._number(operation, item, "size"),
-            str(get("owner", "")),
-            self._number(operation, item, "count") if "count" in item else 0,
-            get("type") or None,
-            _VISIBILITY_OF.get(get("visibility")),
-            get("identifier") or None,
-            get("quarantine") or None,
-        )
+    def _disks(self, operation: str, items: list[dict[str, Any]]) -> list[Disk]:
+        try:
+            return [Disk(item) for item in items]
+        except DocumentError as error:
+            raise self._connection.malformed(operation, str(error)) from None
 
     def _field(self, operation: str, item: dict[str, Any], key: str) -> str:
         value = item.get(key)
@@ -301,14 +344,18 @@ class PersistentDisk:
             raise self._connection.malformed(operation, f"it has no text for {key!r}")
         return value
 
-    def _number(self, operation: str, item: dict[str, Any], key: str) -> int:
-        """Return a number, which the service writes as text in its own language: ``"1,024"``."""
-        digits = item.get(key)
-        if not isinstance(digits, str) or not digits.isdecimal():
-            digits = _GROUPING.sub("", str(digits))
-        if not digits.isdecimal() or len(digits) > _MAX_DIGITS:
-            raise self._connection.malformed(operation, f"it has no number for {key!r}")
-        return int(digits)
+
+@lru_cache(_MAX_KNOWN_NUMBERS, typed=True)
+def _number(value: object) -> int:
+    """Return a number, which the service writes as text in its own language: ``"1,024"``.
+
+    Thousands of disks have few sizes, so they are remembered. Raises ``ValueError`` or ``TypeError``.
+    """
+    text = str(value)
+    digits = _GROUPING.sub("", text) if isinstance(value, str) else text
+    if len(text) > _MAX_DIGITS or not digits.isdecimal():
+        raise ValueError
+    return int(digits)
 
 
 def _path(uuid: str) -> str:

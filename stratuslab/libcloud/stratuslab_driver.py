@@ -54,7 +54,7 @@ from stratuslab.libcloud.node_size import StratusLabNodeSize, resources_of, size
 from stratuslab.libcloud.provider import STRATUSLAB, register
 from stratuslab.libcloud.ssh_keys import default_public_key, private_key_file_for
 from stratuslab.libcloud.unsupported import UnsupportedOperations
-from stratuslab.libcloud.volume import volume_of
+from stratuslab.libcloud.volume import StratusLabVolume
 
 if TYPE_CHECKING:
     import os
@@ -73,6 +73,7 @@ __all__ = [
     "StratusLabNode",
     "StratusLabNodeDriver",
     "StratusLabNodeSize",
+    "StratusLabVolume",
     "Vnc",
 ]
 
@@ -703,19 +704,19 @@ class StratusLabNodeDriver(UnsupportedOperations):
 
         The list contains the root disks of the user's running nodes, with the disk they are copies
         of in ``extra["snapshot_of"]``, which is None for all others. ``size`` is in GiB. See
-        :func:`~stratuslab.libcloud.volume.volume_of` for ``extra``.
+        :class:`~stratuslab.libcloud.volume.StratusLabVolume` for ``extra``.
         """
         where = self._known(location)
-        return [volume_of(disk, where.id, self) for disk in self._at(where).disks.describe_volumes()]
+        return [StratusLabVolume(disk, where, self) for disk in self._at(where).disks.describe_volumes()]
 
-    def ex_get_volume(self, volume_id: str, location: NodeLocation | None = None) -> StorageVolume:
+    def ex_get_volume(self, volume_id: str, location: NodeLocation | None = None) -> StratusLabVolume:
         """Return one volume, with ``type`` and ``visibility`` (``GET /disks/UUID``).
 
         Raises :class:`~stratuslab.client.errors.NotFoundError` and
         :class:`~stratuslab.client.errors.ForbiddenError`.
         """
         where = self._known(location)
-        return volume_of(self._at(where).disks.describe_volume(volume_id), where.id, self)
+        return StratusLabVolume(self._at(where).disks.describe_volume(volume_id), where, self)
 
     def create_volume(
         self,
@@ -745,7 +746,7 @@ class StratusLabNodeDriver(UnsupportedOperations):
         where = self._known(location)
         size_gib = _whole(size, "the argument size, in GiB")
         disk = self._at(where).disks.create_volume(size_gib, name, ex_visibility)
-        return volume_of(disk, where.id, self)
+        return StratusLabVolume(disk, where, self)
 
     def destroy_volume(self, volume: StorageVolume) -> bool:
         """Delete a volume (``DELETE /disks/UUID``).

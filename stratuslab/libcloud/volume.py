@@ -2,40 +2,67 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from libcloud.compute.base import StorageVolume
 from libcloud.compute.types import StorageVolumeState
 
 if TYPE_CHECKING:
-    from libcloud.compute.base import NodeDriver
+    from libcloud.compute.base import NodeLocation
     from stratuslab.client.persistent_disk import Disk
+    from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
 
-__all__ = ["volume_of"]
+__all__ = ["StratusLabVolume"]
 
 _IN_USE = StorageVolumeState.INUSE
 _AVAILABLE = StorageVolumeState.AVAILABLE
 
 
-def volume_of(disk: Disk, location_id: str, driver: NodeDriver) -> StorageVolume:
-    """Return a disk as a volume of ``size`` GiB, in use while a VM has it mounted.
+class StratusLabVolume(StorageVolume):
+    """A disk.
 
-    ``extra`` holds ``location`` (the id), ``owner``, ``count`` (VMs that have it mounted),
-    ``type`` and ``visibility`` (None in lists, where the cloud leaves them out), ``identifier``,
-    ``quarantine``, ``device`` (the cloud's answer to the last attachment by this program, else
-    None) and ``snapshot_of``: the image's disk of which this is the copy that a running VM boots
-    from, None for a volume of one's own.
+    ``size`` is in GiB, ``state`` is ``INUSE`` while a VM has the disk mounted, ``location`` is where
+    the disk is. ``extra`` is made when it is first read, and holds:
+
+    =============== ===========================================================================
+    ``location``    the id of the location
+    ``owner``       the cloud's user
+    ``count``       the number of VMs that have the disk mounted
+    ``type``        what it holds and how it may be written, and
+    ``visibility``  ``private`` or ``public``; both are None in lists, where the cloud leaves
+                    them out
+    ``identifier``  the image or the token that it was marked with, or None
+    ``quarantine``  since when it is in quarantine, or None
+    ``device``      the cloud's answer to the last attachment by this program, or None
+    ``snapshot_of`` the image's disk of which this is the copy that a running VM boots from;
+                    None for a volume of one's own
+    =============== ===========================================================================
     """
-    extra: dict[str, Any] = {
-        "location": location_id,
-        "owner": disk.owner,
-        "count": disk.count,
-        "type": disk.type,
-        "visibility": disk.visibility,
-        "identifier": disk.identifier,
-        "quarantine": disk.quarantine,
-        "device": None,
-        "snapshot_of": disk.snapshot_of if disk.identifier else None,
-    }
-    state = _IN_USE if disk.count else _AVAILABLE
-    return StorageVolume(disk.uuid, disk.tag, disk.size_gib, driver, state, extra)
+
+    # Libcloud's constructor is not called: it would set extra, and slow down long lists.
+    def __init__(self, disk: Disk, location: NodeLocation, driver: StratusLabNodeDriver) -> None:
+        self.id = disk.uuid
+        self.name = disk.tag
+        self.size = disk.size_gib
+        self.state = _IN_USE if disk.count else _AVAILABLE
+        self.driver = driver
+        self.location = location
+        self._uuid = None
+        self._disk = disk
+
+    @cached_property
+    def extra(self) -> dict[str, Any]:  # type: ignore[override]  # can be set: it is cached
+        """What Libcloud has no attribute for."""
+        disk = self._disk
+        return {
+            "location": self.location.id,
+            "owner": disk.owner,
+            "count": disk.count,
+            "type": disk.type,
+            "visibility": disk.visibility,
+            "identifier": disk.identifier,
+            "quarantine": disk.quarantine,
+            "device": None,
+            "snapshot_of": disk.snapshot_of,
+        }

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from stratuslab.client.errors import ConfigurationError
-from stratuslab.client.persistent_disk import Disk, Mount, is_disk_id, source_of_disk
+from stratuslab.client.persistent_disk import is_disk_id, source_of_disk
 
 UUID = "29eca93d-3832-4721-bfe4-3d15a6efa2df"
 
@@ -54,17 +54,3 @@ def test_what_a_template_calls_a_disk(cloud_of, endpoint, source, written):
 def test_without_pdisk_there_is_no_source(cloud_of):
     with pytest.raises(ConfigurationError, match="key pdisk_endpoint: is missing"):
         source_of_disk(cloud_of(endpoint="localhost"), UUID)
-
-
-@pytest.mark.parametrize(
-    ("identifier", "origin"),
-    [(f"snapshot:{UUID}", UUID), ("BEE8-MMAw-Lk_IgsEExAy3d9R8h", None), ("", None), (None, None)],
-)
-def test_a_snapshot_names_its_origin(identifier, origin):
-    disk = Disk(UUID, "", 1, "alice", 0, None, None, identifier, None)
-    assert disk.snapshot_of == origin
-
-
-@pytest.mark.parametrize(("device", "static"), [("static", True), ("vdz", False), ("", False)])
-def test_a_mount_from_the_start_is_static(device, static):
-    assert Mount(42, device).static is static

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import uuid
 from typing import TYPE_CHECKING
 
@@ -15,7 +17,7 @@ from stratuslab.client.errors import (
     InvalidArgumentError,
     NotFoundError,
 )
-from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
+from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver, StratusLabVolume
 
 if TYPE_CHECKING:
     from stratuslab.sandbox import Sandbox
@@ -257,6 +259,45 @@ def test_a_volume_from_the_start_of_a_node_cannot_be_unplugged(sandbox, driver) 
     sandbox.clock.step(60)
     assert node.host
     assert volume.destroy()
+
+
+@pytest.mark.parametrize("read_before", [True, False], ids=["read-before", "not-read"])
+@pytest.mark.parametrize(
+    "again", [copy.copy, copy.deepcopy, lambda volume: pickle.loads(pickle.dumps(volume))]
+)
+def test_a_copy_of_a_volume_is_of_use(driver, sandbox, again, read_before: bool) -> None:
+    volume = driver.create_volume(1, "data")
+    expected = dict(driver.ex_get_volume(volume.id).extra)
+    sandbox.request_log.clear()
+    if read_before:
+        volume.extra["mine"] = expected["mine"] = "kept"
+
+    found = again(volume)
+
+    assert isinstance(found, StratusLabVolume)
+    assert found.extra == expected
+    assert (found.id, found.uuid, found.location.id) == (volume.id, volume.uuid, "here")
+    assert len(sandbox.request_log) == 0
+    assert found.destroy()
+    assert driver.list_volumes() == []
+
+
+def test_a_volume_has_all_that_libcloud_s_own_has(driver) -> None:
+    volume = driver.create_volume(1, "data")
+    plain = StorageVolume("x", "data", 1, driver)
+
+    assert vars(plain).keys() <= vars(volume).keys() | {"extra"}
+    assert repr(volume) == f"<StorageVolume id={volume.id} size=1 driver={driver.name}>"
+
+
+def test_the_extra_of_a_volume_is_the_caller_s(driver, node) -> None:
+    volume = driver.create_volume(1, "data")
+    volume.extra["mine"] = 1
+    assert volume.extra["mine"] == 1
+
+    volume.extra = {"mine": 2}
+    assert driver.attach_volume(node, volume)
+    assert volume.extra == {"mine": 2, "device": "vdz", "node": node.id}
 
 
 def test_attach_needs_a_running_node(sandbox, driver) -> None:
