@@ -1,12 +1,12 @@
-"""A server of prepared answers, in a process of its own."""
+"""A server of prepared answers, in a process of its own, which does next to nothing for a request."""
 
 from __future__ import annotations
 
 import multiprocessing
+import socketserver
 import threading
 import time
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,53 +16,56 @@ Answers = dict[str, tuple[str, bytes]]
 """What to send, by a text that the path or the body of a request holds: media type and body."""
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+class _Handler(socketserver.StreamRequestHandler):
     disable_nagle_algorithm = True
     server: _Server
 
-    def setup(self) -> None:
-        super().setup()
+    def handle(self) -> None:
         with self.server.lock:
             self.server.connections += 1
+        while request := self._request():
+            with self.server.lock:
+                self.server.requests += 1
+            time.sleep(self.server.delay)
+            self.connection.sendall(self.server.answer_to(request))
 
-    def _answer(self) -> None:
-        request = self.path.encode() + self.rfile.read(int(self.headers.get("Content-Length", "0")))
-        with self.server.lock:
-            self.server.requests += 1
-        time.sleep(self.server.delay)
-        if self.path == "/counts":
-            found = ("text/plain", f"{self.server.requests} {self.server.connections}".encode())
-        else:
-            found = next(answer for mark, answer in self.server.answers if mark in request)
-        self.send_response(200)
-        self.send_header("Content-Type", found[0])
-        self.send_header("Content-Length", str(len(found[1])))
-        self.end_headers()
-        self.wfile.write(found[1])
-
-    do_GET = do_POST = do_DELETE = _answer  # noqa: N815  http.server's names
-
-    def log_message(self, *_: Any) -> None:
-        pass
+    def _request(self) -> bytes:
+        """Return the first line and the body of the next request, nothing at the end of the connection."""
+        first = self.rfile.readline()
+        length = 0
+        while (line := self.rfile.readline()).strip():
+            name, _, value = line.partition(b":")
+            if name.lower() == b"content-length":
+                length = int(value)
+        return first + self.rfile.read(length)
 
 
-class _Server(ThreadingHTTPServer):
+class _Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
     request_queue_size = 128
 
     def __init__(self, answers: Answers, delay: float) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.answers = [(mark.encode(), answer) for mark, answer in answers.items()]
         self.delay = delay
         self.requests = 0
         self.connections = 0
         self.lock = threading.Lock()
+        self._answers = [(mark.encode(), _rendered(*answer)) for mark, answer in answers.items()]
+
+    def answer_to(self, request: bytes) -> bytes:
+        if request.startswith(b"GET /counts "):
+            return _rendered("text/plain", f"{self.requests} {self.connections}".encode())
+        return next(answer for mark, answer in self._answers if mark in request)
+
+
+def _rendered(media_type: str, body: bytes) -> bytes:
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: {media_type}\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
 
 
 def _serve(answers: Answers, delay: float, ready: Any) -> None:
     server = _Server(answers, delay)
-    ready.put(server.server_port)
+    ready.put(server.server_address[1])
     server.serve_forever()
 
 
