@@ -162,6 +162,24 @@ class ServiceConnection(Connection):
                 )
         elif self.cloud.ca_certificate:
             transport.verify, transport.ca_cert = True, str(self.cloud.ca_certificate)
+        # Where redirects are followed, each host may have another proxy.
+        if not transport.session.max_redirects or self.cloud.proxy_url:
+            self._read_environment_once()
+
+    def _read_environment_once(self) -> None:
+        """Take proxies and authorities from the environment now.
+
+        ``requests`` would do so at every request, and prefer that proxy to the one which Libcloud was told.
+        """
+        transport = self._transport
+        found = transport.session.merge_environment_settings(
+            self.endpoint.url, {}, None, transport.verification, None
+        )
+        if found["verify"] != transport.verification:
+            transport.ca_cert = found["verify"]
+        if not self.cloud.proxy_url:
+            transport.session.proxies = found["proxies"]
+        transport.session.trust_env = False
 
     def morph_action_hook(self, action: str) -> str:
         """Return the path as it is: ids in it were quoted where they were put in."""

@@ -65,14 +65,24 @@ def test_the_environment_can_name_exceptions(sandbox, driver_at, gate, monkeypat
     assert proxy.seen == []
 
 
-def test_a_proxy_can_be_set_on_the_connection(sandbox, driver_at, gate) -> None:
-    proxy = gate()
+def test_the_argument_counts_more_than_the_environment(sandbox, driver_at, gate, use, monkeypatch) -> None:
+    proxy, other = gate(), gate()
+    monkeypatch.setenv("HTTP_PROXY", other.url)
+    use(driver_at(sandbox.url, {"proxy_url": proxy.url}))
+
+    assert services(proxy) == {"one-proxy", "pdisk", "marketplace"}
+    assert other.seen == []
+
+
+def test_a_proxy_can_be_set_on_the_connection(sandbox, driver_at, gate, monkeypatch) -> None:
+    proxy, other = gate(), gate()
+    monkeypatch.setenv("HTTP_PROXY", other.url)
     driver = driver_at(sandbox.url)
     driver.list_nodes()
     driver.connection.set_http_proxy(proxy.url)
     driver.list_nodes()
 
-    assert len(proxy.seen) == 1
+    assert (len(other.seen), len(proxy.seen)) == (1, 1)
     assert len(sandbox.request_log) == 2
 
 

@@ -83,6 +83,22 @@ def test_libclouds_authorities_are_trusted(secure, driver_at, use, authority, mo
     use(driver_at(secure().url))
 
 
+def test_the_authorities_of_the_environment_are_trusted_where_libcloud_has_none(
+    secure, driver_at, use, authority, monkeypatch
+) -> None:
+    monkeypatch.setattr(libcloud.security, "CA_CERTS_PATH", None)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.file))
+    use(driver_at(secure().url))
+
+
+@TRUSTING
+def test_the_environment_brings_no_verification_back(
+    secure, driver_at, use, make_authority, monkeypatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(make_authority("stranger").file))
+    use(driver_at(secure().url, verify_tls="false"))
+
+
 @every_service
 def test_the_authority_of_the_section_goes_before_libclouds_settings(
     secure, driver_at, authority, make_authority, monkeypatch, call
