@@ -18,17 +18,23 @@ _VM = (
     "<SOURCE><![CDATA[https://marketplace.example.org/metadata/BN1EEkPiBx87_uLj2-sdybSI-Xb]]></SOURCE>"
     "<TARGET><![CDATA[vda]]></TARGET></DISK><DISK><DISK_ID><![CDATA[1]]></DISK_ID>"
     "<READONLY><![CDATA[no]]></READONLY><SIZE><![CDATA[1536]]></SIZE><TARGET><![CDATA[vdb]]></TARGET>"
-    "<TYPE><![CDATA[swap]]></TYPE></DISK><GRAPHICS><PORT><![CDATA[-1]]></PORT><TYPE><![CDATA[vnc]]></TYPE>"
-    "</GRAPHICS><MEMORY><![CDATA[2048]]></MEMORY><NAME><![CDATA[node-{id}]]></NAME><NIC>"
+    "<TYPE><![CDATA[swap]]></TYPE></DISK><DISK><DISK_ID><![CDATA[2]]></DISK_ID>"
+    "<READONLY><![CDATA[no]]></READONLY><SAVE><![CDATA[no]]></SAVE>"
+    "<SOURCE><![CDATA[pdisk:https://disks.example.org/pdisk/29eca93d-3832-4721-bfe4-3d15a6efa2df]]></SOURCE>"
+    "<TARGET><![CDATA[vdc]]></TARGET><TYPE><![CDATA[block]]></TYPE></DISK><GRAPHICS>"
+    "<PORT><![CDATA[-1]]></PORT><TYPE><![CDATA[vnc]]></TYPE></GRAPHICS><MEMORY><![CDATA[2048]]></MEMORY><NAME><![CDATA[node-{id}]]></NAME><NIC>"
     "<BRIDGE><![CDATA[br.702]]></BRIDGE><IP><![CDATA[192.0.2.{octet}]]></IP>"
     "<MAC><![CDATA[02:00:c0:00:02:01]]></MAC><NETWORK><![CDATA[public]]></NETWORK>"
     "<NETWORK_ID><![CDATA[25]]></NETWORK_ID><NETWORK_UNAME><![CDATA[oneadmin]]></NETWORK_UNAME>"
     "<VLAN><![CDATA[NO]]></VLAN></NIC><RANK><![CDATA[- RUNNING_VMS]]></RANK><VCPU><![CDATA[2]]></VCPU>"
-    "<VMID><![CDATA[{id}]]></VMID></TEMPLATE><HISTORY_RECORDS><HISTORY><SEQ>0</SEQ>"
+    "<VMID><![CDATA[{id}]]></VMID></TEMPLATE><HISTORY_RECORDS>{history}</HISTORY_RECORDS></VM>"
+)
+_HISTORY = (
+    "<HISTORY><SEQ>{sequence}</SEQ>"
     "<HOSTNAME>host-{octet}</HOSTNAME><VM_DIR>/var/lib/one</VM_DIR><HID>72</HID><STIME>1419246062</STIME>"
     "<ETIME>0</ETIME><VMMMAD>vmm_kvm</VMMMAD><VNMMAD>dummy</VNMMAD><TMMAD>tm_stratuslab</TMMAD>"
     "<PSTIME>1419246062</PSTIME><PETIME>1419246115</PETIME><RSTIME>1419246115</RSTIME><RETIME>0</RETIME>"
-    "<ESTIME>0</ESTIME><EETIME>0</EETIME><REASON>0</REASON></HISTORY></HISTORY_RECORDS></VM>"
+    "<ESTIME>0</ESTIME><EETIME>0</EETIME><REASON>0</REASON></HISTORY>"
 )
 _KEY = "A" * 550
 
@@ -40,6 +46,8 @@ _ENTRY = (
     "<slreq:bytes>1073741824</slreq:bytes>\n"
     '<slreq:checksum rdf:parseType="Resource">\n<slreq:algorithm>SHA-1</slreq:algorithm>\n'
     "<slreq:value>1104f3e30c030f8b93f220b04131032dddf51f21</slreq:value>\n</slreq:checksum>\n"
+    '<slreq:checksum rdf:parseType="Resource">\n<slreq:algorithm>SHA-512</slreq:algorithm>\n'
+    "<slreq:value>{sha512}</slreq:value>\n</slreq:checksum>\n"
     '<slreq:endorsement rdf:parseType="Resource">\n'
     '<created xmlns="http://purl.org/dc/terms/">2014-03-08T14:10:40Z</created>\n'
     '<endorser xmlns="http://mp.stratuslab.eu/slreq#" rdf:parseType="Resource">\n'
@@ -53,16 +61,24 @@ _ENTRY = (
     "<dcterms:title>image {number}</dcterms:title>\n<dcterms:description>An image.</dcterms:description>\n"
     "<slterms:location>http://images.example.org/{id}.img.gz</slterms:location>\n"
     "<slterms:hypervisor>kvm</slterms:hypervisor>\n<dcterms:publisher>StratusLab</dcterms:publisher>\n"
-    '</rdf:Description>\n<Signature xmlns="http://www.w3.org/2000/09/xmldsig#">\n<SignedInfo/>\n'
-    "<SignatureValue>{signature}</SignatureValue>\n<KeyInfo>\n<X509Data>\n"
-    "<X509Certificate>{certificate}</X509Certificate>\n</X509Data>\n</KeyInfo>\n</Signature>\n</rdf:RDF>"
+    '</rdf:Description>\n<Signature xmlns="http://www.w3.org/2000/09/xmldsig#"><SignedInfo>'
+    '<CanonicalizationMethod Algorithm="http://www.w3.org/TR/2001/REC-xml-c14n-20010315#WithComments"/>'
+    '<SignatureMethod Algorithm="http://www.w3.org/2000/09/xmldsig#rsa-sha1"/><Reference URI=""><Transforms>'
+    '<Transform Algorithm="http://www.w3.org/2000/09/xmldsig#enveloped-signature"/></Transforms>'
+    '<DigestMethod Algorithm="http://www.w3.org/2000/09/xmldsig#sha1"/>'
+    "<DigestValue>d3JpdHRlbiBmb3IgdGhpcyBvbmU=</DigestValue></Reference></SignedInfo>"
+    "<SignatureValue>{signature}</SignatureValue><KeyInfo><X509Data>"
+    "<X509Certificate>{certificate}</X509Certificate></X509Data></KeyInfo></Signature></rdf:RDF>"
 )
-_SIGNATURE, _CERTIFICATE = "s" * 350, "c" * 2200
+_LINE = "c" * 76
+_SIGNATURE, _CERTIFICATE = "\n".join([_LINE] * 5), "\n".join([_LINE] * 26)
 
 
 def vm_document(number: int) -> str:
     """Return a ``<VM>`` of some 3.2 kB."""
-    return _VM.format(id=number, octet=number % 250 + 1, key=_KEY)
+    octet = number % 250 + 1
+    history = "".join(_HISTORY.format(sequence=sequence, octet=octet) for sequence in range(2))
+    return _VM.format(id=number, octet=octet, key=_KEY, history=history)
 
 
 def vm_pool(count: int) -> str:
@@ -88,7 +104,13 @@ def xmlrpc_document(document: str) -> bytes:
 def metadata(count: int) -> bytes:
     """Return a Marketplace's list of entries of some 5 kB."""
     entries = (
-        _ENTRY.format(id=f"B{number:026d}", number=number, signature=_SIGNATURE, certificate=_CERTIFICATE)
+        _ENTRY.format(
+            id=f"B{number:026d}",
+            number=number,
+            sha512="70cd8ad1" * 16,
+            signature=_SIGNATURE,
+            certificate=_CERTIFICATE,
+        )
         for number in range(count)
     )
     return f'<?xml version="1.0" encoding="UTF-8"?><metadata>{"".join(entries)}</metadata>'.encode()

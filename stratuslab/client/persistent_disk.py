@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import urlencode
 from uuid import uuid4
 
@@ -24,7 +24,7 @@ from stratuslab.client.vm import checked_vm_id
 from stratuslab.client.xml_document import DocumentError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from stratuslab.client.cloud import Cloud
 
@@ -45,6 +45,7 @@ MIN_DISK_GIB = 1
 MAX_DISK_GIB = 1024
 MAX_TAG_LENGTH = 255
 
+_Made = TypeVar("_Made")
 Visibility = Literal["private", "public"]
 VISIBILITIES: tuple[Visibility, ...] = ("private", "public")
 
@@ -81,10 +82,11 @@ class Disk:
 
     ``size_gib`` is in GiB, ``count`` the number of VMs that have it mounted (of an image's origin:
     the number of its copies). Lists are long, so all else is read from ``described`` when it is asked
-    for. ``type`` and ``visibility`` are None in lists, where the service leaves them out;
-    ``identifier`` and ``quarantine`` are None for a disk that has none.
+    for; what is no text there is as if it was missing. ``type`` and ``visibility`` are None in lists,
+    where the service leaves them out; ``identifier`` and ``quarantine`` are None for a disk that has
+    none.
 
-    Raises ``DocumentError`` if there is no UUID, or what should be a number is none.
+    Raises ``DocumentError`` if there is no UUID, or a size or count that is no number.
     """
 
     uuid: str
@@ -174,16 +176,28 @@ class PersistentDisk:
 
         Among them are the root disks of the user's running VMs (:attr:`Disk.snapshot_of`).
         """
+        return self.map_volumes(lambda disk: disk)
+
+    def map_volumes(self, make: Callable[[Disk], _Made]) -> list[_Made]:
+        """Return what ``make`` makes of each disk of :meth:`describe_volumes` (``GET /disks/``).
+
+        The list of the disks themselves, which may be long, is not kept meanwhile.
+        """
         operation = "GET /disks/"
-        answer = self._request(operation, "GET", "/disks/")
-        return self._disks(operation, self._list(operation, answer))
+        items = self._list(operation, self._request(operation, "GET", "/disks/"))
+        try:
+            return [make(Disk(item)) for item in items]
+        except DocumentError as error:
+            raise self._connection.malformed(operation, str(error)) from None
 
     def describe_volume(self, uuid: str) -> Disk:
         """Return one disk (``GET /disks/UUID``)."""
         operation = "GET /disks/UUID"
         answer = self._request(operation, "GET", _path(uuid))
-        [disk] = self._disks(operation, [self._object(operation, answer)])
-        return disk
+        try:
+            return Disk(self._object(operation, answer))
+        except DocumentError as error:
+            raise self._connection.malformed(operation, str(error)) from None
 
     def create_volume(self, size_gib: int, tag: str, visibility: Visibility = "private") -> Disk:
         """Make an empty disk (``POST /disks/``, never sent twice).
@@ -217,7 +231,7 @@ class PersistentDisk:
             {
                 "uuid": self._create({"size": str(size_gib), "tag": tag, "visibility": visibility}, token),
                 "tag": tag,
-                "size": size_gib,
+                "size": str(size_gib),
                 "owner": credentials.username if isinstance(credentials, Password) else "",
                 "type": "DATA_IMAGE_RAW_READ_WRITE",
                 "visibility": visibility,
@@ -332,12 +346,6 @@ class PersistentDisk:
             found = answer.media_type or "no media type"
             raise self._connection.malformed(operation, f"it is not JSON ({found})") from None
 
-    def _disks(self, operation: str, items: list[dict[str, Any]]) -> list[Disk]:
-        try:
-            return [Disk(item) for item in items]
-        except DocumentError as error:
-            raise self._connection.malformed(operation, str(error)) from None
-
     def _field(self, operation: str, item: dict[str, Any], key: str) -> str:
         value = item.get(key)
         if not isinstance(value, str) or not value:
@@ -345,15 +353,16 @@ class PersistentDisk:
         return value
 
 
-@lru_cache(_MAX_KNOWN_NUMBERS, typed=True)
-def _number(value: object) -> int:
+@lru_cache(_MAX_KNOWN_NUMBERS)
+def _number(text: object) -> int:
     """Return a number, which the service writes as text in its own language: ``"1,024"``.
 
     Thousands of disks have few sizes, so they are remembered. Raises ``ValueError`` or ``TypeError``.
     """
-    text = str(value)
-    digits = _GROUPING.sub("", text) if isinstance(value, str) else text
-    if len(text) > _MAX_DIGITS or not digits.isdecimal():
+    if not isinstance(text, str) or len(text) > _MAX_DIGITS:
+        raise ValueError
+    digits = _GROUPING.sub("", text)
+    if not digits.isdecimal():
         raise ValueError
     return int(digits)
 

@@ -707,7 +707,7 @@ class StratusLabNodeDriver(UnsupportedOperations):
         :class:`~stratuslab.libcloud.volume.StratusLabVolume` for ``extra``.
         """
         where = self._known(location)
-        return [StratusLabVolume(disk, where, self) for disk in self._at(where).disks.describe_volumes()]
+        return self._at(where).disks.map_volumes(lambda disk: StratusLabVolume(disk, where, self))
 
     def ex_get_volume(self, volume_id: str, location: NodeLocation | None = None) -> StratusLabVolume:
         """Return one volume, with ``type`` and ``visibility`` (``GET /disks/UUID``).

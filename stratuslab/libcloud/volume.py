@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from libcloud.compute.base import StorageVolume
 from libcloud.compute.types import StorageVolumeState
+from stratuslab.client.persistent_disk import Disk
 
 if TYPE_CHECKING:
     from libcloud.compute.base import NodeLocation
-    from stratuslab.client.persistent_disk import Disk
     from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
 
 __all__ = ["StratusLabVolume"]
@@ -49,12 +49,12 @@ class StratusLabVolume(StorageVolume):
         self.driver = driver
         self.location = location
         self._uuid = None
-        self._disk = disk
+        self._described = disk.described
 
     @cached_property
     def extra(self) -> dict[str, Any]:  # type: ignore[override]  # can be set: it is cached
         """What Libcloud has no attribute for."""
-        disk = self._disk
+        disk = Disk(self._described)
         return {
             "location": self.location.id,
             "owner": disk.owner,
