@@ -38,6 +38,7 @@ __all__ = [
     "PersistentDisk",
     "Visibility",
     "is_disk_id",
+    "read_disk",
     "source_of_disk",
 ]
 
@@ -76,17 +77,15 @@ def source_of_disk(cloud: Cloud, uuid: str) -> str:
     return f"pdisk:{address}/{uuid.lower()}"
 
 
-@dataclass(slots=True, init=False)
+@dataclass(slots=True)
 class Disk:
-    """A disk, from the object by which PDisk describes it.
+    """A disk.
 
     ``size_gib`` is in GiB, ``count`` the number of VMs that have it mounted (of an image's origin:
-    the number of its copies). Lists are long, so all else is read from ``described`` when it is asked
-    for; what is no text there is as if it was missing. ``type`` and ``visibility`` are None in lists,
-    where the service leaves them out; ``identifier`` and ``quarantine`` are None for a disk that has
-    none.
-
-    Raises ``DocumentError`` if there is no UUID, or a size or count that is no number.
+    the number of its copies). Lists are long, so all else is read from ``described``, PDisk's object,
+    when it is asked for; what is no text there is as if it was missing. ``type`` and ``visibility``
+    are None in lists, where the service leaves them out; ``identifier`` and ``quarantine`` are None
+    for a disk that has none.
     """
 
     uuid: str
@@ -95,19 +94,10 @@ class Disk:
     count: int
     described: Mapping[str, object] = field(repr=False)
 
-    def __init__(self, described: Mapping[str, object]) -> None:
-        get = described.get
-        uuid, tag = get("uuid"), get("tag")
-        if not isinstance(uuid, str) or not uuid:
-            raise DocumentError("a disk has no text for 'uuid'")
-        self.uuid = uuid
-        self.tag = tag if isinstance(tag, str) else ""
-        try:
-            self.size_gib = _number(get("size"))
-            self.count = _number(get("count", "0"))
-        except (TypeError, ValueError):
-            raise DocumentError("a disk has no number for 'size' or 'count'") from None
-        self.described = described
+    @classmethod
+    def from_json(cls, described: Mapping[str, object]) -> Disk:
+        """Read PDisk's object. Raises ``DocumentError`` as :func:`read_disk` does."""
+        return read_disk(described, cls)
 
     @property
     def owner(self) -> str:
@@ -146,6 +136,24 @@ class Disk:
         return value if isinstance(value, str) and value else None
 
 
+def read_disk(
+    described: Mapping[str, object], make: Callable[[str, str, int, int, Mapping[str, object]], _Made]
+) -> _Made:
+    """Return what ``make`` makes of the fields of a :class:`Disk`.
+
+    Raises ``DocumentError`` if there is no UUID, or a size or count that is no number.
+    """
+    get = described.get
+    uuid, tag = get("uuid"), get("tag")
+    if not isinstance(uuid, str) or not uuid:
+        raise DocumentError("a disk has no text for 'uuid'")
+    try:
+        size_gib, count = _number(get("size")), _number(get("count", "0"))
+    except (TypeError, ValueError):
+        raise DocumentError("a disk has no number for 'size' or 'count'") from None
+    return make(uuid, tag if isinstance(tag, str) else "", size_gib, count, described)
+
+
 @dataclass(frozen=True, slots=True)
 class Mount:
     """A disk on a VM; ``device`` is the cloud's label (``vdz``, …), not the guest's name for it."""
@@ -176,17 +184,17 @@ class PersistentDisk:
 
         Among them are the root disks of the user's running VMs (:attr:`Disk.snapshot_of`).
         """
-        return self.map_volumes(lambda disk: disk)
+        return self.map_volumes(Disk)
 
-    def map_volumes(self, make: Callable[[Disk], _Made]) -> list[_Made]:
-        """Return what ``make`` makes of each disk of :meth:`describe_volumes` (``GET /disks/``).
+    def map_volumes(self, make: Callable[[str, str, int, int, Mapping[str, object]], _Made]) -> list[_Made]:
+        """Return what ``make`` makes of the fields of each of the user's disks (``GET /disks/``).
 
-        The list of the disks themselves, which may be long, is not kept meanwhile.
+        There is no :class:`Disk` in between: lists are long.
         """
         operation = "GET /disks/"
         items = self._list(operation, self._request(operation, "GET", "/disks/"))
         try:
-            return [make(Disk(item)) for item in items]
+            return [read_disk(item, make) for item in items]
         except DocumentError as error:
             raise self._connection.malformed(operation, str(error)) from None
 
@@ -195,7 +203,7 @@ class PersistentDisk:
         operation = "GET /disks/UUID"
         answer = self._request(operation, "GET", _path(uuid))
         try:
-            return Disk(self._object(operation, answer))
+            return Disk.from_json(self._object(operation, answer))
         except DocumentError as error:
             raise self._connection.malformed(operation, str(error)) from None
 
@@ -227,7 +235,7 @@ class PersistentDisk:
             )
         token = str(uuid4())
         credentials = self._cloud.pdisk_credentials
-        return Disk(
+        return Disk.from_json(
             {
                 "uuid": self._create({"size": str(size_gib), "tag": tag, "visibility": visibility}, token),
                 "tag": tag,

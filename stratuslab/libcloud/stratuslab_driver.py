@@ -8,6 +8,7 @@ import math
 import threading
 import time
 from dataclasses import replace
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -707,7 +708,7 @@ class StratusLabNodeDriver(UnsupportedOperations):
         :class:`~stratuslab.libcloud.volume.StratusLabVolume` for ``extra``.
         """
         where = self._known(location)
-        return self._at(where).disks.map_volumes(lambda disk: StratusLabVolume(disk, where, self))
+        return self._at(where).disks.map_volumes(partial(StratusLabVolume, where, self))
 
     def ex_get_volume(self, volume_id: str, location: NodeLocation | None = None) -> StratusLabVolume:
         """Return one volume, with ``type`` and ``visibility`` (``GET /disks/UUID``).
@@ -716,7 +717,7 @@ class StratusLabNodeDriver(UnsupportedOperations):
         :class:`~stratuslab.client.errors.ForbiddenError`.
         """
         where = self._known(location)
-        return StratusLabVolume(self._at(where).disks.describe_volume(volume_id), where, self)
+        return StratusLabVolume.of(self._at(where).disks.describe_volume(volume_id), where, self)
 
     def create_volume(
         self,
@@ -746,7 +747,7 @@ class StratusLabNodeDriver(UnsupportedOperations):
         where = self._known(location)
         size_gib = _whole(size, "the argument size, in GiB")
         disk = self._at(where).disks.create_volume(size_gib, name, ex_visibility)
-        return StratusLabVolume(disk, where, self)
+        return StratusLabVolume.of(disk, where, self)
 
     def destroy_volume(self, volume: StorageVolume) -> bool:
         """Delete a volume (``DELETE /disks/UUID``).

@@ -10,6 +10,8 @@ from libcloud.compute.types import StorageVolumeState
 from stratuslab.client.persistent_disk import Disk
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from libcloud.compute.base import NodeLocation
     from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
 
@@ -41,20 +43,34 @@ class StratusLabVolume(StorageVolume):
     """
 
     # Libcloud's constructor is not called: it would set extra, and slow down long lists.
-    def __init__(self, disk: Disk, location: NodeLocation, driver: StratusLabNodeDriver) -> None:
-        self.id = disk.uuid
-        self.name = disk.tag
-        self.size = disk.size_gib
-        self.state = _IN_USE if disk.count else _AVAILABLE
+    def __init__(
+        self,
+        location: NodeLocation,
+        driver: StratusLabNodeDriver,
+        uuid: str,
+        tag: str,
+        size_gib: int,
+        count: int,
+        described: Mapping[str, object],
+    ) -> None:
+        self.id = uuid
+        self.name = tag
+        self.size = size_gib
+        self.state = _IN_USE if count else _AVAILABLE
         self.driver = driver
         self.location = location
         self._uuid = None
-        self._described = disk.described
+        self._described = described
+
+    @classmethod
+    def of(cls, disk: Disk, location: NodeLocation, driver: StratusLabNodeDriver) -> StratusLabVolume:
+        """Return a disk as a volume."""
+        return cls(location, driver, disk.uuid, disk.tag, disk.size_gib, disk.count, disk.described)
 
     @cached_property
     def extra(self) -> dict[str, Any]:  # type: ignore[override]  # can be set: it is cached
         """What Libcloud has no attribute for."""
-        disk = Disk(self._described)
+        disk = Disk.from_json(self._described)
         return {
             "location": self.location.id,
             "owner": disk.owner,

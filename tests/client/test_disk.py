@@ -10,7 +10,7 @@ MINIMUM = {"uuid": UUID, "size": "1"}
 
 
 def test_everything_that_pdisk_says():
-    disk = Disk(
+    disk = Disk.from_json(
         {
             "uuid": UUID,
             "tag": "data",
@@ -31,7 +31,7 @@ def test_everything_that_pdisk_says():
 @pytest.mark.parametrize("value", ["", None, 5, 1.5, True, [], {"a": []}], ids=repr)
 def test_what_is_no_text_is_as_if_it_was_missing(value):
     texts = dict.fromkeys(("tag", "owner", "type", "visibility", "identifier", "quarantine"), value)
-    disk = Disk({**MINIMUM, **texts})
+    disk = Disk.from_json({**MINIMUM, **texts})
     assert (disk.tag, disk.owner) == ("", "")
     assert (disk.type, disk.visibility, disk.identifier, disk.quarantine) == (None, None, None, None)
     assert disk.snapshot_of is None
@@ -49,8 +49,8 @@ def test_what_is_no_text_is_as_if_it_was_missing(value):
     ],
 )
 def test_numbers_however_the_service_writes_them(written, number):
-    assert Disk({**MINIMUM, "size": written, "count": written}).size_gib == number
-    assert Disk({**MINIMUM, "size": written, "count": written}).count == number
+    assert Disk.from_json({**MINIMUM, "size": written, "count": written}).size_gib == number
+    assert Disk.from_json({**MINIMUM, "size": written, "count": written}).count == number
 
 
 @pytest.mark.parametrize(
@@ -79,13 +79,13 @@ def test_numbers_however_the_service_writes_them(written, number):
 @pytest.mark.parametrize("key", ["size", "count"])
 def test_what_is_no_number_is_refused(key, value):
     with pytest.raises(DocumentError, match="a disk has no number for 'size' or 'count'"):
-        Disk({**MINIMUM, key: value})
+        Disk.from_json({**MINIMUM, key: value})
 
 
 @pytest.mark.parametrize("value", ["", None, 5, [UUID]], ids=repr)
 def test_without_a_uuid_there_is_no_disk(value):
     with pytest.raises(DocumentError, match="a disk has no text for 'uuid'"):
-        Disk({**MINIMUM, "uuid": value})
+        Disk.from_json({**MINIMUM, "uuid": value})
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_without_a_uuid_there_is_no_disk(value):
     [(f"snapshot:{UUID}", UUID), ("BEE8-MMAw-Lk_IgsEExAy3d9R8h", None), ("", None), (None, None)],
 )
 def test_a_snapshot_names_its_origin(identifier, origin):
-    disk = Disk({**MINIMUM, "identifier": identifier})
+    disk = Disk.from_json({**MINIMUM, "identifier": identifier})
     assert disk.snapshot_of == origin
 
 
