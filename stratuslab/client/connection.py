@@ -12,10 +12,12 @@ import base64
 import logging
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urljoin, urlsplit
 from weakref import WeakValueDictionary
 
 import requests
@@ -24,6 +26,7 @@ from libcloud.common.base import Connection, Response
 
 from stratuslab.client.cloud import CertificateFiles, Cloud, Credentials, Password
 from stratuslab.client.connection_failure import certificate_refused, never_connected, reason_of
+from stratuslab.client.deadline import keep_time, until
 from stratuslab.client.errors import (
     AnswerLostError,
     AnswerTimeoutError,
@@ -49,7 +52,7 @@ from stratuslab.client.xml_document import DocumentError
 from stratuslab.client.xmlrpc_message import Answer, AnswerReader, Fault, encode_call, read_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from stratuslab.client.endpoints import Endpoint
     from stratuslab.client.xml_document import EntryReader
@@ -147,8 +150,10 @@ class ServiceConnection(Connection):
     def _set_up_transport(self) -> None:
         transport = self._transport
         # Redirects would carry credentials elsewhere; ~/.netrc would replace them.
-        transport.session.max_redirects = 0 if self._credentials else _MAX_MARKETPLACE_REDIRECTS
+        transport.session.max_redirects = _MAX_MARKETPLACE_REDIRECTS
+        transport.session.get_redirect_target = _nowhere if self._credentials else _redirect_target
         transport.session.auth = _keep_as_is
+        keep_time(transport.session)
         if isinstance(self._credentials, CertificateFiles):
             # Libcloud's own way, an adapter, shows no certificate through a proxy.
             transport.session.cert = (str(self._credentials.certificate), str(self._credentials.key))
@@ -257,7 +262,7 @@ class ServiceConnection(Connection):
         reader: Callable[[], Callable[[bytes], None]] | None,
         deadline: float,
     ) -> HttpAnswer:
-        with self._lock:
+        with self._turn(operation, deadline), until(deadline):
             self._transport.session.timeout = max(deadline - time.monotonic(), _LEAST_TIMEOUT)
             try:
                 response = self.request(  # type: ignore[no-untyped-call]
@@ -272,6 +277,10 @@ class ServiceConnection(Connection):
                 return self._read(operation, response, deadline, reader() if reader else None)
             except requests.RequestException as error:
                 raise self._failure(operation, error) from _without_request(error)
+            except DocumentError:
+                raise
+            except ValueError:
+                raise self.malformed(operation, "it is not HTTP") from None
             except OSError as error:
                 missing = self._missing_file()
                 if missing is None:
@@ -282,6 +291,18 @@ class ServiceConnection(Connection):
                     # Libcloud's reference to the answer would keep the connection.
                     self._transport.response = None
                     self._transport.session.close()
+
+    @contextmanager
+    def _turn(self, operation: str, deadline: float) -> Iterator[None]:
+        """Wait until no other thread uses the connection."""
+        if not self._lock.acquire(timeout=max(deadline - time.monotonic(), 0)):
+            raise self._not_in_time(operation, "other requests did not end")
+        try:
+            if time.monotonic() >= deadline:
+                raise self._not_in_time(operation, "other requests took the time")
+            yield
+        finally:
+            self._lock.release()
 
     def _read(
         self,
@@ -294,6 +315,8 @@ class ServiceConnection(Connection):
         keep = consume if consume and response.status_code == HTTPStatus.OK else chunks.append
         size = 0
         with response:
+            if response.status_code < HTTPStatus.OK:
+                raise self.malformed(operation, f"the status {response.status_code} is not that of an answer")
             for chunk in response.iter_content(_CHUNK_BYTES):
                 keep(chunk)
                 size += len(chunk)
@@ -315,23 +338,19 @@ class ServiceConnection(Connection):
         where = f"{self.endpoint.host}:{self.port}"
         if isinstance(error, requests.exceptions.TooManyRedirects):
             return ServiceError(
-                f"{where} redirects elsewhere, where the credentials are not sent; "
-                f"write the new address into {self.cloud.source}",
+                f"{where} redirects more than {_MAX_MARKETPLACE_REDIRECTS} times",
                 location=location,
                 operation=operation,
                 http_code=HTTPStatus.FOUND,
             )
-        if isinstance(error, requests.exceptions.ConnectTimeout):
-            return ConnectTimeoutError(
-                f"no connection to {where} within {self.cloud.timeout:g} s",
-                location=location,
-                operation=operation,
-            )
+        late = isinstance(error, requests.exceptions.Timeout) or "timed out" in str(error).lower()
+        if late and never_connected(error):
+            return self._not_in_time(operation)
         if isinstance(error, requests.exceptions.SSLError) and never_connected(error):
             return self._no_tls(operation, reason_of(error))
         if certificate_refused(error):
             return self._no_tls(operation, reason_of(error), "pem_certificate and pem_key")
-        if isinstance(error, requests.exceptions.Timeout) or "timed out" in str(error).lower():
+        if late:
             return AnswerTimeoutError(
                 f"no answer from {where} within {self.cloud.timeout:g} s",
                 location=location,
@@ -345,6 +364,14 @@ class ServiceConnection(Connection):
         return AnswerLostError(
             f"the connection to {where} broke before the whole answer had come",
             location=location,
+            operation=operation,
+        )
+
+    def _not_in_time(self, operation: str, reason: str = "") -> ConnectTimeoutError:
+        return ConnectTimeoutError(
+            f"no connection to {self.endpoint.host}:{self.port} within {self.cloud.timeout:g} s"
+            + (reason and f": {reason}"),
+            location=self.cloud.location,
             operation=operation,
         )
 
@@ -375,6 +402,8 @@ class ServiceConnection(Connection):
         ``message`` is the service's own word, if it gave one.
         """
         kind = error_of_status(answer.status)
+        if HTTPStatus.MULTIPLE_CHOICES <= answer.status < HTTPStatus.BAD_REQUEST:
+            return self._redirected(operation, answer.status)
         text = f"the {self.service} service answered {answer.status} {answer.reason}".rstrip()
         if answer.status == HTTPStatus.UNAUTHORIZED:
             text += f": {_identity(self._credentials)} was refused; see {self.cloud.source}"
@@ -385,6 +414,16 @@ class ServiceConnection(Connection):
             kind = ServiceError
             text += f": it is not at {self.endpoint.url}; see {self.cloud.source}"
         return kind(text, location=self.cloud.location, operation=operation, http_code=answer.status)
+
+    def _redirected(self, operation: str, status: int) -> ServiceError:
+        not_sent = ", where the credentials are not sent" if self._credentials else ""
+        return ServiceError(
+            f"{self.endpoint.host}:{self.port} redirects elsewhere{not_sent}; "
+            f"write the new address into {self.cloud.source}",
+            location=self.cloud.location,
+            operation=operation,
+            http_code=status,
+        )
 
     def without_secrets(self, text: str) -> str:
         """Return a server's text without our password, should it hold it."""
@@ -529,6 +568,25 @@ def _rest_connection(
 
 def _keep_as_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
+
+
+def _nowhere(_: requests.Response) -> None:
+    """Follow no redirect."""
+
+
+def _redirect_target(response: requests.Response) -> str | None:
+    """Return where a redirect leads, None if it leads nowhere; the rest of the answer may have no end."""
+    if not response.is_redirect:
+        return None
+    try:
+        target = urljoin(response.url, response.headers["Location"].encode("latin-1").decode())
+        leads_on = urlsplit(target).scheme in ("http", "https")
+    except ValueError:
+        return None
+    if not leads_on:
+        return None
+    response.close()
+    return target
 
 
 def _without_request(error: requests.RequestException) -> requests.RequestException:

@@ -57,6 +57,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         inner = getattr(seen, "reason", None)
         if not isinstance(inner, BaseException):
             inner = next((argument for argument in seen.args if isinstance(argument, BaseException)), None)
+        inner = inner or seen.__cause__
         seen = inner
 
 

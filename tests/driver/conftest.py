@@ -74,16 +74,23 @@ class ScriptedServer:
         assert not self._thread.is_alive()
 
 
+def _received(connection: socket.socket) -> bytes:
+    data = connection.recv(65536)
+    if not data:
+        raise ConnectionAbortedError
+    return data
+
+
 def _read_request(connection: socket.socket) -> bytes:
     request = b""
     while b"\r\n\r\n" not in request:
-        request += connection.recv(65536)
+        request += _received(connection)
     head, _, body = request.partition(b"\r\n\r\n")
     length = next(
         (int(line[15:]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0
     )
     while len(body) < length:
-        body += connection.recv(65536)
+        body += _received(connection)
     return head + b"\r\n\r\n" + body
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import io
 import logging
+import select
 import socket
 import traceback
 from typing import TYPE_CHECKING, Any
@@ -147,12 +147,8 @@ def test_time_out(serve, operation: str, call: Callable[..., Any]) -> None:
 def test_time_out_of_an_answer_that_trickles(serve, operation: str, call: Callable[..., Any]) -> None:
     def trickle(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\n<metadata>")
-        connection.settimeout(0.01)
-        while True:
-            connection.sendall(b" " * 65536)
-            with contextlib.suppress(TimeoutError):
-                if not connection.recv(1):
-                    return
+        while not select.select([connection], [], [], 0.02)[0]:
+            connection.sendall(b" ")
 
     error = settled(failure(lambda: call(at(serve(trickle).url, timeout=0.2))), operation)
 
@@ -268,11 +264,12 @@ def test_credentials_follow_no_redirect(serve, name: str) -> None:
     assert elsewhere.received == []
 
 
-def test_an_endless_answer_is_given_up(serve, monkeypatch) -> None:
+@pytest.mark.parametrize("status", ["200 OK", "302 Found\r\nLocation: /elsewhere", "500 Error"])
+def test_an_endless_answer_is_given_up(serve, monkeypatch, status: str) -> None:
     monkeypatch.setattr("stratuslab.client.connection.MAX_ANSWER_BYTES", 1 << 20)
 
     def pour(connection: socket.socket) -> None:
-        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        connection.sendall(f"HTTP/1.1 {status}\r\n\r\n".encode())
         while True:
             connection.sendall(b"<" * 65536)
 
@@ -280,6 +277,61 @@ def test_an_endless_answer_is_given_up(serve, monkeypatch) -> None:
 
     assert isinstance(error, errors.MalformedAnswerError)
     assert "longer than 1 MiB" in str(error)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n",
+        "200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffffffff\r\n",
+        "200 OK\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\n",
+        "200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\n<\\/>",
+        "200 OK\r\n" + "X: y\r\n" * 1000,
+        "9999 OK\r\n\r\n",
+        "101 Switching Protocols\r\n\r\n",
+        "103 Early Hints\r\n\r\n",
+        "302 Found\r\nLocation: http://[::\r\nContent-Length: 0\r\n\r\n",
+        "302 Found\r\nLocation: \xff\xfe://x\r\nContent-Length: 0\r\n\r\n",
+        f"302 Found\r\nLocation: http://{'a' * 70}.x/\r\nContent-Length: 0\r\n\r\n",
+        "302 Found\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n",
+        "503 No\r\nRetry-After: Mon, 01 Jan 2024 00:00:00 +99999999999999\r\nContent-Length: 0\r\n\r\n",
+        "503 No\r\nRetry-After: Mon, 01 Jan 99999999999999 00:00:00\r\nContent-Length: 0\r\n\r\n",
+    ],
+)
+@every_operation
+def test_heads_that_are_none(serve, operation: str, call: Callable[..., Any], head: str) -> None:
+    server = serve(f"HTTP/1.1 {head}".encode("latin-1"))
+    error = failure(lambda: call(at(server.url)))
+
+    assert named(error, operation)
+
+
+def test_an_endless_redirect_is_followed_and_not_read(serve, answer) -> None:
+    def pour(connection: socket.socket) -> None:
+        connection.sendall(f"HTTP/1.1 302 Found\r\nLocation: {elsewhere.url}/\r\n\r\n".encode())
+        while True:
+            connection.sendall(b"<" * 65536)
+
+    elsewhere = serve(answer(b"<metadata/>"))
+
+    assert at(serve(pour).url).list_images() == []
+
+
+def test_no_request_follows_an_answer_that_is_none(serve) -> None:
+    """The answer proper may still come, and would be taken for that of the next request."""
+    followed: list[bytes] = []
+
+    def hint(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+        followed.append(connection.recv(65536))
+
+    server = serve(hint)
+    driver = at(server.url)
+    for _ in range(2):
+        assert isinstance(failure(driver.list_nodes), errors.MalformedAnswerError)
+
+    assert len(server.received) == 2
+    assert followed[0] == b""
 
 
 @pytest.mark.parametrize(

@@ -138,13 +138,14 @@ def test_only_the_connection_speaks_http() -> None:
         for name in imports_of(module)
         if any(is_within(name, spoken) for spoken in SPEAKS_HTTP)
     }
-    connection = "stratuslab.client.connection"
+    connection, part_of_it = "stratuslab.client.connection", "stratuslab.client.deadline"
     of_exceptions = {
         ("stratuslab.client.errors", "requests"),
         ("stratuslab.client.connection_failure", "requests"),
         ("stratuslab.client.connection_failure", "urllib3"),
     }
-    assert {module for module, _ in speakers - of_exceptions} == {connection}
+    assert {module for module, _ in speakers - of_exceptions} == {connection, part_of_it}
+    assert [module for module in CLIENT if part_of_it in CLIENT[module]] == [connection]
 
 
 def test_client_sees_no_object_of_libcloud() -> None:
