@@ -32,6 +32,7 @@ from stratuslab.client.errors import (
     AnswerTimeoutError,
     ConfigurationError,
     ConnectTimeoutError,
+    InvalidArgumentError,
     MalformedAnswerError,
     ServiceError,
     StratusLabError,
@@ -490,11 +491,19 @@ class ComputeConnection(ServiceConnection):
         repeatable: bool,
         reader: Callable[[], Callable[[bytes], None]] | None = None,
     ) -> HttpAnswer:
+        try:
+            body = encode_call(method, (self._session, *arguments))
+        except OverflowError:
+            raise InvalidArgumentError(
+                "a number is too large for OpenNebula, which counts to 2147483647",
+                location=self.cloud.location,
+                operation=method,
+            ) from None
         answer = self.exchange(
             method,
             "POST",
             "",
-            body=encode_call(method, (self._session, *arguments)),
+            body=body,
             headers={"Content-Type": "text/xml"},
             repeatable=repeatable,
             reader=reader,

@@ -55,7 +55,10 @@ class Monitor:
             root = parse(self._connection.call_for_text(operation, checked_vm_id(vm_id)))
             if root.tag != "VM":
                 raise DocumentError(f"it is a <{root.tag}>")
-            return VirtualMachine.from_element(root)
+            vm = VirtualMachine.from_element(root)
+            if vm.id != vm_id:
+                raise DocumentError(f"it is about VM {vm.id}")
+            return vm
         except DocumentError as error:
             raise self._connection.malformed(operation, str(error)) from None
 

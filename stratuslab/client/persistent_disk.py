@@ -58,7 +58,7 @@ _MAX_KNOWN_NUMBERS = 1024
 _GROUPING = re.compile(r"[,.'\s\u202f]")
 _DISK_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 # The service pastes owners into its JSON as they are: a certificate's "O=A\, Inc" makes it invalid.
-_PASTED_OWNER = re.compile(r'("owner"\s*:\s*")(.*)("\s*,?\s*)$', re.MULTILINE)
+_PASTED_OWNER = re.compile(r'("owner"\s*:\s*")(.*)$', re.MULTILINE)
 
 
 def is_disk_id(text: str) -> bool:
@@ -251,7 +251,10 @@ class PersistentDisk:
         operation = "POST /disks/"
         try:
             answer = self._request(operation, "POST", "/disks/", {**form, "identifier": token})
-            return self._field(operation, self._object(operation, answer), "uuid")
+            uuid = self._field(operation, self._object(operation, answer), "uuid")
+            if not is_disk_id(uuid):
+                raise self._connection.malformed(operation, "the disk's id is no UUID")
+            return uuid
         except StratusLabError as error:
             if not outcome_unknown(error):
                 raise
@@ -390,7 +393,8 @@ def _decode(body: bytes) -> Any:
 
 
 def _escaped(owner: re.Match[str]) -> str:
-    return owner[1] + json.dumps(owner[2])[1:-1] + owner[3]
+    name, quote, end = owner[2].rpartition('"')
+    return owner[1] + json.dumps(name)[1:-1] + quote + end if quote else owner[0]
 
 
 def _message(answer: HttpAnswer) -> str | None:

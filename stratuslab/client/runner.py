@@ -12,6 +12,7 @@ from stratuslab.client.front_end import STRATUSLAB_14_06
 from stratuslab.client.monitor import Monitor
 from stratuslab.client.settlement import settle
 from stratuslab.client.vm import checked_vm_id
+from stratuslab.client.xmlrpc_message import MAX_INTEGER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,6 +80,8 @@ class Runner:
         value = self._connection.call(operation, text, repeatable=False)
         if isinstance(value, bool) or not isinstance(value, int):
             raise self._connection.malformed(operation, f"the VM's id is of the type {type(value).__name__}")
+        if not 0 <= value <= MAX_INTEGER:
+            raise self._connection.malformed(operation, f"the VM's id is {value}")
         return value
 
     def kill_instance(self, vm_id: int) -> None:

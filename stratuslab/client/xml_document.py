@@ -39,8 +39,8 @@ def parse(document: bytes | str) -> Element:
     if not content:
         raise DocumentError("it is empty")
     _root_of(content[:_MAX_PROLOG_BYTES])
-    if content.count(b"<") > _MAX_TAGS:
-        raise DocumentError(f"it has more than {_MAX_TAGS} tags")
+    if content.count(b"<") > _MAX_TAGS or content.count(b"=") > _MAX_TAGS:
+        raise DocumentError(f"it has more than {_MAX_TAGS} tags or attributes")
     parser: XMLParser[Element] = XMLParser()  # noqa: S314  without a document type there are no entities
     try:
         parser.feed(content)

@@ -15,10 +15,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from xml.etree.ElementTree import Element
 
-__all__ = ["Answer", "AnswerReader", "Fault", "encode_call", "read_answer"]
+__all__ = ["MAX_INTEGER", "Answer", "AnswerReader", "Fault", "encode_call", "read_answer"]
+
+MAX_INTEGER = 2**31 - 1
+"""The largest number that a call may hold."""
 
 _VALUE_PATH = ["methodResponse", "params", "param", "value", "array", "data", "value"]
 _MAX_DEPTH = 20
+_MAX_TAGS = 1000
+_MAX_ATTRIBUTES = 20
+_MAX_TAG_BYTES = 1024 * 1024
+_FLAG_CHARACTERS = 64
 _BUFFER_BYTES = 256 * 1024
 _INTEGER = re.compile(r"[-+]?[0-9]{1,19}")
 _INTEGERS = frozenset({"i1", "i2", "i4", "i8", "int", "biginteger"})
@@ -45,7 +52,7 @@ class Fault:
 
 
 def encode_call(method: str, arguments: tuple[str | int | bool, ...]) -> bytes:
-    """Return the body of a call."""
+    """Return the body of a call. Raises ``OverflowError`` for a number beyond :data:`MAX_INTEGER`."""
     return xmlrpc.client.dumps(arguments, method, encoding="utf-8").encode()
 
 
@@ -69,8 +76,10 @@ class AnswerReader:
         self._document = document
         self._tree = TreeBuilder()
         self._path: list[str] = []
+        self._tags = 0
         self._values = 0
         self._first = ""
+        self._size = self._read_to = 0
         self._parser = expat.ParserCreate(namespace_separator="}")
         self._parser.buffer_text = True
         self._parser.buffer_size = _BUFFER_BYTES
@@ -89,19 +98,28 @@ class AnswerReader:
         return _answer(self._tree.close())
 
     def _parse(self, chunk: bytes, *, final: bool) -> None:
+        self._size += len(chunk)
         try:
             self._parser.Parse(chunk, final)
         except expat.ExpatError as error:
             raise DocumentError(
                 f"it is not well-formed XML at line {error.lineno}, column {error.offset}"
             ) from None
-        except LookupError:
+        except DocumentError:
+            raise
+        except (ValueError, LookupError):
             raise DocumentError("it is in an encoding that no StratusLab cloud uses") from None
+        if self._size - self._read_to > _MAX_TAG_BYTES:
+            raise DocumentError("it holds a longer tag or comment than any answer")
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
+        self._read_to = self._parser.CurrentByteIndex
         self._path.append(tag)
+        self._tags += 1
         if len(self._path) > _MAX_DEPTH:
             raise DocumentError("it nests deeper than any answer")
+        if self._tags > _MAX_TAGS or len(attributes) > _MAX_ATTRIBUTES:
+            raise DocumentError("it has more tags or attributes than any answer")
         if self._path == _VALUE_PATH:
             self._values += 1
         self._tree.start(tag, attributes)
@@ -111,9 +129,10 @@ class AnswerReader:
         self._tree.end(tag)
 
     def _text(self, text: str) -> None:
+        self._read_to = self._parser.CurrentByteIndex
         in_value = self._path[: len(_VALUE_PATH)] == _VALUE_PATH
         if in_value and self._values == 1:
-            self._first += text
+            self._first = (self._first + text)[:_FLAG_CHARACTERS]
         if in_value and self._values == 2 and self._first.strip() == "1":
             self._document(text)
         else:

@@ -153,6 +153,11 @@ def test_a_hundred_megabytes_of_tags_are_refused_before_they_take_memory(tag, pe
     assert peak_mib(refused) < 1
 
 
+def test_a_tag_with_half_a_million_attributes_is_refused():
+    with pytest.raises(DocumentError, match="tags or attributes"):
+        parse(b"<VM><a " + b'b="" ' * 500_001 + b"/></VM>")
+
+
 @pytest.mark.parametrize("tag", [b"<a>", b"<a/>", b"<item>"], ids=repr)
 def test_a_hundred_megabytes_of_tags_are_refused_as_they_come(tag, peak_mib):
     document = b"<list>" + tag * (100 * MIB // len(tag))

@@ -262,10 +262,35 @@ def test_a_fault_is_no_document():
         b"<methodResponse>",
         b"<!DOCTYPE a><methodResponse/>",
         b'<?xml version="1.0" encoding="nonsense"?><methodResponse/>',
+        b'<?xml version="1.0" encoding="utf-7"?><methodResponse/>',
         b"<a>" * 1000,
+        b"<a>" + b"<b/>" * 1000,
+        b"<a " + b" ".join(b'a%d=""' % number for number in range(100)) + b"/>",
         b"\x00",
     ],
 )
 def test_what_is_no_answer_is_refused_in_pieces_too(body):
     with pytest.raises(DocumentError):
         read_in_pieces(body, 3)
+
+
+@pytest.mark.parametrize("opening", [b"<a b='", b"<!--", b"<?a ", b"<"])
+def test_what_does_not_end_is_refused_before_it_fills_the_memory(opening):
+    with pytest.raises(DocumentError, match="it holds a longer tag or comment than any answer"):
+        read_in_pieces(opening + b"x" * (2 << 20), 65536)
+
+
+def test_a_first_value_that_does_not_end_takes_no_time():
+    """As text it would be copied for each piece that comes."""
+    reader = AnswerReader(lambda _: None)
+    reader.feed(b"<methodResponse><params><param><value><array><data><value>")
+    for _ in range(200):
+        reader.feed(b"x" * 65536)
+
+    assert len(reader._first) < 100
+
+
+def test_a_call_holds_no_number_of_more_than_32_bits():
+    assert b"<int>2147483647</int>" in encode_call("one.vm.info", (2**31 - 1,))
+    with pytest.raises(OverflowError):
+        encode_call("one.vm.info", (2**31,))

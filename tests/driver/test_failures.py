@@ -446,12 +446,63 @@ def test_a_pool_that_is_none_is_malformed(serve, answer, document: str) -> None:
         b'[{"uuid": "", "tag": "", "owner": "", "count": "0", "size": "1"}]',
         b'[{"uuid": 5, "tag": "", "owner": "", "count": "0", "size": "1"}]',
         b'[{"uuid": "u", "tag": "", "owner": "", "count": "0", "size": "99999999999999999999999"}]',
+        b'[{"uuid": "u", "size": ' + b"9" * 5000 + b"}]",
+        b'[{"uuid": "u", "size": NaN}]',
+        b'[{"uuid": "u", "size": true}]',
+        b'[{"uuid": "u", "size": [1]}]',
+        b'"owner": "x"' + b" " * 200_000 + b"x",
     ],
 )
 def test_a_disk_that_is_none_is_malformed(serve, answer, body: bytes) -> None:
     error = failure(lambda: at(serve(answer(body, media_type="application/json")).url).list_volumes())
 
     assert isinstance(error, errors.MalformedAnswerError)
+
+
+def test_what_is_no_text_of_a_disk_is_as_if_it_were_not_there(serve, answer) -> None:
+    odd = b'"tag": 5, "owner": {}, "type": [1], "visibility": [], "identifier": 7, "quarantine": true'
+    body = b'[{"uuid": "u", "size": 1, ' + odd + b"}]"
+    [volume] = at(serve(answer(body, media_type="application/json")).url).list_volumes()
+
+    assert (volume.name, volume.size) == ("", 1)
+    nothing = ("type", "visibility", "identifier", "quarantine", "snapshot_of")
+    assert [volume.extra[key] for key in nothing] == [None] * 5
+
+
+@pytest.mark.parametrize("uuid", ["u", "../../x", f"{DISK}/mounts", f"{DISK}\\n"])
+def test_an_id_that_is_no_uuid_is_malformed_and_says_what_may_be(serve, answer, uuid: str) -> None:
+    server = serve(answer(f'{{"uuid": "{uuid}"}}'.encode(), "201 Created"))
+    error = failure(lambda: at(server.url).create_volume(1, "x"))
+
+    assert "the disk's id is no UUID" in str(settled(error, "POST /disks/"))
+
+
+@pytest.mark.parametrize("number", [-1, 2**31, 99999999999999999])
+def test_an_id_that_no_vm_has_is_malformed_and_says_what_may_be(serve, answer, number: int) -> None:
+    body = rpc(f"<value><boolean>1</boolean></value><value><i8>{number}</i8></value>")
+    error = failure(lambda: OPERATIONS["create_node"][1](at(serve(answer(body)).url)))
+
+    assert f"the VM's id is {number}" in str(settled(error, "one.vm.allocate"))
+
+
+def test_what_is_said_of_another_vm_is_malformed(serve, answer) -> None:
+    body = rpc(f"<value><boolean>1</boolean></value><value>{escape('<VM><ID>7</ID></VM>')}</value>")
+    driver = at(serve(answer(body)).url)
+
+    assert "it is about VM 7" in str(failure(lambda: driver.ex_get_node_details("5")))
+
+
+@pytest.mark.parametrize("node_id", ["2147483648", "99999999999999999"])
+def test_a_number_that_no_call_can_hold_is_refused(serve, answer, node_id: str) -> None:
+    server = serve(answer(b""))
+    driver = at(server.url)
+    for call in (
+        driver.ex_get_node_details,
+        lambda id_: driver.destroy_node(Node(id_, "", 0, [], [], driver)),
+    ):
+        assert isinstance(failure(lambda call=call: call(node_id)), errors.InvalidArgumentError)
+
+    assert server.received == []
 
 
 def test_an_error_of_one_location_names_it_and_has_no_nodes(sandbox) -> None:
