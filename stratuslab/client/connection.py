@@ -12,6 +12,7 @@ import base64
 import logging
 import threading
 import time
+import traceback
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from http import HTTPStatus
@@ -25,7 +26,12 @@ from libcloud import __version__ as libcloud_version
 from libcloud.common.base import Connection, Response
 
 from stratuslab.client.cloud import CertificateFiles, Cloud, Credentials, Password
-from stratuslab.client.connection_failure import certificate_refused, never_connected, reason_of
+from stratuslab.client.connection_failure import (
+    certificate_refused,
+    never_connected,
+    quotes_the_server,
+    reason_of,
+)
 from stratuslab.client.deadline import keep_time, until
 from stratuslab.client.errors import (
     AnswerLostError,
@@ -49,6 +55,7 @@ from stratuslab.client.retry import (
     pause_before,
     seconds_of,
 )
+from stratuslab.client.secrecy import Secrecy
 from stratuslab.client.xml_document import DocumentError
 from stratuslab.client.xmlrpc_message import Answer, AnswerReader, Fault, encode_call, read_answer
 
@@ -76,6 +83,12 @@ _LEAST_TIMEOUT = 0.001
 _MAX_MARKETPLACE_REDIRECTS = 5
 _SESSION_BEHIND_PROXY = "dummy:pass"
 """The proxy demands a session and throws it away; the password need not travel twice."""
+
+_ADDRESS_ERRORS = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.MissingSchema,
+)
 
 Service = Literal["compute", "pdisk", "marketplace"]
 
@@ -106,6 +119,21 @@ class _Unshown(str):
 
     def __repr__(self) -> str:
         return "***"
+
+
+class _CoveredBody(bytes):
+    """A body that is sent as it is, and shown without secrets in Libcloud's debug log."""
+
+    secrecy: Secrecy
+
+    @classmethod
+    def of(cls, body: bytes, secrecy: Secrecy) -> _CoveredBody:
+        covered = cls(body)
+        covered.secrecy = secrecy
+        return covered
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        return self.secrecy.cover(super().decode(encoding, errors))
 
 
 class _StreamedResponse(Response):
@@ -140,6 +168,7 @@ class ServiceConnection(Connection):
         self.service = service
         self.endpoint = endpoint
         self._credentials = credentials
+        self._secrecy = Secrecy(cloud)
         self._lock = threading.RLock()
         self.connect()  # type: ignore[no-untyped-call]
         self._set_up_transport()
@@ -150,6 +179,7 @@ class ServiceConnection(Connection):
 
     def _set_up_transport(self) -> None:
         transport = self._transport
+        self._cover_proxy_password()
         # Redirects would carry credentials elsewhere; ~/.netrc would replace them.
         transport.session.max_redirects = _MAX_MARKETPLACE_REDIRECTS
         transport.session.get_redirect_target = _nowhere if self._credentials else _redirect_target
@@ -186,6 +216,16 @@ class ServiceConnection(Connection):
         if not self.cloud.proxy_url:
             transport.session.proxies = found["proxies"]
         transport.session.trust_env = False
+
+    def set_http_proxy(self, proxy_url: str) -> None:
+        """Let the requests go through a proxy, as ``http://proxy:3128`` or ``http://user:password@proxy:3128``."""
+        super().set_http_proxy(proxy_url)  # type: ignore[no-untyped-call]
+        self._cover_proxy_password()
+
+    def _cover_proxy_password(self) -> None:
+        """Hide from Libcloud's debug log the password that its transport keeps for that alone."""
+        password = self._transport.proxy_password
+        self._transport.proxy_password = password and _Unshown(password)
 
     def morph_action_hook(self, action: str) -> str:
         """Return the path as it is: ids in it were quoted where they were put in."""
@@ -269,7 +309,7 @@ class ServiceConnection(Connection):
                 response = self.request(  # type: ignore[no-untyped-call]
                     self.endpoint.path + path,
                     params=dict(params or {}),
-                    data=body,
+                    data=None if body is None else _CoveredBody.of(body, self._secrecy),
                     headers=dict(headers or {}),
                     method=method,
                     stream=True,
@@ -277,11 +317,12 @@ class ServiceConnection(Connection):
                 ).response
                 return self._read(operation, response, deadline, reader() if reader else None)
             except requests.RequestException as error:
-                raise self._failure(operation, error) from _without_request(error)
-            except DocumentError:
-                raise
-            except ValueError:
-                raise self.malformed(operation, "it is not HTTP") from None
+                failure = self._failure(operation, error)
+                failure.__cause__ = self._without_secrets(error)
+            except DocumentError as error:
+                failure = self.malformed(operation, str(error))
+            except ValueError as error:
+                failure = self._unusable(operation, error)
             except OSError as error:
                 missing = self._missing_file()
                 if missing is None:
@@ -292,6 +333,8 @@ class ServiceConnection(Connection):
                     # Libcloud's reference to the answer would keep the connection.
                     self._transport.response = None
                     self._transport.session.close()
+        # Not where it was caught: the context would be what a library says, which may quote the server.
+        raise failure
 
     @contextmanager
     def _turn(self, operation: str, deadline: float) -> Iterator[None]:
@@ -334,6 +377,30 @@ class ServiceConnection(Connection):
             seconds_of(response.headers.get("Retry-After")),
         )
 
+    def _unusable(self, operation: str, error: ValueError) -> StratusLabError:
+        if never_connected(error):
+            return self._no_address(operation)
+        return self.malformed(operation, "it is not HTTP")
+
+    def _no_address(self, operation: str) -> UnreachableError:
+        """Return the error for an address that is none, which is not repeated: it may hold a password."""
+        return UnreachableError(
+            f"no connection to {self.endpoint.host}:{self.port}: its address, or that of the proxy which "
+            "HTTP_PROXY or HTTPS_PROXY names, is not valid",
+            location=self.cloud.location,
+            operation=operation,
+        )
+
+    def _without_secrets(self, error: requests.RequestException) -> requests.RequestException | None:
+        """Return the original failure for those who look for the cause, None if it may show a secret.
+
+        It carries the request, whose headers hold the credentials, and may quote the server or an address.
+        """
+        error.request = error.response = None
+        shown = "".join(traceback.format_exception(error))
+        may_show = isinstance(error, _ADDRESS_ERRORS) or quotes_the_server(error)
+        return None if may_show or self._secrecy.cover(shown) != shown else error
+
     def _failure(self, operation: str, error: requests.RequestException) -> StratusLabError:
         location = self.cloud.location
         where = f"{self.endpoint.host}:{self.port}"
@@ -344,13 +411,16 @@ class ServiceConnection(Connection):
                 operation=operation,
                 http_code=HTTPStatus.FOUND,
             )
+        reason = self.quotable(reason_of(error))
         late = isinstance(error, requests.exceptions.Timeout) or "timed out" in str(error).lower()
         if late and never_connected(error):
             return self._not_in_time(operation)
+        if isinstance(error, _ADDRESS_ERRORS):
+            return self._no_address(operation)
         if isinstance(error, requests.exceptions.SSLError) and never_connected(error):
-            return self._no_tls(operation, reason_of(error))
+            return self._no_tls(operation, reason)
         if certificate_refused(error):
-            return self._no_tls(operation, reason_of(error), "pem_certificate and pem_key")
+            return self._no_tls(operation, reason, "pem_certificate and pem_key")
         if late:
             return AnswerTimeoutError(
                 f"no answer from {where} within {self.cloud.timeout:g} s",
@@ -360,7 +430,7 @@ class ServiceConnection(Connection):
         if never_connected(error):
             way = " through the proxy" if isinstance(error, requests.exceptions.ProxyError) else ""
             return UnreachableError(
-                f"no connection to {where}{way}: {reason_of(error)}", location=location, operation=operation
+                f"no connection to {where}{way}: {reason}", location=location, operation=operation
             )
         return AnswerLostError(
             f"the connection to {where} broke before the whole answer had come",
@@ -392,7 +462,7 @@ class ServiceConnection(Connection):
     def malformed(self, operation: str, problem: str) -> MalformedAnswerError:
         """Return the error for an answer which is not what it should be."""
         return MalformedAnswerError(
-            f"the answer of the {self.service} service cannot be read: {problem}",
+            f"the answer of the {self.service} service cannot be read: {self.quotable(problem)}",
             location=self.cloud.location,
             operation=operation,
         )
@@ -405,11 +475,11 @@ class ServiceConnection(Connection):
         kind = error_of_status(answer.status)
         if HTTPStatus.MULTIPLE_CHOICES <= answer.status < HTTPStatus.BAD_REQUEST:
             return self._redirected(operation, answer.status)
-        text = f"the {self.service} service answered {answer.status} {answer.reason}".rstrip()
+        text = f"the {self.service} service answered {answer.status} {self.quotable(answer.reason)}".rstrip()
         if answer.status == HTTPStatus.UNAUTHORIZED:
             text += f": {_identity(self._credentials)} was refused; see {self.cloud.source}"
         elif message:
-            text += f": {self.without_secrets(message)}"
+            text += f": {self.quotable(message)}"
         elif answer.status == HTTPStatus.NOT_FOUND:
             # Not the service's own word: whatever was asked for may well exist.
             kind = ServiceError
@@ -426,11 +496,9 @@ class ServiceConnection(Connection):
             http_code=status,
         )
 
-    def without_secrets(self, text: str) -> str:
-        """Return a server's text without our password, should it hold it."""
-        if isinstance(self._credentials, Password):
-            return text.replace(self._credentials.password, "***")
-        return text
+    def quotable(self, text: str) -> str:
+        """Return what a server says as it may be shown, without our secrets, should it hold them."""
+        return self._secrecy.quotable(text)
 
 
 class ComputeConnection(ServiceConnection):
@@ -459,7 +527,8 @@ class ComputeConnection(ServiceConnection):
         try:
             return self._value_of(method, read_answer(answer.body))
         except DocumentError as error:
-            raise self.malformed(method, f"{error} ({answer.media_type or 'no media type'})") from None
+            problem = str(error)
+        raise self.malformed(method, f"{problem} ({answer.media_type or 'no media type'})")
 
     def call_for_entries(
         self, method: str, *arguments: str | int | bool, entries: Callable[[], EntryReader]
@@ -481,7 +550,10 @@ class ComputeConnection(ServiceConnection):
             self._value_of(method, answer.close())
             document.close()
         except DocumentError as error:
-            raise self.malformed(method, str(error)) from None
+            problem = str(error)
+        else:
+            return
+        raise self.malformed(method, problem)
 
     def _post(
         self,
@@ -515,13 +587,13 @@ class ComputeConnection(ServiceConnection):
     def _value_of(self, method: str, result: Answer | Fault) -> str | int | bool | None:
         if isinstance(result, Fault):
             raise error_of_fault(result.code)(
-                f"fault {result.code}: {self.without_secrets(result.text)}",
+                f"fault {result.code}: {self.quotable(result.text)}",
                 location=self.cloud.location,
                 operation=method,
                 code=result.code,
             )
         if not result.ok:
-            text = self.without_secrets(str(result.value))
+            text = self.quotable(str(result.value))
             raise error_of_code(result.code, text)(
                 text, location=self.cloud.location, operation=method, code=result.code
             )
@@ -596,12 +668,6 @@ def _redirect_target(response: requests.Response) -> str | None:
         return None
     response.close()
     return target
-
-
-def _without_request(error: requests.RequestException) -> requests.RequestException:
-    """Return the exception without the request it carries, whose headers hold the credentials."""
-    error.request = error.response = None
-    return error
 
 
 def _identity(credentials: Credentials | None) -> str:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 import ssl
+from http.client import BadStatusLine, RemoteDisconnected, UnknownProtocol
 from typing import TYPE_CHECKING
 
 import requests
-from urllib3.exceptions import NewConnectionError
+from urllib3.exceptions import InvalidChunkLength, InvalidHeader, NewConnectionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["certificate_refused", "never_connected", "reason_of"]
+__all__ = ["certificate_refused", "never_connected", "quotes_the_server", "reason_of"]
 
 _WHERE_IN_OPENSSL = re.compile(r"^\[[^]]*\] | \(_ssl\.c:\d+\)$")
+_QUOTING = (BadStatusLine, UnknownProtocol, InvalidChunkLength, InvalidHeader)
 _CERTIFICATE_ALERT = re.compile("ALERT_.*(CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED)")
 
 
@@ -38,6 +40,13 @@ def certificate_refused(error: BaseException) -> bool:
     return any(
         isinstance(seen, ssl.SSLError) and _CERTIFICATE_ALERT.search(str(seen.reason)) is not None
         for seen in _chain(error)
+    )
+
+
+def quotes_the_server(error: BaseException) -> bool:
+    """Return whether the text of a failure holds a piece of what the server sent in place of HTTP."""
+    return any(
+        isinstance(seen, _QUOTING) and not isinstance(seen, RemoteDisconnected) for seen in _chain(error)
     )
 
 

@@ -82,6 +82,12 @@ class _TimedResponse(http.client.HTTPResponse):
         super().__init__(sock, *arguments, **settings)
         self.fp = io.BufferedReader(_TimedReader(sock, self.fp.detach()))
 
+    def begin(self) -> None:
+        """Read status and headers, without what is no header: urllib3 would write that into its log."""
+        super().begin()
+        self.msg.defects.clear()
+        self.msg.set_payload("")
+
 
 class _Timed(HTTPConnection):
     response_class = _TimedResponse

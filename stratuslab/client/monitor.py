@@ -56,11 +56,13 @@ class Monitor:
             if root.tag != "VM":
                 raise DocumentError(f"it is a <{root.tag}>")
             vm = VirtualMachine.from_element(root)
-            if vm.id != vm_id:
-                raise DocumentError(f"it is about VM {vm.id}")
-            return vm
         except DocumentError as error:
-            raise self._connection.malformed(operation, str(error)) from None
+            problem = str(error)
+        else:
+            if vm.id == vm_id:
+                return vm
+            problem = f"it is about VM {vm.id}"
+        raise self._connection.malformed(operation, problem)
 
     def find_vm(self, token: str) -> VirtualMachine | None:
         """Return the user's VM that was started with a token, unless it is done (``one.vmpool.info``).

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from dataclasses import dataclass, field
@@ -351,11 +352,10 @@ class PersistentDisk:
         return found
 
     def _json(self, operation: str, answer: HttpAnswer) -> Any:
-        try:
+        with contextlib.suppress(ValueError, RecursionError):
             return _decode(answer.body)
-        except (ValueError, RecursionError):
-            found = answer.media_type or "no media type"
-            raise self._connection.malformed(operation, f"it is not JSON ({found})") from None
+        found = answer.media_type or "no media type"
+        raise self._connection.malformed(operation, f"it is not JSON ({found})")
 
     def _field(self, operation: str, item: dict[str, Any], key: str) -> str:
         value = item.get(key)
@@ -402,5 +402,4 @@ def _message(answer: HttpAnswer) -> str | None:
         found = _decode(answer.body)
     except (ValueError, RecursionError):
         return None
-    message = found.get("message") if isinstance(found, dict) else None
-    return str(message) if message else None
+    return _text(found.get("message")) if isinstance(found, dict) else None

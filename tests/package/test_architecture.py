@@ -141,6 +141,7 @@ def test_only_the_connection_speaks_http() -> None:
     connection, part_of_it = "stratuslab.client.connection", "stratuslab.client.deadline"
     of_exceptions = {
         ("stratuslab.client.errors", "requests"),
+        ("stratuslab.client.connection_failure", "http"),
         ("stratuslab.client.connection_failure", "requests"),
         ("stratuslab.client.connection_failure", "urllib3"),
     }
