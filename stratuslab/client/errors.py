@@ -68,6 +68,7 @@ __all__ = [
     "error_of_status",
     "is_temporary",
     "outcome_unknown",
+    "refused_by_status",
 ]
 
 
@@ -299,14 +300,32 @@ def outcome_unknown(error: StratusLabError) -> bool:
     answered in its place. A refusal by OpenNebula itself, with its code, is none.
     """
     if isinstance(error, ServiceError):
-        in_place_of_the_service = error.code is None or error.code == PROXY_FAULT
-        return in_place_of_the_service and not 300 <= error.http_code < 500
+        return _in_place_of_the_service(error) and not refused_by_status(error)
     return isinstance(error, (AnswerLostError, MalformedAnswerError))
 
 
+def refused_by_status(error: StratusLabError) -> bool:
+    """Return whether a status alone says that a call was not carried out, whoever gave it."""
+    return (
+        isinstance(error, ServiceError) and _in_place_of_the_service(error) and 300 <= error.http_code < 500
+    )
+
+
+def _in_place_of_the_service(error: ServiceError) -> bool:
+    return error.code is None or error.code == PROXY_FAULT
+
+
 def is_temporary(error: StratusLabError) -> bool:
-    """Return whether a failed reading may succeed later, as while a service is restarted."""
+    """Return whether a failed reading may succeed later, as while a service is restarted.
+
+    Until it is up again, the proxy or the web server before it answers, or it answers half.
+    """
     if isinstance(error, LocationsError):
         return all(is_temporary(failure) for failure in error.errors.values())
+    if isinstance(error, ServiceError):
+        not_there_yet = type(error) is ServiceError and error.http_code == 404
+        return _in_place_of_the_service(error) and (
+            not_there_yet or error.http_code in (408, 429) or error.http_code >= 500
+        )
     lasting = isinstance(error, TlsError)
-    return isinstance(error, (UnreachableError, AnswerLostError, UnavailableError)) and not lasting
+    return isinstance(error, (UnreachableError, AnswerLostError, MalformedAnswerError)) and not lasting

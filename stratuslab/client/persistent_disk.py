@@ -20,7 +20,7 @@ from stratuslab.client.errors import (
     UnsettledError,
     outcome_unknown,
 )
-from stratuslab.client.settlement import settle
+from stratuslab.client.settlement import grace_after, settle
 from stratuslab.client.vm import checked_vm_id
 from stratuslab.client.xml_document import DocumentError
 
@@ -214,8 +214,8 @@ class PersistentDisk:
         The disk is marked with a new token, as its ``identifier``: PDisk keeps that for images of the
         Marketplace, whose identifiers look otherwise, and shows it in lists. When the answer is lost,
         the disk is looked for by it (``GET /disks/``) for as long as the request may be under way:
-        the time-out once more. Raises :class:`~stratuslab.client.errors.InvalidArgumentError` before
-        anything is sent, and :class:`~stratuslab.client.errors.UnsettledError`, with the token, if the
+        the time-out once more, or once after a status of 3xx or 4xx. Raises
+        :class:`~stratuslab.client.errors.InvalidArgumentError` before anything is sent, and :class:`~stratuslab.client.errors.UnsettledError`, with the token, if the
         disk was not found and may still appear.
         """
         if isinstance(size_gib, bool) or not isinstance(size_gib, int):
@@ -257,11 +257,12 @@ class PersistentDisk:
                 raise self._connection.malformed(operation, "the disk's id is no UUID")
             return uuid
         except StratusLabError as error:
-            if not outcome_unknown(error):
-                raise
-            disk = settle(lambda: self._find(token), self._cloud.timeout)
+            grace = grace_after(error, self._cloud.timeout)
+            disk = None if grace is None else settle(lambda: self._find(token), grace)
             if disk is not None:
                 return disk.uuid
+            if not outcome_unknown(error):
+                raise
             raise UnsettledError(
                 f"{error.message}; no disk with the identifier {token} has appeared, but it may: "
                 f"look for it, and for the name {form['tag']!r}, in the list before you make another",

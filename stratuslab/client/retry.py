@@ -9,7 +9,8 @@ reads: ``one.vm.info``,     up to 3 times           a connection refused or cut,
 DELETE of a disk or mount   up to 3 times           the same; if the first one may have been carried out,
                                                     404 to a later one is success
 ``one.vm.allocate``,        never                   instead, what they make is looked for by its token (a
-POST of a disk or a mount                           mount: by its VM) until the time-out has passed once more
+POST of a disk or a mount                           mount: by its VM) until the time-out has passed once more;
+                                                    after a status of 3xx or 4xx just once (a mount: not then)
 other ``one.vm.action``     never                   the error says that it may have been carried out
 =========================== ======================= =========================================================
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
@@ -10,7 +11,7 @@ from stratuslab.client.connection import compute_connection
 from stratuslab.client.errors import StratusLabError, UnsettledError, outcome_unknown
 from stratuslab.client.front_end import STRATUSLAB_14_06
 from stratuslab.client.monitor import Monitor
-from stratuslab.client.settlement import settle
+from stratuslab.client.settlement import grace_after, settle
 from stratuslab.client.vm import checked_vm_id
 from stratuslab.client.xmlrpc_message import MAX_INTEGER
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from stratuslab.client.vm_template import VmTemplate
 
 __all__ = ["Runner", "VmAction"]
+
+logger = logging.getLogger(__name__)
 
 VmAction = Literal["destroy", "shutdown", "reboot", "stop", "suspend", "start"]
 
@@ -53,20 +56,35 @@ class Runner:
 
         The VM is marked with the template's ``token``, or with a new one. When the answer is lost, the
         VM is looked for by it (``one.vmpool.info``) for as long as the request may be under way: the
-        time-out once more. Raises :class:`~stratuslab.client.errors.InvalidArgumentError` before
+        time-out once more, or once after a status of 3xx or 4xx. Raises :class:`~stratuslab.client.errors.InvalidArgumentError` before
         anything is sent, and :class:`~stratuslab.client.errors.UnsettledError`, with the token, if the
-        VM was not found and may still appear.
+        VM was not found and may still appear. An interruption (``KeyboardInterrupt``) goes through, and the
+        token into the log.
         """
         token = template.token or uuid.uuid4().hex
         text = replace(template, token=token).text(self._front_end)
         try:
+            return self._allocate_or_find(text, token)
+        except StratusLabError:
+            raise
+        except BaseException:
+            logger.warning(
+                "location %r: one.vm.allocate was interrupted; there may be a VM with the token %s",
+                self._cloud.location,
+                token,
+            )
+            raise
+
+    def _allocate_or_find(self, text: str, token: str) -> int:
+        try:
             return self._allocate(text)
         except StratusLabError as error:
-            if not outcome_unknown(error):
-                raise
-            vm = settle(lambda: self._monitor.find_vm(token), self._cloud.timeout)
+            grace = grace_after(error, self._cloud.timeout)
+            vm = None if grace is None else settle(lambda: self._monitor.find_vm(token), grace)
             if vm is not None:
                 return vm.id
+            if not outcome_unknown(error):
+                raise
             raise UnsettledError(
                 f"{error.message}; no VM with the token {token} has appeared, but it may: "
                 "look for it by ex_find_node before you start another",

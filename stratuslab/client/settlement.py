@@ -5,17 +5,33 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, TypeVar
 
-from stratuslab.client.errors import CredentialsError, StratusLabError
+from stratuslab.client.errors import (
+    CredentialsError,
+    StratusLabError,
+    outcome_unknown,
+    refused_by_status,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["settle"]
+__all__ = ["grace_after", "settle"]
 
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
 
 _Found = TypeVar("_Found")
+
+
+def grace_after(error: StratusLabError, timeout: float) -> float | None:
+    """Return for how many seconds to look for what a call that failed so may have made; None for not at all.
+
+    A request may be under way for the time-out. Where a status says that nothing was done, one look (0) does:
+    it may be that of a server in between which asked twice.
+    """
+    if outcome_unknown(error):
+        return timeout
+    return 0.0 if refused_by_status(error) else None
 
 
 def settle(look: Callable[[], _Found | None], grace: float) -> _Found | None:

@@ -527,6 +527,9 @@ class StratusLabNodeDriver(UnsupportedOperations):
             node = node_of(VirtualMachine.accepted(vm_id, name), location, self, size=size, image=image)
             node.expire()
             return node
+        except BaseException:
+            logger.warning("location %r: VM %d was started, then create_node interrupted", location.id, vm_id)
+            raise
         return node_of(vm, location, self, size=size, image=image)
 
     def deploy_node(

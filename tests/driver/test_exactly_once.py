@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from stratuslab.client import settlement
-from stratuslab.client.errors import AnswerLostError, UnsettledError
+from stratuslab.client.connection import ComputeConnection
+from stratuslab.client.errors import AnswerLostError, ServiceError, UnsettledError
+from stratuslab.client.monitor import Monitor
 from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
 
 if TYPE_CHECKING:
@@ -25,7 +27,15 @@ def start(driver: StratusLabNodeDriver):
 
 
 @pytest.mark.parametrize(
-    "lost", ["cut-after", "cut-at=10", "status=502:carried-out", "status=504:carried-out", "garbage"]
+    "lost",
+    [
+        "cut-after",
+        "cut-at=10",
+        "status=502:carried-out",
+        "status=504:carried-out",
+        "garbage",
+        *(f"status={status}:carried-out" for status in (302, 400, 401, 403, 404, 408, 409, 429)),
+    ],
 )
 def test_a_node_whose_answer_was_lost_is_found_and_returned(sandbox, hasty, lost: str) -> None:
     sandbox.faults.add(f"one.vm.allocate:{lost}")
@@ -44,6 +54,49 @@ def test_a_node_that_is_not_found_is_an_error_with_a_token(sandbox, hasty) -> No
     assert isinstance(error.value.__cause__, AnswerLostError)
     assert hasty.ex_find_node(error.value.token) is None
     assert hasty.list_nodes() == []
+
+
+def test_a_refusal_is_told_at_once_after_one_look(sandbox, hasty) -> None:
+    sandbox.faults.add("one.vm.allocate:status=429")
+
+    with pytest.raises(ServiceError, match="429") as error:
+        start(hasty)
+    assert not isinstance(error.value, UnsettledError)
+    assert sandbox.request_log.operations()[-2:] == ["one.vm.allocate", "one.vmpool.info"]
+
+
+def test_a_refusal_of_opennebula_itself_is_believed(sandbox, hasty) -> None:
+    sandbox.faults.add("one.vm.allocate:error=8192")
+
+    with pytest.raises(ServiceError):
+        start(hasty)
+    assert sandbox.request_log.operations()[-1] == "one.vm.allocate"
+
+
+def test_an_interruption_is_told_with_the_token(sandbox, hasty, monkeypatch, caplog) -> None:
+    call = ComputeConnection.call
+
+    def interrupted(*arguments: Any, **settings: Any) -> None:
+        call(*arguments, **settings)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ComputeConnection, "call", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        start(hasty)
+
+    [node] = hasty.list_nodes()
+    assert f"there may be a VM with the token {node.extra['token']}" in caplog.text
+
+
+def test_an_interruption_once_the_vm_is_known_is_told_with_its_id(hasty, monkeypatch, caplog) -> None:
+    def interrupted(_: Monitor, vm_id: int) -> None:
+        raise KeyboardInterrupt(vm_id)
+
+    monkeypatch.setattr(Monitor, "describe_vm", interrupted)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        start(hasty)
+
+    assert f"location 'here': VM {caught.value.args[0]} was started" in caplog.text
 
 
 def test_a_node_that_appears_later_is_found_by_the_token(sandbox, hasty) -> None:
@@ -69,7 +122,9 @@ def test_a_request_that_is_still_under_way_is_waited_for(sandbox, monkeypatch) -
     assert [start(driver).id] == [node.id for node in driver.list_nodes()]
 
 
-@pytest.mark.parametrize("lost", ["cut-after", "cut-at=3", "status=504:carried-out", "garbage"])
+@pytest.mark.parametrize(
+    "lost", ["cut-after", "cut-at=3", "status=504:carried-out", "status=409:carried-out", "garbage"]
+)
 def test_a_volume_whose_answer_was_lost_is_found_and_returned(sandbox, hasty, lost: str) -> None:
     sandbox.faults.add(f"POST /disks/:{lost}")
 
@@ -118,10 +173,22 @@ def test_a_reading_is_repeated_as_soon_as_the_service_asks(sandbox, hasty, opera
     assert sandbox.request_log.operations() == [operation] * 3
 
 
-def test_waiting_survives_a_restart_of_the_service(sandbox, hasty) -> None:
+@pytest.mark.parametrize(
+    "meanwhile",
+    [
+        "cut-before",
+        "xmlrpc-fault=0",
+        "garbage",
+        "status=404",
+        "status=500",
+        "status=503:retry-after=0",
+    ],
+)
+def test_waiting_survives_a_restart_of_the_service(sandbox, hasty, meanwhile: str, monkeypatch) -> None:
+    monkeypatch.setattr("stratuslab.client.retry._FIRST_PAUSE", 0.0)
     node = start(hasty)
     sandbox.clock.step(60)
-    rule = sandbox.faults.add("one.vmpool.info:sequence=fail,fail,fail,fail,fail,fail:cut-before")
+    rule = sandbox.faults.add(f"one.vmpool.info:sequence=fail,fail,fail,fail,fail,fail:{meanwhile}")
 
     [(found, addresses)] = hasty.wait_until_running([node], wait_period=0, timeout=60)
 
