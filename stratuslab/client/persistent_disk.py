@@ -215,8 +215,9 @@ class PersistentDisk:
         Marketplace, whose identifiers look otherwise, and shows it in lists. When the answer is lost,
         the disk is looked for by it (``GET /disks/``) for as long as the request may be under way:
         the time-out once more, or once after a status of 3xx or 4xx. Raises
-        :class:`~stratuslab.client.errors.InvalidArgumentError` before anything is sent, and :class:`~stratuslab.client.errors.UnsettledError`, with the token, if the
-        disk was not found and may still appear.
+        :class:`~stratuslab.client.errors.InvalidArgumentError` before anything is sent, and
+        :class:`~stratuslab.client.errors.UnsettledError`, with the token, if the disk was not found and
+        may still appear.
         """
         if isinstance(size_gib, bool) or not isinstance(size_gib, int):
             raise InvalidArgumentError(f"the size: found {size_gib!r}; give a whole number of GiB")

@@ -56,10 +56,10 @@ class Runner:
 
         The VM is marked with the template's ``token``, or with a new one. When the answer is lost, the
         VM is looked for by it (``one.vmpool.info``) for as long as the request may be under way: the
-        time-out once more, or once after a status of 3xx or 4xx. Raises :class:`~stratuslab.client.errors.InvalidArgumentError` before
-        anything is sent, and :class:`~stratuslab.client.errors.UnsettledError`, with the token, if the
-        VM was not found and may still appear. An interruption (``KeyboardInterrupt``) goes through, and the
-        token into the log.
+        time-out once more, or once after a status of 3xx or 4xx. Raises
+        :class:`~stratuslab.client.errors.InvalidArgumentError` before anything is sent, and
+        :class:`~stratuslab.client.errors.UnsettledError`, with the token, if the VM was not found and may
+        still appear. An interruption (``KeyboardInterrupt``) goes through, and the token into the log.
         """
         token = template.token or uuid.uuid4().hex
         text = replace(template, token=token).text(self._front_end)
