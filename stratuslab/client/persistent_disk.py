@@ -133,8 +133,7 @@ class Disk:
         return None
 
     def _text(self, key: str) -> str | None:
-        value = self.described.get(key)
-        return value if isinstance(value, str) and value else None
+        return _text(self.described.get(key))
 
 
 def read_disk(
@@ -378,6 +377,10 @@ def _number(text: object) -> int:
     if not digits.isdecimal():
         raise ValueError
     return int(digits)
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
 
 
 def _path(uuid: str) -> str:
