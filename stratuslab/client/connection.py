@@ -38,7 +38,6 @@ from stratuslab.client.errors import (
     AnswerTimeoutError,
     ConfigurationError,
     ConnectTimeoutError,
-    InvalidArgumentError,
     MalformedAnswerError,
     ServiceError,
     StratusLabError,
@@ -180,9 +179,10 @@ class ServiceConnection(Connection):
     def _set_up_transport(self) -> None:
         transport = self._transport
         self._cover_proxy_password()
-        # Redirects would carry credentials elsewhere; ~/.netrc would replace them.
+        # Redirects would carry credentials elsewhere, in a header or in a call; ~/.netrc would replace them.
+        follows = self.service == "marketplace"
         transport.session.max_redirects = _MAX_MARKETPLACE_REDIRECTS
-        transport.session.get_redirect_target = _nowhere if self._credentials else _redirect_target
+        transport.session.get_redirect_target = _redirect_target if follows else _nowhere
         transport.session.auth = _keep_as_is
         keep_time(transport.session)
         if isinstance(self._credentials, CertificateFiles):
@@ -199,7 +199,7 @@ class ServiceConnection(Connection):
         elif self.cloud.ca_certificate:
             transport.verify, transport.ca_cert = True, str(self.cloud.ca_certificate)
         # Where redirects are followed, each host may have another proxy.
-        if not transport.session.max_redirects or self.cloud.proxy_url:
+        if not follows or self.cloud.proxy_url:
             self._read_environment_once()
 
     def _read_environment_once(self) -> None:
@@ -563,19 +563,11 @@ class ComputeConnection(ServiceConnection):
         repeatable: bool,
         reader: Callable[[], Callable[[bytes], None]] | None = None,
     ) -> HttpAnswer:
-        try:
-            body = encode_call(method, (self._session, *arguments))
-        except OverflowError:
-            raise InvalidArgumentError(
-                "a number is too large for OpenNebula, which counts to 2147483647",
-                location=self.cloud.location,
-                operation=method,
-            ) from None
         answer = self.exchange(
             method,
             "POST",
             "",
-            body=body,
+            body=encode_call(method, (self._session, *arguments)),
             headers={"Content-Type": "text/xml"},
             repeatable=repeatable,
             reader=reader,

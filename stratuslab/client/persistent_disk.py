@@ -365,12 +365,14 @@ class PersistentDisk:
         return value
 
 
-@lru_cache(_MAX_KNOWN_NUMBERS)
+@lru_cache(_MAX_KNOWN_NUMBERS, typed=True)
 def _number(text: object) -> int:
     """Return a number, which the service writes as text in its own language: ``"1,024"``.
 
     Thousands of disks have few sizes, so they are remembered. Raises ``ValueError`` or ``TypeError``.
     """
+    if isinstance(text, int) and not isinstance(text, bool):
+        text = str(text)
     if not isinstance(text, str) or len(text) > _MAX_DIGITS:
         raise ValueError
     digits = _GROUPING.sub("", text)

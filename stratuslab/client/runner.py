@@ -12,8 +12,7 @@ from stratuslab.client.errors import StratusLabError, UnsettledError, outcome_un
 from stratuslab.client.front_end import STRATUSLAB_14_06
 from stratuslab.client.monitor import Monitor
 from stratuslab.client.settlement import grace_after, settle
-from stratuslab.client.vm import checked_vm_id
-from stratuslab.client.xmlrpc_message import MAX_INTEGER
+from stratuslab.client.vm import LAST_VM_ID, checked_vm_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -98,7 +97,7 @@ class Runner:
         value = self._connection.call(operation, text, repeatable=False)
         if isinstance(value, bool) or not isinstance(value, int):
             raise self._connection.malformed(operation, f"the VM's id is of the type {type(value).__name__}")
-        if not 0 <= value <= MAX_INTEGER:
+        if not 0 <= value <= LAST_VM_ID:
             raise self._connection.malformed(operation, f"the VM's id is {value}")
         return value
 

@@ -12,13 +12,22 @@ from stratuslab.client.errors import InvalidArgumentError, NotFoundError
 from stratuslab.client.vm_states import VmState, label_of, state_of
 from stratuslab.client.xml_document import DocumentError
 
-__all__ = ["TOKEN_ATTRIBUTE", "HistoryRecord", "VirtualMachine", "VmDisk", "VmNic", "checked_vm_id"]
+__all__ = [
+    "LAST_VM_ID",
+    "TOKEN_ATTRIBUTE",
+    "HistoryRecord",
+    "VirtualMachine",
+    "VmDisk",
+    "VmNic",
+    "checked_vm_id",
+]
 
 TOKEN_ATTRIBUTE = "LIBCLOUD_TOKEN"  # noqa: S105  a mark, not a secret
 """The template attribute of our own which OpenNebula keeps with the VM."""
 
 _EMPTY = Element("TEMPLATE")
-_LAST_VM_ID = 2**31 - 1
+LAST_VM_ID = 2**31 - 1
+"""OpenNebula's numbers have 32 bits."""
 
 
 def checked_vm_id(vm_id: int) -> int:
@@ -29,8 +38,8 @@ def checked_vm_id(vm_id: int) -> int:
     """
     if isinstance(vm_id, bool) or not isinstance(vm_id, int) or vm_id < 0:
         raise InvalidArgumentError(f"the id of the VM: found {vm_id!r}; give a whole number from 0")
-    if vm_id > _LAST_VM_ID:
-        raise NotFoundError(f"there is no VM {vm_id}: OpenNebula's ids go from 0 to {_LAST_VM_ID}")
+    if vm_id > LAST_VM_ID:
+        raise NotFoundError(f"there is no VM {vm_id}: OpenNebula's ids go from 0 to {LAST_VM_ID}")
     return vm_id
 
 

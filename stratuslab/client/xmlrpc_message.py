@@ -15,10 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from xml.etree.ElementTree import Element
 
-__all__ = ["MAX_INTEGER", "Answer", "AnswerReader", "Fault", "encode_call", "read_answer"]
-
-MAX_INTEGER = 2**31 - 1
-"""The largest number that a call may hold."""
+__all__ = ["Answer", "AnswerReader", "Fault", "encode_call", "read_answer"]
 
 _VALUE_PATH = ["methodResponse", "params", "param", "value", "array", "data", "value"]
 _MAX_DEPTH = 20
@@ -52,7 +49,7 @@ class Fault:
 
 
 def encode_call(method: str, arguments: tuple[str | int | bool, ...]) -> bytes:
-    """Return the body of a call. Raises ``OverflowError`` for a number beyond :data:`MAX_INTEGER`."""
+    """Return the body of a call. Raises ``OverflowError`` for a number of more than 32 bits."""
     return xmlrpc.client.dumps(arguments, method, encoding="utf-8").encode()
 
 

@@ -492,19 +492,6 @@ def test_what_is_said_of_another_vm_is_malformed(serve, answer) -> None:
     assert "it is about VM 7" in str(failure(lambda: driver.ex_get_node_details("5")))
 
 
-@pytest.mark.parametrize("node_id", ["2147483648", "99999999999999999"])
-def test_a_number_that_no_call_can_hold_is_refused(serve, answer, node_id: str) -> None:
-    server = serve(answer(b""))
-    driver = at(server.url)
-    for call in (
-        driver.ex_get_node_details,
-        lambda id_: driver.destroy_node(Node(id_, "", 0, [], [], driver)),
-    ):
-        assert isinstance(failure(lambda call=call: call(node_id)), errors.InvalidArgumentError)
-
-    assert server.received == []
-
-
 def test_an_error_of_one_location_names_it_and_has_no_nodes(sandbox) -> None:
     error = failure(lambda: at(f"{sandbox.url}/here").list_nodes())
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stratuslab.client.errors import ConfigurationError, CredentialsError, MalformedAnswerError
+from stratuslab.client.errors import ConfigurationError, CredentialsError, MalformedAnswerError, ServiceError
 
 if TYPE_CHECKING:
     import socket
@@ -69,6 +69,16 @@ def test_a_wrong_password(cloud, driver_at) -> None:
     with pytest.raises(CredentialsError) as caught:
         driver.list_nodes()
     assert "wrong" not in str(caught.value)
+
+
+def test_the_session_follows_no_redirect(serve, driver_at) -> None:
+    elsewhere = serve(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    head = f"HTTP/1.1 307 Temporary Redirect\r\nLocation: {elsewhere.url}/\r\nContent-Length: 0\r\n\r\n"
+    server = serve(head.encode())
+
+    with pytest.raises(ServiceError, match="redirects elsewhere"):
+        driver_at(server.url, endpoint=f"{server.url}/RPC2").list_nodes()
+    assert elsewhere.received == []
 
 
 def test_there_are_no_volumes_where_no_address_is_given_for_them(cloud, driver_at) -> None:
