@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stratuslab.sandbox.clock import Clock
-from stratuslab.sandbox.fault_rule import Fault
-from stratuslab.sandbox.faults import ActiveFault, Faults
+from stratuslab.sandbox.faults.active_faults import ActiveFault, Faults
+from stratuslab.sandbox.faults.fault_rule import Fault
 from stratuslab.sandbox.request_log import LoggedRequest, RequestLog
 
 if TYPE_CHECKING:

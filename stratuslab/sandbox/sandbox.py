@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING
 from stratuslab.sandbox import defaults
 from stratuslab.sandbox.application import Application
 from stratuslab.sandbox.clock import Clock
+from stratuslab.sandbox.compute.hosts import make_hosts
+from stratuslab.sandbox.compute.loopback_networks import loopback_networks
 from stratuslab.sandbox.configuration import write_configuration
 from stratuslab.sandbox.control import CONTROL, Control
 from stratuslab.sandbox.dialect import DIALECTS
 from stratuslab.sandbox.endpoints import endpoints
-from stratuslab.sandbox.fault_injection import FaultInjector
-from stratuslab.sandbox.faults import Faults
-from stratuslab.sandbox.hosts import make_hosts
-from stratuslab.sandbox.jetty import Accounts
-from stratuslab.sandbox.lasting_state import LastingState
+from stratuslab.sandbox.faults.active_faults import Faults
+from stratuslab.sandbox.faults.fault_injection import FaultInjector
+from stratuslab.sandbox.http.jetty import Accounts
+from stratuslab.sandbox.http.server import Server
 from stratuslab.sandbox.location import Location
-from stratuslab.sandbox.loopback_networks import loopback_networks
 from stratuslab.sandbox.request_log import RequestLog
-from stratuslab.sandbox.server import Server
+from stratuslab.sandbox.state.lasting_state import LastingState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import WSGIApplication
 
-    from stratuslab.sandbox.certificate_authority import CertificateAuthority, CertificateFiles
+    from stratuslab.sandbox.http.certificate_authority import CertificateAuthority, CertificateFiles
 
 _LOCATION = re.compile(r"(?!(?:default|instance_types)\Z)[a-z0-9][a-z0-9._-]*", re.IGNORECASE)
 _LOGIN = re.compile(r"(?!\s)[^:\x00-\x1f\x7f]+(?<!\s)")
@@ -267,7 +267,7 @@ def _endpoints(url: str, locations: Iterable[str]) -> dict[str, dict[str, str]]:
 
 def _start_guests(locations: Iterable[Location], folder: Path, port: int, resources: ExitStack) -> int:
     """Start what needs a package which all the rest does not; return the port."""
-    from stratuslab.sandbox.guests import Guests
+    from stratuslab.sandbox.ssh.guests import Guests
 
     guests = Guests(locations, folder / "guests", port)
     guests.start()
@@ -277,7 +277,7 @@ def _start_guests(locations: Iterable[Location], folder: Path, port: int, resour
 
 def _new_authority(folder: Path) -> CertificateAuthority:
     """Import what makes certificates when it is asked for; that takes longer than all of the start."""
-    from stratuslab.sandbox.certificate_authority import CertificateAuthority
+    from stratuslab.sandbox.http.certificate_authority import CertificateAuthority
 
     return CertificateAuthority(folder)
 

@@ -27,7 +27,7 @@ from stratuslab.sandbox import Clock, Sandbox
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from stratuslab.sandbox.faults import ActiveFault
+    from stratuslab.sandbox.faults.active_faults import ActiveFault
 
 TIMEOUT = 0.3
 CLOUDS = 4

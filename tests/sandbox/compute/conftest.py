@@ -10,7 +10,7 @@ from stratuslab.sandbox.clock import Clock
 from stratuslab.sandbox.location import Location
 
 if TYPE_CHECKING:
-    from stratuslab.sandbox.oned import Oned
+    from stratuslab.sandbox.compute.oned import Oned
 
 NOW = 1_400_000_000
 BOOT_SECONDS = 8.0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stratuslab.sandbox.one_methods import METHODS, request_name
+from stratuslab.sandbox.compute.one_methods import METHODS, request_name
 
 if TYPE_CHECKING:
     from tests.sandbox.compute.conftest import Cloud

@@ -4,8 +4,8 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from stratuslab.sandbox.networks import NoLeaseError, VirtualNetwork, connect, default_networks
-from stratuslab.sandbox.users import ONEADMIN, User
+from stratuslab.sandbox.compute.networks import NoLeaseError, VirtualNetwork, connect, default_networks
+from stratuslab.sandbox.compute.users import ONEADMIN, User
 
 ALICE = User("alice", 2, 1, "users")
 ADMIN = User(ONEADMIN, 0, 0, ONEADMIN)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stratuslab.sandbox.xmlrpc_call import XmlRpcError
+from stratuslab.sandbox.compute.xmlrpc_call import XmlRpcError
 from tests.sandbox.compute.conftest import TEMPLATE
 
 if TYPE_CHECKING:

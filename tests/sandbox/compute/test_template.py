@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratuslab.sandbox.template import Template, TemplateError, parse
+from stratuslab.sandbox.compute.template import Template, TemplateError, parse
 
 NAMES = st.from_regex(r"[A-Z_][A-Z0-9_]{0,8}", fullmatch=True)
 XML_TEXT = st.text(

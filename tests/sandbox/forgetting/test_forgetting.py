@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stratuslab.sandbox import Clock, Sandbox
-from stratuslab.sandbox.disks import SUPERUSER
-from stratuslab.sandbox.life_cycle import DONE_VMS_KEPT
-from stratuslab.sandbox.transfer_manager import QUARANTINED_DISKS_KEPT
+from stratuslab.sandbox.compute.life_cycle import DONE_VMS_KEPT
+from stratuslab.sandbox.compute.transfer_manager import QUARANTINED_DISKS_KEPT
+from stratuslab.sandbox.pdisk.disks import SUPERUSER
 
 if TYPE_CHECKING:
-    from stratuslab.sandbox.disks import Disk
     from stratuslab.sandbox.location import Location
+    from stratuslab.sandbox.pdisk.disks import Disk
 
 MORE = 3
 

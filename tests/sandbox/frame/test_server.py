@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from werkzeug.wrappers import Request, Response
 
-from stratuslab.sandbox.server import Server
+from stratuslab.sandbox.http.server import Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stratuslab.sandbox import Sandbox, life_cycle
+from stratuslab.sandbox import Sandbox
+from stratuslab.sandbox.compute import life_cycle
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -199,7 +199,7 @@ def test_command_which_the_user_may_not_kill(
         os_kill(pid, number)
 
     os_kill = os.kill
-    monkeypatch.setattr("stratuslab.sandbox.process_session.os.kill", forbidden)
+    monkeypatch.setattr("stratuslab.sandbox.ssh.process_session.os.kill", forbidden)
     machines.sandbox.stop()
     assert [is_running(pid) for pid in pids] == [False, True, False]
     assert f"outlive their machine: {{{pids[1]}}}" in caplog.text

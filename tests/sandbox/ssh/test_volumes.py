@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 from libcloud.compute.base import NodeAuthSSHKey
 
-from stratuslab.sandbox.guests import Guests
+from stratuslab.sandbox.ssh.guests import Guests
 from tests.sandbox.ssh.conftest import Key, Machines, run
 
 if TYPE_CHECKING:

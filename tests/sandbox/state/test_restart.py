@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from stratuslab.sandbox import Clock, Sandbox, life_cycle
-from stratuslab.sandbox.state_file import StateFile, StateFileError
+from stratuslab.sandbox import Clock, Sandbox
+from stratuslab.sandbox.compute import life_cycle
+from stratuslab.sandbox.state.state_file import StateFile, StateFileError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from stratuslab.sandbox.disks import Mount
+    from stratuslab.sandbox.pdisk.disks import Mount
     from tests.sandbox.state.conftest import Client
 
     Connect = Callable[[str, str, str], Client]

@@ -10,12 +10,12 @@ import requests
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
-from stratuslab.sandbox.catalogue import Catalogue, default_catalogue
 from stratuslab.sandbox.clock import Clock
-from stratuslab.sandbox.disk_service import DiskService
-from stratuslab.sandbox.disks import Disk, DiskStore
-from stratuslab.sandbox.marketplace_service import MarketplaceService
-from stratuslab.sandbox.transfer_manager import TransferManager
+from stratuslab.sandbox.compute.transfer_manager import TransferManager
+from stratuslab.sandbox.marketplace.catalogue import Catalogue, default_catalogue
+from stratuslab.sandbox.marketplace.marketplace_service import MarketplaceService
+from stratuslab.sandbox.pdisk.disk_service import DiskService
+from stratuslab.sandbox.pdisk.disks import Disk, DiskStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

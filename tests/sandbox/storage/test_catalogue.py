@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from stratuslab.sandbox.image_entry import timestamp
+from stratuslab.sandbox.marketplace.image_entry import timestamp
 
 
 def by_identifier(catalogue):

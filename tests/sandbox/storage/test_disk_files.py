@@ -8,7 +8,7 @@ import hashlib
 import pytest
 import requests
 
-from stratuslab.sandbox.image_entry import identifier_of
+from stratuslab.sandbox.marketplace.image_entry import identifier_of
 
 GZIP = {"Accept": "application/x-gzip"}
 IMAGE = b"a boot sector, then nothing" + bytes(100_000)

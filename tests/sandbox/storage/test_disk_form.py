@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratuslab.sandbox.disk_form import check_contents, check_size, revised
-from stratuslab.sandbox.disks import Disk, Visibility
-from stratuslab.sandbox.restlet import ResourceError
+from stratuslab.sandbox.http.restlet import ResourceError
+from stratuslab.sandbox.pdisk.disk_form import check_contents, check_size, revised
+from stratuslab.sandbox.pdisk.disks import Disk, Visibility
 
 DISK = Disk(uuid="u", owner="alice", created=0.0)
 

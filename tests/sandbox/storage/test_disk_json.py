@@ -5,11 +5,11 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratuslab.sandbox import disk_json
 from stratuslab.sandbox.dialect import DIALECTS, RELEASE_14_06
-from stratuslab.sandbox.disk_json import DiskJson
-from stratuslab.sandbox.disks import Disk, DiskType, Mount, Visibility
-from stratuslab.sandbox.restlet import ResourceError
+from stratuslab.sandbox.http.restlet import ResourceError
+from stratuslab.sandbox.pdisk import disk_json
+from stratuslab.sandbox.pdisk.disk_json import DiskJson
+from stratuslab.sandbox.pdisk.disks import Disk, DiskType, Mount, Visibility
 
 UUID = "6b1b36cb-1f4d-4a3e-9d52-0d3a8c2a1c11"
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))

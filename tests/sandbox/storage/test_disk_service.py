@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from stratuslab.sandbox.disk_service import DiskService
-from stratuslab.sandbox.disks import DiskType, Mount, Visibility
+from stratuslab.sandbox.pdisk.disk_service import DiskService
+from stratuslab.sandbox.pdisk.disks import DiskType, Mount, Visibility
 
 JSON = {"Accept": "application/json"}
 HTML = {"Accept": "text/html"}

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from stratuslab.sandbox.disks import (
+from stratuslab.sandbox.pdisk.disks import (
     AlreadyMountedError,
     DiskInUseError,
     DiskType,

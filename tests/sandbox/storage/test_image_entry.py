@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratuslab.sandbox.image_entry import identifier_of, timestamp
+from stratuslab.sandbox.marketplace.image_entry import identifier_of, timestamp
 
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from stratuslab.sandbox.catalogue import Catalogue
-from stratuslab.sandbox.marketplace_service import MarketplaceService
+from stratuslab.sandbox.marketplace.catalogue import Catalogue
+from stratuslab.sandbox.marketplace.marketplace_service import MarketplaceService
 
 JSON = {"Accept": "application/json"}
 XML = {"Accept": "application/xml"}

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratuslab.sandbox import rdf
-from stratuslab.sandbox.default_images import default_images
-from stratuslab.sandbox.image_entry import ImageEntry, identifier_of
+from stratuslab.sandbox.marketplace import rdf
+from stratuslab.sandbox.marketplace.default_images import default_images
+from stratuslab.sandbox.marketplace.image_entry import ImageEntry, identifier_of
 
 NOW = 1_400_000_000.0
 RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"

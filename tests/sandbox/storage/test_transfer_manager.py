@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from stratuslab.sandbox.disks import DiskType, Mount, Visibility
-from stratuslab.sandbox.transfer_manager import TransferError
+from stratuslab.sandbox.compute.transfer_manager import TransferError
+from stratuslab.sandbox.pdisk.disks import DiskType, Mount, Visibility
 
 MARKET = "http://127.0.0.1:9/somewhere/marketplace"
 LIVE = DiskType.MACHINE_IMAGE_LIVE

@@ -17,7 +17,7 @@ from stratuslab.sandbox import Sandbox
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from stratuslab.sandbox.certificate_authority import CertificateFiles
+    from stratuslab.sandbox.http.certificate_authority import CertificateFiles
 
 
 def ca_certificate(sandbox: Sandbox) -> str:

@@ -24,9 +24,10 @@ from cryptography.x509.oid import NameOID
 
 from stratuslab.client.errors import TlsError
 from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
-from stratuslab.sandbox import Sandbox, tls
-from stratuslab.sandbox.certificate_authority import CertificateAuthority, CertificateFiles
-from stratuslab.sandbox.server import Server
+from stratuslab.sandbox import Sandbox
+from stratuslab.sandbox.http import tls
+from stratuslab.sandbox.http.certificate_authority import CertificateAuthority, CertificateFiles
+from stratuslab.sandbox.http.server import Server
 from tests.sandbox.tls.conftest import Visitor
 
 if TYPE_CHECKING:

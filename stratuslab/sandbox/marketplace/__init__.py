@@ -1,0 +1,1 @@
+"""The Marketplace, the catalogue of images."""

@@ -1,0 +1,1 @@
+"""PDisk, the service of persistent disks."""

@@ -1,0 +1,1 @@
+"""Machines that answer: SSH servers for running virtual machines."""

@@ -1,0 +1,1 @@
+"""The state that lasts in a file."""

@@ -1,0 +1,109 @@
+"""The state that lasts: a file which always has what the clients of a sandbox were told."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from stratuslab.sandbox.state.state_file import Batch, Record, RecordName, StateFile, StateFileError
+from stratuslab.sandbox.state.state_records import record_kinds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from stratuslab.sandbox.clock import Clock
+    from stratuslab.sandbox.location import Location
+
+
+class LastingState:
+    """Keeps locations in a file, and brings them back from it.
+
+    A location of which the file knows becomes as it is there; another one is added as it is. A clock which is
+    behind the file's is put forward. Thread-safe; raises OSError, with StateFileError for a file which cannot
+    be used.
+    """
+
+    def __init__(self, path: Path, locations: Iterable[Location], clock: Clock) -> None:
+        self._kinds = {location: record_kinds(location) for location in locations}
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._unwritten: list[Batch] = []
+        self._file = StateFile(path)
+        try:
+            clock.step(max(0.0, self._file.time() - clock.now()))
+            for location in self._kinds:
+                self._bring_back(location, path)
+            self.commit()
+        except BaseException:
+            self._let_go()
+            raise
+
+    def commit(self) -> None:
+        """Write all that has changed, if anything has.
+
+        Who calls this after having looked at a location has seen nothing which is not in the file afterwards,
+        for the changes of others are written along with one's own. A change which could not be written
+        (StateFileError) is written the next time.
+        """
+        with self._lock:
+            batches = (self._changes(location) for location in self._kinds)
+            self._unwritten += (batch for batch in batches if any(batch))
+            if self._unwritten:
+                self._file.write(self._unwritten, self._clock.now())
+                self._unwritten.clear()
+
+    def committing(self, application: WSGIApplication) -> WSGIApplication:
+        """Make of an application one which commits before each of its answers."""
+
+        def committing_application(
+            environ: WSGIEnvironment, start_response: StartResponse
+        ) -> Iterable[bytes]:
+            try:
+                return application(environ, start_response)
+            finally:
+                self.commit()
+
+        return committing_application
+
+    def close(self) -> None:
+        """Write what has changed and let go of the file; the locations live on without it."""
+        try:
+            self.commit()
+        finally:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        for location, kinds in self._kinds.items():
+            with location.at_rest():
+                for kind in kinds:
+                    kind.table.forget_changes()
+        self._file.close()
+
+    def _bring_back(self, location: Location, path: Path) -> None:
+        records = defaultdict(list)
+        for record in self._file.records(location.name):
+            records[record.kind].append(record)
+        with location.at_rest():
+            for kind in self._kinds[location]:
+                if not records:
+                    kind.table.note_changes()
+                    continue
+                try:
+                    kind.load(records[kind.name])
+                except (AttributeError, KeyError, TypeError, ValueError) as error:
+                    reason = f"its records of the kind {kind.name} make no sense"
+                    raise StateFileError(f"{path} cannot be the state of a sandbox: {reason}") from error
+            location.oned.state.recover_leases()
+
+    def _changes(self, location: Location) -> Batch:
+        removed, put = [], []
+        with location.at_rest():
+            for kind in self._kinds[location]:
+                changes = kind.table.take_changes()
+                removed += [RecordName(location.name, kind.name, kind.key(key)) for key in changes.removed]
+                put += [Record(location.name, kind.name, *kind.encode(key)) for key in changes.put]
+        return Batch(removed, put)
