@@ -21,7 +21,7 @@ from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from stratuslab.client.connection import ServiceConnection
+    from stratuslab.client.transport.connection import ServiceConnection
 
 
 _SHORT = 5

@@ -5,16 +5,16 @@
 >>> [vm.name for vm in Monitor(cloud).list_vms()]                           # doctest: +SKIP
 """
 
-from stratuslab.client.cloud import Cloud, InstanceType
-from stratuslab.client.config import UserConfigurator
-from stratuslab.client.image_metadata import ImageMetadata
-from stratuslab.client.marketplace import Marketplace
-from stratuslab.client.monitor import Monitor
-from stratuslab.client.persistent_disk import Disk, Mount, PersistentDisk
-from stratuslab.client.runner import Runner
-from stratuslab.client.vm import VirtualMachine
-from stratuslab.client.vm_states import VmState
-from stratuslab.client.vm_template import ImageDescription, VmTemplate, Vnc
+from stratuslab.client.configuration.cloud import Cloud, InstanceType
+from stratuslab.client.configuration.user_configurator import UserConfigurator
+from stratuslab.client.marketplace.image_metadata import ImageMetadata
+from stratuslab.client.marketplace.marketplace import Marketplace
+from stratuslab.client.opennebula.monitor import Monitor
+from stratuslab.client.opennebula.runner import Runner
+from stratuslab.client.opennebula.vm import VirtualMachine
+from stratuslab.client.opennebula.vm_states import VmState
+from stratuslab.client.opennebula.vm_template import ImageDescription, VmTemplate, Vnc
+from stratuslab.client.pdisk.persistent_disk import Disk, Mount, PersistentDisk
 
 __all__ = [
     "Cloud",

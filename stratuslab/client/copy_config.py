@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stratuslab.client.config import DEFAULT_CONFIG_FILE
+from stratuslab.client.configuration.user_configurator import DEFAULT_CONFIG_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,7 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from libcloud.compute.base import NodeImage
-from stratuslab.client.image_metadata import ImageMetadata
+from stratuslab.client.marketplace.image_metadata import ImageMetadata
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -25,7 +25,7 @@ def images_of(
 ) -> list[NodeImage]:
     """Return one image an identifier, in the order in which the identifiers appear.
 
-    ``extra`` holds every field of :class:`~stratuslab.client.image_metadata.ImageMetadata`, of the
+    ``extra`` holds every field of :class:`~stratuslab.client.ImageMetadata`, of the
     newest entry where several endorsers have one; ``endorsers``, newest first; and ``url``, from
     which a VM's root disk is made.
     """

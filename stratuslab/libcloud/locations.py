@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from libcloud.compute.base import Node, NodeLocation
 from stratuslab.client.errors import InvalidArgumentError, LocationsError, StratusLabError
-from stratuslab.client.marketplace import Marketplace
-from stratuslab.client.monitor import Monitor
-from stratuslab.client.persistent_disk import PersistentDisk
-from stratuslab.client.runner import Runner
+from stratuslab.client.marketplace.marketplace import Marketplace
+from stratuslab.client.opennebula.monitor import Monitor
+from stratuslab.client.opennebula.runner import Runner
+from stratuslab.client.pdisk.persistent_disk import PersistentDisk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from stratuslab.client.cloud import Cloud
+    from stratuslab.client.configuration.cloud import Cloud
 
 __all__ = ["OnError", "Services", "over_all"]
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stratuslab.client.errors import InvalidArgumentError
-from stratuslab.client.vm_template import NETWORKS
+from stratuslab.client.opennebula.vm_template import NETWORKS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stratuslab.client.vm_template import Network
+    from stratuslab.client.opennebula.vm_template import Network
 
 __all__ = ["StratusLabNetwork", "network_of"]
 

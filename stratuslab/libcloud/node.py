@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from libcloud.compute.base import Node, NodeImage, NodeSize
 from libcloud.compute.types import NodeState
-from stratuslab.client.vm_states import VmState
+from stratuslab.client.opennebula.vm_states import VmState
 from stratuslab.libcloud.node_size import StratusLabNodeSize
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from libcloud.compute.base import NodeLocation
-    from stratuslab.client.vm import VirtualMachine, VmNic
+    from stratuslab.client.opennebula.vm import VirtualMachine, VmNic
     from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
 
 __all__ = ["NODE_STATES", "StratusLabNode", "node_of", "state_of"]
@@ -60,7 +60,7 @@ class StratusLabNode(Node):
     ``cpu_share``        CPUs reserved on the host, or None
     ``ram_mib``          memory in MiB
     ``swap_mib``         swap in MiB
-    ``disks``            dictionaries with the fields of :class:`~stratuslab.client.vm.VmDisk`
+    ``disks``            dictionaries with the fields of :class:`~stratuslab.client.opennebula.vm.VmDisk`
     ``networks``         dictionaries with ``network``, ``ip``, ``mac``
     ``history``          dictionaries with ``hostname``, ``started``, ``ended``, oldest first
     ``deploy_id``        the hypervisor's name of the VM, or None

@@ -9,7 +9,7 @@ from stratuslab.client.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
     from libcloud.compute.base import NodeDriver
-    from stratuslab.client.cloud import InstanceType
+    from stratuslab.client.configuration.cloud import InstanceType
 
 __all__ = ["StratusLabNodeSize", "resources_of", "size_of"]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from stratuslab.client.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from stratuslab.client.cloud import Cloud
+    from stratuslab.client.configuration.cloud import Cloud
 
 __all__ = ["default_public_key", "private_key_file_for"]
 

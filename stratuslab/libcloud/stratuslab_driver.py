@@ -23,9 +23,8 @@ from libcloud.compute.base import (
     VolumeSnapshot,
 )
 from libcloud.compute.types import NodeState, StorageVolumeState
-from stratuslab.client.cloud import STANDARD_INSTANCE_TYPES, Cloud, InstanceType
-from stratuslab.client.config import UserConfigurator
-from stratuslab.client.connection import ComputeConnection, compute_connection
+from stratuslab.client.configuration.cloud import STANDARD_INSTANCE_TYPES, Cloud, InstanceType
+from stratuslab.client.configuration.user_configurator import UserConfigurator
 from stratuslab.client.errors import (
     ConfigurationError,
     ConflictError,
@@ -34,11 +33,10 @@ from stratuslab.client.errors import (
     StratusLabError,
     is_temporary,
 )
-from stratuslab.client.marketplace import is_image_id
-from stratuslab.client.persistent_disk import is_disk_id, source_of_disk
-from stratuslab.client.vm import VirtualMachine
-from stratuslab.client.vm_states import VmState
-from stratuslab.client.vm_template import (
+from stratuslab.client.marketplace.marketplace import is_image_id
+from stratuslab.client.opennebula.vm import VirtualMachine
+from stratuslab.client.opennebula.vm_states import VmState
+from stratuslab.client.opennebula.vm_template import (
     DISK_BUSES,
     NETWORKS,
     DiskBus,
@@ -47,6 +45,8 @@ from stratuslab.client.vm_template import (
     VmTemplate,
     Vnc,
 )
+from stratuslab.client.pdisk.persistent_disk import is_disk_id, source_of_disk
+from stratuslab.client.transport.connection import ComputeConnection, compute_connection
 from stratuslab.libcloud.image import IMAGE_KINDS, images_of
 from stratuslab.libcloud.locations import OnError, Services, over_all
 from stratuslab.libcloud.network import StratusLabNetwork, network_of
@@ -62,11 +62,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from libcloud.compute.deployment import Deployment
-    from stratuslab.client.cloud import ContextMethod
-    from stratuslab.client.image_metadata import ImageMetadata
-    from stratuslab.client.marketplace import ImageStatus
-    from stratuslab.client.persistent_disk import Mount, Visibility
-    from stratuslab.client.runner import Runner
+    from stratuslab.client.configuration.cloud import ContextMethod
+    from stratuslab.client.marketplace.image_metadata import ImageMetadata
+    from stratuslab.client.marketplace.marketplace import ImageStatus
+    from stratuslab.client.opennebula.runner import Runner
+    from stratuslab.client.pdisk.persistent_disk import Mount, Visibility
 
 __all__ = [
     "ImageDescription",
@@ -232,7 +232,7 @@ class StratusLabNodeDriver(UnsupportedOperations):
 
         ``name`` is the title, else the description, else the operating system, else the identifier.
         ``extra`` holds every field of the Marketplace, see
-        :class:`~stratuslab.client.image_metadata.ImageMetadata`, of the newest entry; ``endorsers``;
+        :class:`~stratuslab.client.ImageMetadata`, of the newest entry; ``endorsers``;
         and ``url``.
         """
         if ex_kind not in IMAGE_KINDS:

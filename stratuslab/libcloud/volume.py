@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from libcloud.compute.base import StorageVolume
 from libcloud.compute.types import StorageVolumeState
-from stratuslab.client.persistent_disk import Disk
+from stratuslab.client.pdisk.persistent_disk import Disk
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

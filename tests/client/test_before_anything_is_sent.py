@@ -4,7 +4,7 @@ import pytest
 
 from stratuslab.client import InstanceType, Marketplace, Monitor, PersistentDisk, Runner
 from stratuslab.client.errors import ConfigurationError, InvalidArgumentError, NotFoundError
-from stratuslab.client.marketplace import is_image_id
+from stratuslab.client.marketplace.marketplace import is_image_id
 
 IMAGE_ID = "BEE8-MMAw-Lk_IgsEExAy3d9R8h"
 UUID = "29eca93d-3832-4721-bfe4-3d15a6efa2df"

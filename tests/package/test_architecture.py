@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 LAYERS = [
-    {"marketplace", "monitor", "persistent_disk", "runner"},
-    {"connection", "vm", "vm_template"},
-    {"config", "errors"},
+    {"marketplace.marketplace", "opennebula.monitor", "pdisk.persistent_disk", "opennebula.runner"},
+    {"transport.connection", "opennebula.vm", "opennebula.vm_template"},
+    {"configuration.user_configurator", "errors"},
 ]
 SPEAKS_HTTP = {"aiohttp", "http.client", "httpx", "requests", "socket", "urllib.request", "urllib3"}
 
@@ -138,12 +138,12 @@ def test_only_the_connection_speaks_http() -> None:
         for name in imports_of(module)
         if any(is_within(name, spoken) for spoken in SPEAKS_HTTP)
     }
-    connection, part_of_it = "stratuslab.client.connection", "stratuslab.client.deadline"
+    connection, part_of_it = "stratuslab.client.transport.connection", "stratuslab.client.transport.deadline"
     of_exceptions = {
         ("stratuslab.client.errors", "requests"),
-        ("stratuslab.client.connection_failure", "http"),
-        ("stratuslab.client.connection_failure", "requests"),
-        ("stratuslab.client.connection_failure", "urllib3"),
+        ("stratuslab.client.transport.failures", "http"),
+        ("stratuslab.client.transport.failures", "requests"),
+        ("stratuslab.client.transport.failures", "urllib3"),
     }
     assert {module for module, _ in speakers - of_exceptions} == {connection, part_of_it}
     assert [module for module in CLIENT if part_of_it in CLIENT[module]] == [connection]

@@ -19,8 +19,8 @@ import mock  # noqa: UP026  the package that all tests use for doubles
 import pytest
 from libcloud.common.types import LibcloudError
 
-from stratuslab.client import retry, settlement
 from stratuslab.client.errors import StratusLabError, UnsettledError, outcome_unknown
+from stratuslab.client.transport import retry, settlement
 from stratuslab.libcloud.stratuslab_driver import ImageDescription, StratusLabNodeDriver
 from stratuslab.sandbox import Clock, Sandbox
 

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-from stratuslab.client import retry, settlement
 from stratuslab.client.errors import UnreachableError, UnsettledError
+from stratuslab.client.transport import retry, settlement
 from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
 from stratuslab.sandbox import Clock, Sandbox
 

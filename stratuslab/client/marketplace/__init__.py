@@ -1,0 +1,1 @@
+"""Images: the Marketplace, their register."""

@@ -1,0 +1,1 @@
+"""VMs: OpenNebula's calls and documents."""

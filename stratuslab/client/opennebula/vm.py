@@ -1,0 +1,255 @@
+"""What an XML document says of one VM, for every front end from OpenNebula 2.2 to 7.x."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from urllib.parse import unquote_plus
+from xml.etree.ElementTree import Element, SubElement
+
+from stratuslab.client.errors import InvalidArgumentError, NotFoundError
+from stratuslab.client.opennebula.vm_states import VmState, label_of, state_of
+from stratuslab.client.transport.xml_document import DocumentError
+
+__all__ = [
+    "LAST_VM_ID",
+    "TOKEN_ATTRIBUTE",
+    "HistoryRecord",
+    "VirtualMachine",
+    "VmDisk",
+    "VmNic",
+    "checked_vm_id",
+]
+
+TOKEN_ATTRIBUTE = "LIBCLOUD_TOKEN"  # noqa: S105  a mark, not a secret
+"""The template attribute of our own which OpenNebula keeps with the VM."""
+
+_EMPTY = Element("TEMPLATE")
+LAST_VM_ID = 2**31 - 1
+"""OpenNebula's numbers have 32 bits."""
+
+
+def checked_vm_id(vm_id: int) -> int:
+    """Return the id of a VM, as OpenNebula's calls take it.
+
+    Raises :class:`~stratuslab.client.errors.InvalidArgumentError` for what is no id, and
+    :class:`~stratuslab.client.errors.NotFoundError` for one beyond those that OpenNebula gives.
+    """
+    if isinstance(vm_id, bool) or not isinstance(vm_id, int) or vm_id < 0:
+        raise InvalidArgumentError(f"the id of the VM: found {vm_id!r}; give a whole number from 0")
+    if vm_id > LAST_VM_ID:
+        raise NotFoundError(f"there is no VM {vm_id}: OpenNebula's ids go from 0 to {LAST_VM_ID}")
+    return vm_id
+
+
+@dataclass(frozen=True, slots=True)
+class VmDisk:
+    """A disk of a VM.
+
+    ``source`` is a Marketplace URL, ``pdisk:…/UUID`` or None; ``size_mib`` is known of swap and
+    volatile disks; ``save`` says whether an image is made of it when the VM is shut down.
+    """
+
+    disk_id: int | None
+    source: str | None
+    type: str | None
+    target: str | None
+    size_mib: int | None
+    save: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VmNic:
+    """A network card of a VM; ``ip`` is None where the VM has no address on that network."""
+
+    network: str | None
+    ip: str | None
+    mac: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRecord:
+    """One stay of a VM on a host."""
+
+    sequence: int
+    hostname: str | None
+    started: datetime | None
+    ended: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualMachine:
+    """One VM.
+
+    ``cpu`` is the number of CPUs of the guest, ``cpu_share`` what is reserved on the host; sizes are
+    in MiB. ``disks`` are in the order of the template, the root disk has ``disk_id`` 0. ``host`` is
+    where the VM is or was last. ``error`` is the cloud's reason for a failure, ``waiting`` its
+    reason for not starting it. ``token`` is the mark it
+    was started with. ``context`` has upper-case keys and, like ``inbound_ports``, is empty
+    where the front end leaves it out of lists.
+    """
+
+    id: int
+    name: str
+    owner: str | None
+    owner_id: int | None
+    group: str | None
+    state_number: int
+    lcm_state_number: int
+    created: datetime | None
+    ended: datetime | None
+    deploy_id: str | None
+    cpu: int
+    cpu_share: float | None
+    ram_mib: int
+    disks: tuple[VmDisk, ...]
+    nics: tuple[VmNic, ...]
+    history: tuple[HistoryRecord, ...]
+    context: dict[str, str]
+    requirements: str | None
+    inbound_ports: tuple[str, ...]
+    token: str | None
+    graphics: dict[str, str]
+    error: str | None
+    waiting: str | None
+    used_ram_kib: int | None
+    used_cpu_percent: float | None
+
+    @property
+    def state(self) -> VmState:
+        """What the VM is doing."""
+        return state_of(self.state_number, self.lcm_state_number)
+
+    @property
+    def state_label(self) -> str:
+        """OpenNebula's own word for the state."""
+        return label_of(self.state_number, self.lcm_state_number)
+
+    @property
+    def host(self) -> str | None:
+        """The host of the newest history record, None before there is one."""
+        return self.history[-1].hostname if self.history else None
+
+    @property
+    def swap_mib(self) -> int:
+        """The size of the swap disk, 0 where there is none."""
+        return next((disk.size_mib or 0 for disk in self.disks if disk.type == "swap"), 0)
+
+    @property
+    def root_disk(self) -> VmDisk | None:
+        """The disk the VM boots from: the one with ``disk_id`` 0, if it has a source."""
+        return next((disk for disk in self.disks if disk.disk_id == 0 and disk.source), None)
+
+    @classmethod
+    def accepted(cls, vm_id: int, name: str | None) -> VirtualMachine:
+        """Return what is known of a VM that the cloud has taken and not described yet."""
+        vm = Element("VM")
+        for tag, text in (("ID", str(vm_id)), ("NAME", name or ""), ("STATE", "1"), ("LCM_STATE", "0")):
+            SubElement(vm, tag).text = text
+        return cls.from_element(vm)
+
+    @classmethod
+    def from_element(cls, vm: Element) -> VirtualMachine:
+        """Read a ``<VM>`` element. Raises ``DocumentError`` if it has no id: all else may be missing."""
+        vm_id = _integer(vm.findtext("ID"))
+        if vm_id is None:
+            raise DocumentError("a <VM> has no numeric <ID>")
+        template = vm.find("TEMPLATE")
+        template = _EMPTY if template is None else template
+        own = vm.find("USER_TEMPLATE")
+        own = _EMPTY if own is None else own
+        context = template.find("CONTEXT")
+        graphics = template.find("GRAPHICS")
+        share = _number(template.findtext("CPU"))
+        ports = _text(own, "INBOUND_PORTS") or _text(template, "INBOUND_PORTS") or ""
+        return cls(
+            id=vm_id,
+            name=vm.findtext("NAME") or _text(template, "NAME") or f"one-{vm_id}",
+            owner=_decoded(_text(vm, "UNAME") or _text(vm, "USERNAME")),
+            owner_id=_integer(vm.findtext("UID")),
+            group=_text(vm, "GNAME"),
+            state_number=_or(_integer(vm.findtext("STATE")), -1),
+            lcm_state_number=_or(_integer(vm.findtext("LCM_STATE")), -1),
+            created=_moment(vm.findtext("STIME")),
+            ended=_moment(vm.findtext("ETIME")),
+            deploy_id=_text(vm, "DEPLOY_ID"),
+            cpu=_integer(template.findtext("VCPU")) or max(1, math.ceil(share or 1)),
+            cpu_share=share,
+            ram_mib=_integer(template.findtext("MEMORY")) or 0,
+            disks=tuple(_disk(disk) for disk in template.findall("DISK")),
+            nics=tuple(
+                VmNic(_text(nic, "NETWORK"), _text(nic, "IP"), _text(nic, "MAC"))
+                for nic in template.findall("NIC")
+            ),
+            history=_history(vm),
+            context={} if context is None else {item.tag: item.text or "" for item in context},
+            requirements=_text(template, "REQUIREMENTS") or _text(own, "SCHED_REQUIREMENTS"),
+            inbound_ports=tuple(port.strip() for port in ports.split(",") if port.strip()),
+            token=_text(own, TOKEN_ATTRIBUTE) or _text(template, TOKEN_ATTRIBUTE),
+            graphics={} if graphics is None else {item.tag: (item.text or "").strip() for item in graphics},
+            error=_text(template, "ERROR/MESSAGE") or _text(own, "ERROR"),
+            waiting=_text(own, "SCHED_MESSAGE"),
+            used_ram_kib=_integer(vm.findtext("MONITORING/MEMORY") or vm.findtext("MEMORY")),
+            used_cpu_percent=_number(vm.findtext("MONITORING/CPU") or vm.findtext("CPU")),
+        )
+
+
+def _disk(disk: Element) -> VmDisk:
+    return VmDisk(
+        disk_id=_integer(disk.findtext("DISK_ID")),
+        source=_text(disk, "SOURCE"),
+        type=_text(disk, "TYPE"),
+        target=_text(disk, "TARGET"),
+        size_mib=_integer(disk.findtext("SIZE")),
+        save=(_text(disk, "SAVE") or "").lower() == "yes",
+    )
+
+
+def _history(vm: Element) -> tuple[HistoryRecord, ...]:
+    records = [
+        HistoryRecord(
+            sequence=_or(_integer(record.findtext("SEQ")), position),
+            hostname=_text(record, "HOSTNAME"),
+            started=_moment(record.findtext("STIME")),
+            ended=_moment(record.findtext("ETIME")),
+        )
+        for position, record in enumerate(vm.findall("HISTORY_RECORDS/HISTORY") or vm.findall("HISTORY"))
+    ]
+    return tuple(sorted(records, key=lambda record: record.sequence))
+
+
+def _text(parent: Element, path: str) -> str | None:
+    return (parent.findtext(path) or "").strip() or None
+
+
+def _integer(text: str | None) -> int | None:
+    try:
+        return int(text) if text else None
+    except ValueError:
+        return None
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        number = float(text) if text else None
+    except ValueError:
+        return None
+    return number if number is None or math.isfinite(number) else None
+
+
+def _or(value: int | None, otherwise: int) -> int:
+    return otherwise if value is None else value
+
+
+def _moment(text: str | None) -> datetime | None:
+    seconds = _integer(text)
+    try:
+        return datetime.fromtimestamp(seconds, timezone.utc) if seconds and seconds > 0 else None
+    except (OverflowError, ValueError, OSError):
+        return None
+
+
+def _decoded(owner: str | None) -> str | None:
+    """Return the owner's name as the user wrote it: StratusLab's proxy URL-encodes it for OpenNebula."""
+    return owner and unquote_plus(owner)
