@@ -15,6 +15,7 @@ TEST = [
     "mypy>=1.15",
     "pytest>=8.3",
     "pytest-cov>=6",
+    "pytest-xdist>=3.6",
     "requests-mock>=1.12",
     "ruff>=0.11,<0.20",
     "twine>=6.1",

@@ -12,6 +12,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.network
+
 
 @pytest.fixture(scope="module")
 def stratuslab_client(run: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> Path:

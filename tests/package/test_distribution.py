@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from email.message import Message
     from pathlib import Path
 
+pytestmark = pytest.mark.network
+
 NAME = "stratuslab_libcloud_drivers-26.11.0"
 
 

@@ -96,6 +96,7 @@ def test_configuration_is_understood(block: Block) -> None:
     assert configurator.instance_types()
 
 
+@pytest.mark.network
 def test_run_command(
     sandbox: Sandbox,
     copy_of_tree: Callable[[Path], Path],

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
 from xml.etree import ElementTree
+
+import pytest
 
 from stratuslab.client.errors import UnreachableError, UnsettledError
 from stratuslab.client.transport import retry, settlement
 from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
 from stratuslab.sandbox import Clock, Sandbox
 
-if TYPE_CHECKING:
-    import pytest
-
 CREATIONS, THREADS = 10_000, 8
 LOST = ("cut-before", "cut-after", "cut-at=40", "status=502:carried-out", "garbage")
 NOT_DONE = -1
 
 
+@pytest.mark.slow
 def test_the_cloud_has_the_nodes_that_were_returned_and_those_named_in_errors(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
