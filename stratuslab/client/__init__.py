@@ -14,7 +14,8 @@ from stratuslab.client.opennebula.runner import Runner
 from stratuslab.client.opennebula.vm import VirtualMachine
 from stratuslab.client.opennebula.vm_states import VmState
 from stratuslab.client.opennebula.vm_template import ImageDescription, VmTemplate, Vnc
-from stratuslab.client.pdisk.persistent_disk import Disk, Mount, PersistentDisk
+from stratuslab.client.pdisk.disk import Disk, Mount
+from stratuslab.client.pdisk.persistent_disk import PersistentDisk
 
 __all__ = [
     "Cloud",

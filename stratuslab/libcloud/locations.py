@@ -1,25 +1,18 @@
-"""The clouds of one driver, and calls over all of them."""
+"""Calls over several locations."""
 
 from __future__ import annotations
 
 import logging
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from libcloud.compute.base import Node, NodeLocation
 from stratuslab.client.errors import InvalidArgumentError, LocationsError, StratusLabError
-from stratuslab.client.marketplace.marketplace import Marketplace
-from stratuslab.client.opennebula.monitor import Monitor
-from stratuslab.client.opennebula.runner import Runner
-from stratuslab.client.pdisk.persistent_disk import PersistentDisk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from stratuslab.client.configuration.cloud import Cloud
-
-__all__ = ["OnError", "Services", "over_all"]
+__all__ = ["OnError", "over_all"]
 
 logger = logging.getLogger(__name__)
 
@@ -27,46 +20,6 @@ OnError = Literal["raise", "skip"]
 _MAX_THREADS = 64
 
 _Found = TypeVar("_Found", bound=Node)
-
-
-class Services:
-    """The services of one cloud, each made when it is first used. Threads may share it."""
-
-    def __init__(self, cloud: Cloud) -> None:
-        self.cloud = cloud
-        self._lock = threading.Lock()
-        self._monitor: Monitor | None = None
-        self._runner: Runner | None = None
-        self._disks: PersistentDisk | None = None
-        self._marketplace: Marketplace | None = None
-
-    @property
-    def monitor(self) -> Monitor:
-        """The VMs, to look at."""
-        with self._lock:
-            self._monitor = self._monitor or Monitor(self.cloud)
-            return self._monitor
-
-    @property
-    def runner(self) -> Runner:
-        """The VMs, to start and end."""
-        with self._lock:
-            self._runner = self._runner or Runner(self.cloud)
-            return self._runner
-
-    @property
-    def disks(self) -> PersistentDisk:
-        """The volumes."""
-        with self._lock:
-            self._disks = self._disks or PersistentDisk(self.cloud)
-            return self._disks
-
-    @property
-    def marketplace(self) -> Marketplace:
-        """The images."""
-        with self._lock:
-            self._marketplace = self._marketplace or Marketplace(self.cloud)
-            return self._marketplace
 
 
 def over_all(

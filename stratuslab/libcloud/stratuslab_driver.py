@@ -8,7 +8,6 @@ import math
 import threading
 import time
 from dataclasses import replace
-from functools import partial
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -45,10 +44,10 @@ from stratuslab.client.opennebula.vm_template import (
     VmTemplate,
     Vnc,
 )
-from stratuslab.client.pdisk.persistent_disk import is_disk_id, source_of_disk
-from stratuslab.client.transport.connection import ComputeConnection, compute_connection
+from stratuslab.client.pdisk.disk import is_disk_id, source_of_disk
+from stratuslab.client.site import Site
 from stratuslab.libcloud.image import IMAGE_KINDS, images_of
-from stratuslab.libcloud.locations import OnError, Services, over_all
+from stratuslab.libcloud.locations import OnError, over_all
 from stratuslab.libcloud.network import StratusLabNetwork, network_of
 from stratuslab.libcloud.node import StratusLabNode, node_of
 from stratuslab.libcloud.node_size import StratusLabNodeSize, resources_of, size_of
@@ -66,7 +65,8 @@ if TYPE_CHECKING:
     from stratuslab.client.marketplace.image_metadata import ImageMetadata
     from stratuslab.client.marketplace.marketplace import ImageStatus
     from stratuslab.client.opennebula.runner import Runner
-    from stratuslab.client.pdisk.persistent_disk import Mount, Visibility
+    from stratuslab.client.pdisk.disk import Mount, Visibility
+    from stratuslab.client.transport.session import ServiceSession
 
 __all__ = [
     "ImageDescription",
@@ -172,7 +172,7 @@ class StratusLabNodeDriver(UnsupportedOperations):
             self._clouds[default] = cloud
             self._locations = {default: NodeLocation(default, cloud.name, cloud.country, self)}
         self.default_location: NodeLocation = self._locations[default]
-        self._set_up_services()
+        self._set_up_sites()
 
     def _section_as_location(self, configurator: UserConfigurator, section: str) -> NodeLocation:
         """Return a section as a location; what is wrong in it is told to those who use it."""
@@ -182,25 +182,21 @@ class StratusLabNodeDriver(UnsupportedOperations):
             name, country = section, "unknown"
         return NodeLocation(section, name, country, self)
 
-    def _set_up_services(self) -> None:
-        self._services: dict[str, Services] = {}
-        self._services_lock = threading.Lock()
+    def _set_up_sites(self) -> None:
+        self._sites: dict[str, Site] = {}
+        self._sites_lock = threading.Lock()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {
-            name: value
-            for name, value in self.__dict__.items()
-            if name not in ("_services", "_services_lock")
-        }
+        return {name: value for name, value in self.__dict__.items() if name not in ("_sites", "_sites_lock")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._set_up_services()
+        self._set_up_sites()
 
     @property
-    def connection(self) -> ComputeConnection:  # type: ignore[override]  # made when first used
+    def connection(self) -> ServiceSession:  # type: ignore[override]  # made when first used
         """The connection to the compute service of the default location."""
-        return compute_connection(self._at(self.default_location).cloud)
+        return self._at(self.default_location).rpc.connection.session
 
     # Locations, sizes and images
 
@@ -422,12 +418,12 @@ class StratusLabNodeDriver(UnsupportedOperations):
         """
         key = self._get_and_check_auth(auth)  # type: ignore[arg-type]  # None is allowed
         where = self._known(location)
-        services = self._at(where)
+        site = self._at(where)
         cpu, ram_mib, swap_mib = resources_of(size)
         if not isinstance(image, NodeImage):
             raise InvalidArgumentError(f"the argument image: found {image!r}; give a NodeImage")
         template = VmTemplate(
-            source=self._source_of(services, image),
+            source=self._source_of(site, image),
             cpu=cpu,
             ram_mib=ram_mib,
             swap_mib=swap_mib,
@@ -437,21 +433,18 @@ class StratusLabNodeDriver(UnsupportedOperations):
             disk_format="raw",
             volatile_disk_mib=None if ex_volatile_disk is None else _gib_in_mib(ex_volatile_disk),
             volumes=[
-                self._source_of_volume(services, where, volume)
-                for volume in _several(ex_volumes, "ex_volumes")
+                self._source_of_volume(site, where, volume) for volume in _several(ex_volumes, "ex_volumes")
             ],
             readonly_images=[
-                self._source_of(
-                    services, item if isinstance(item, NodeImage) else NodeImage(item, item, self)
-                )
+                self._source_of(site, item if isinstance(item, NodeImage) else NodeImage(item, item, self))
                 for item in _several(ex_readonly_images, "ex_readonly_images")
             ],
             network=network_of(networks, ex_network),
             ip_address=ex_ip_address,
             requirements=ex_requirements,
-            public_keys=_given_key(key) if key else default_public_key(services.cloud),
+            public_keys=_given_key(key) if key else default_public_key(site.cloud),
             context=ex_context or {},
-            context_method=ex_context_method or services.cloud.context_method,
+            context_method=ex_context_method or site.cloud.context_method,
             user_data=ex_userdata,
             kernel=ex_kernel,
             initrd=ex_initrd,
@@ -460,19 +453,19 @@ class StratusLabNodeDriver(UnsupportedOperations):
             save_as=ex_save_as,
         )
         template.text()
-        template = self._with_image_settings(template, services, image, ex_disks_bus)
-        vm_id = services.runner.run_instance(template)
-        return self._accepted(services, where, vm_id, name, size, image)
+        template = self._with_image_settings(template, site, image, ex_disks_bus)
+        vm_id = site.runner.run_instance(template)
+        return self._accepted(site, where, vm_id, name, size, image)
 
-    def _source_of(self, services: Services, image: NodeImage) -> str:
+    def _source_of(self, site: Site, image: NodeImage) -> str:
         """Return what the root disk is made from, without asking anybody."""
         identifier = image.id
         if "url" in image.extra and "checksums" in image.extra:
             return str(image.extra["url"])
         if isinstance(identifier, str) and is_image_id(identifier):
-            return services.marketplace.url_of(identifier)
+            return site.marketplace.url_of(identifier)
         if isinstance(identifier, str) and is_disk_id(identifier):
-            return source_of_disk(services.cloud, identifier)
+            return source_of_disk(site.cloud, identifier)
         if isinstance(identifier, str) and identifier.lower().startswith(("http://", "https://")):
             return identifier
         raise InvalidArgumentError(
@@ -480,23 +473,21 @@ class StratusLabNodeDriver(UnsupportedOperations):
             "the UUID of a volume, or a URL"
         )
 
-    def _source_of_volume(
-        self, services: Services, location: NodeLocation, volume: StorageVolume | str
-    ) -> str:
+    def _source_of_volume(self, site: Site, location: NodeLocation, volume: StorageVolume | str) -> str:
         uuid = _disk_id(volume)
         if isinstance(volume, StorageVolume):
             self._check_location(volume, location)
-        return source_of_disk(services.cloud, uuid)
+        return source_of_disk(site.cloud, uuid)
 
     def _with_image_settings(
-        self, template: VmTemplate, services: Services, image: NodeImage, disks_bus: DiskBus | None
+        self, template: VmTemplate, site: Site, image: NodeImage, disks_bus: DiskBus | None
     ) -> VmTemplate:
         """Return the template with what the image asks for; a bare identifier is looked up."""
         settings: Mapping[str, Any] = image.extra
         if "checksums" not in settings:
             if not is_image_id(image.id):
                 return template
-            entry = services.marketplace.image(image.id)
+            entry = site.marketplace.image(image.id)
             settings = {
                 "disks_bus": entry.disks_bus,
                 "format": entry.format,
@@ -512,7 +503,7 @@ class StratusLabNodeDriver(UnsupportedOperations):
 
     def _accepted(
         self,
-        services: Services,
+        site: Site,
         location: NodeLocation,
         vm_id: int,
         name: str | None,
@@ -521,7 +512,7 @@ class StratusLabNodeDriver(UnsupportedOperations):
     ) -> StratusLabNode:
         """Return the node of a VM which the cloud has taken, with its details if they are to be had."""
         try:
-            vm = services.monitor.describe_vm(vm_id)
+            vm = site.monitor.describe_vm(vm_id)
         except StratusLabError as error:
             logger.warning("VM %d was started, but its details are not to be had: %s", vm_id, error)
             node = node_of(VirtualMachine.accepted(vm_id, name), location, self, size=size, image=image)
@@ -711,7 +702,7 @@ class StratusLabNodeDriver(UnsupportedOperations):
         :class:`~stratuslab.libcloud.volume.StratusLabVolume` for ``extra``.
         """
         where = self._known(location)
-        return self._at(where).disks.map_volumes(partial(StratusLabVolume, where, self))
+        return [StratusLabVolume(disk, where, self) for disk in self._at(where).disks.describe_volumes()]
 
     def ex_get_volume(self, volume_id: str, location: NodeLocation | None = None) -> StratusLabVolume:
         """Return one volume, with ``type`` and ``visibility`` (``GET /disks/UUID``).
@@ -720,7 +711,7 @@ class StratusLabNodeDriver(UnsupportedOperations):
         :class:`~stratuslab.client.errors.ForbiddenError`.
         """
         where = self._known(location)
-        return StratusLabVolume.of(self._at(where).disks.describe_volume(volume_id), where, self)
+        return StratusLabVolume(self._at(where).disks.describe_volume(volume_id), where, self)
 
     def create_volume(
         self,
@@ -750,7 +741,7 @@ class StratusLabNodeDriver(UnsupportedOperations):
         where = self._known(location)
         size_gib = _whole(size, "the argument size, in GiB")
         disk = self._at(where).disks.create_volume(size_gib, name, ex_visibility)
-        return StratusLabVolume.of(disk, where, self)
+        return StratusLabVolume(disk, where, self)
 
     def destroy_volume(self, volume: StorageVolume) -> bool:
         """Delete a volume (``DELETE /disks/UUID``).
@@ -900,14 +891,14 @@ class StratusLabNodeDriver(UnsupportedOperations):
         named = self._locations.get(location) if isinstance(location, str) else None
         return named or (None if location is None else self._known(location))
 
-    def _at(self, location: NodeLocation | None) -> Services:
+    def _at(self, location: NodeLocation | None) -> Site:
         name = self._known(location).id
-        with self._services_lock:
-            if name not in self._services:
+        with self._sites_lock:
+            if name not in self._sites:
                 if name not in self._clouds and self._configurator:
                     self._clouds[name] = self._configurator.cloud(name)
-                self._services[name] = Services(replace(self._clouds[name], **self._overrides))
-            return self._services[name]
+                self._sites[name] = Site(replace(self._clouds[name], **self._overrides))
+            return self._sites[name]
 
     def _runner_of(self, node: Node) -> Runner:
         return self._at(self._location_of_node(node)).runner

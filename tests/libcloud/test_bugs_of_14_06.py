@@ -326,7 +326,7 @@ def test_29_ports_of_images_do_not_pile_up(sandbox, driver) -> None:
 
 def test_30_a_node_that_was_started_comes_back(sandbox, driver, monkeypatch) -> None:
     image, size = driver.list_images()[0], driver.list_sizes()[0]
-    monkeypatch.setattr(driver._at(None).monitor._connection, "call_for_text", _cut)
+    monkeypatch.setattr(driver._at(None).rpc, "call_for_text", _cut)
 
     assert driver.create_node("web", size, image).id == "0"
 

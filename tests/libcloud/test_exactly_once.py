@@ -8,8 +8,8 @@ import pytest
 
 from stratuslab.client.errors import AnswerLostError, ServiceError, UnsettledError
 from stratuslab.client.opennebula.monitor import Monitor
+from stratuslab.client.opennebula.rpc import Rpc
 from stratuslab.client.transport import settlement
-from stratuslab.client.transport.connection import ComputeConnection
 from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
 
 if TYPE_CHECKING:
@@ -74,13 +74,13 @@ def test_a_refusal_of_opennebula_itself_is_believed(sandbox, hasty) -> None:
 
 
 def test_an_interruption_is_told_with_the_token(sandbox, hasty, monkeypatch, caplog) -> None:
-    call = ComputeConnection.call
+    call = Rpc.call
 
     def interrupted(*arguments: Any, **settings: Any) -> None:
         call(*arguments, **settings)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(ComputeConnection, "call", interrupted)
+    monkeypatch.setattr(Rpc, "call", interrupted)
     with pytest.raises(KeyboardInterrupt):
         start(hasty)
 

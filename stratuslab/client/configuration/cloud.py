@@ -91,7 +91,7 @@ class Cloud:
     ``location`` is the section's name; ``name`` and ``country`` are for people. ``source`` says
     where the settings stand, for messages. ``pdisk`` is None where there is no PDisk service.
     ``timeout``, ``retry_delay`` and ``backoff`` mean what they mean to a Libcloud driver, in seconds
-    the first two. Services made from the same object share its connections.
+    the first two.
     """
 
     location: str

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from stratuslab.client.errors import InvalidArgumentError, NotFoundError
 from stratuslab.client.marketplace.image_metadata import RDF_TAG, ImageMetadata
-from stratuslab.client.transport.connection import marketplace_connection
+from stratuslab.client.transport.connection import Request, ServiceConnection
 from stratuslab.client.transport.xml_document import DocumentError, EntryReader, parse
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Marketplace:
     """
 
     def __init__(self, cloud: Cloud) -> None:
-        self._connection = marketplace_connection(cloud)
+        self._connection = ServiceConnection(cloud, "marketplace", cloud.marketplace, None)
 
     def list_images(self, status: ImageStatus = "valid") -> list[ImageMetadata]:
         """Return the newest entry of every endorser for every image (``GET /metadata``).
@@ -99,12 +99,14 @@ class Marketplace:
 
         try:
             answer = self._connection.exchange(
-                operation,
-                "GET",
-                path,
-                params={} if status == "valid" else {"status": status},
-                headers={"Accept": "application/xml"},
-                reader=new_reader,
+                Request(
+                    operation,
+                    "GET",
+                    path,
+                    params={} if status == "valid" else {"status": status},
+                    headers={"Accept": "application/xml"},
+                    reader=new_reader,
+                )
             )
             if answer.status == HTTPStatus.OK:
                 readers[-1].close()

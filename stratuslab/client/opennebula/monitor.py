@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from stratuslab.client.errors import InvalidArgumentError
 from stratuslab.client.opennebula.releases import STRATUSLAB_14_06
+from stratuslab.client.opennebula.rpc import Rpc
 from stratuslab.client.opennebula.vm import VirtualMachine, checked_vm_id
-from stratuslab.client.transport.connection import compute_connection
 from stratuslab.client.transport.xml_document import DocumentError, EntryReader, parse
 
 if TYPE_CHECKING:
@@ -22,11 +22,11 @@ class Monitor:
     """The VMs of one cloud, to look at.
 
     Every method makes one call and may raise any
-    :class:`~stratuslab.client.errors.StratusLabError`.
+    :class:`~stratuslab.client.errors.StratusLabError`. ``rpc`` is the way to OpenNebula, if it is shared.
     """
 
-    def __init__(self, cloud: Cloud) -> None:
-        self._connection = compute_connection(cloud)
+    def __init__(self, cloud: Cloud, rpc: Rpc | None = None) -> None:
+        self._rpc = rpc or Rpc(cloud)
         self._front_end = STRATUSLAB_14_06
 
     def list_vms(self, *, all_users: bool = False) -> list[VirtualMachine]:
@@ -41,7 +41,7 @@ class Monitor:
             return EntryReader("VM", lambda vm: vms.append(VirtualMachine.from_element(vm)), roots=_POOL)
 
         scope = self._front_end.everybodys if all_users else self._front_end.mine
-        self._connection.call_for_entries("one.vmpool.info", *scope, entries=entries)
+        self._rpc.call_for_entries("one.vmpool.info", *scope, entries=entries)
         vms.sort(key=lambda vm: vm.id)
         return vms
 
@@ -52,7 +52,7 @@ class Monitor:
         """
         operation = "one.vm.info"
         try:
-            root = parse(self._connection.call_for_text(operation, checked_vm_id(vm_id)))
+            root = parse(self._rpc.call_for_text(operation, checked_vm_id(vm_id)))
             if root.tag != "VM":
                 raise DocumentError(f"it is a <{root.tag}>")
             vm = VirtualMachine.from_element(root)
@@ -62,7 +62,7 @@ class Monitor:
             if vm.id == vm_id:
                 return vm
             problem = f"it is about VM {vm.id}"
-        raise self._connection.malformed(operation, problem)
+        raise self._rpc.malformed(operation, problem)
 
     def find_vm(self, token: str) -> VirtualMachine | None:
         """Return the user's VM that was started with a token, unless it is done (``one.vmpool.info``).

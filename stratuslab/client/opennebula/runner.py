@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Literal
 from stratuslab.client.errors import StratusLabError, UnsettledError, outcome_unknown
 from stratuslab.client.opennebula.monitor import Monitor
 from stratuslab.client.opennebula.releases import STRATUSLAB_14_06
+from stratuslab.client.opennebula.rpc import Rpc
 from stratuslab.client.opennebula.vm import LAST_VM_ID, checked_vm_id
-from stratuslab.client.transport.connection import compute_connection
 from stratuslab.client.transport.settlement import grace_after, settle
 
 if TYPE_CHECKING:
@@ -31,13 +31,13 @@ class Runner:
     """The VMs of one cloud, to start, change and end.
 
     Every method makes one call unless it says more, and may raise any
-    :class:`~stratuslab.client.errors.StratusLabError`.
+    :class:`~stratuslab.client.errors.StratusLabError`. ``rpc`` is the way to OpenNebula, if it is shared.
     """
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: Cloud, rpc: Rpc | None = None) -> None:
         self._cloud = cloud
-        self._connection = compute_connection(cloud)
-        self._monitor = Monitor(cloud)
+        self._rpc = rpc or Rpc(cloud)
+        self._monitor = Monitor(cloud, self._rpc)
         self._front_end = STRATUSLAB_14_06
 
     @property
@@ -94,11 +94,11 @@ class Runner:
 
     def _allocate(self, text: str) -> int:
         operation = "one.vm.allocate"
-        value = self._connection.call(operation, text, repeatable=False)
+        value = self._rpc.call(operation, text, repeatable=False)
         if isinstance(value, bool) or not isinstance(value, int):
-            raise self._connection.malformed(operation, f"the VM's id is of the type {type(value).__name__}")
+            raise self._rpc.malformed(operation, f"the VM's id is of the type {type(value).__name__}")
         if not 0 <= value <= LAST_VM_ID:
-            raise self._connection.malformed(operation, f"the VM's id is {value}")
+            raise self._rpc.malformed(operation, f"the VM's id is {value}")
         return value
 
     def kill_instance(self, vm_id: int) -> None:
@@ -125,4 +125,4 @@ class Runner:
             "suspend": self._front_end.suspend,
             "start": self._front_end.start,
         }[action]
-        self._connection.call("one.vm.action", word, checked_vm_id(vm_id), repeatable=action == "destroy")
+        self._rpc.call("one.vm.action", word, checked_vm_id(vm_id), repeatable=action == "destroy")

@@ -5,10 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from dataclasses import dataclass, field
-from functools import lru_cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 from uuid import uuid4
 
@@ -20,151 +18,35 @@ from stratuslab.client.errors import (
     outcome_unknown,
 )
 from stratuslab.client.opennebula.vm import checked_vm_id
-from stratuslab.client.transport.connection import HttpAnswer, pdisk_connection
+from stratuslab.client.pdisk.disk import (
+    VISIBILITIES,
+    Disk,
+    Mount,
+    Visibility,
+    is_disk_id,
+    text_or_none,
+    whole_number,
+)
+from stratuslab.client.transport.connection import HttpAnswer, Request, ServiceConnection
 from stratuslab.client.transport.settlement import grace_after, settle
 from stratuslab.client.transport.xml_document import DocumentError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from stratuslab.client.configuration.cloud import Cloud
 
 __all__ = [
     "MAX_DISK_GIB",
     "MAX_TAG_LENGTH",
     "MIN_DISK_GIB",
-    "VISIBILITIES",
-    "Disk",
-    "Mount",
     "PersistentDisk",
-    "Visibility",
-    "is_disk_id",
-    "read_disk",
-    "source_of_disk",
 ]
 
 MIN_DISK_GIB = 1
 MAX_DISK_GIB = 1024
 MAX_TAG_LENGTH = 255
 
-_Made = TypeVar("_Made")
-Visibility = Literal["private", "public"]
-VISIBILITIES: tuple[Visibility, ...] = ("private", "public")
-
-_VISIBILITY_OF: dict[object, Visibility] = {
-    text: known for known in VISIBILITIES for text in (known, known.upper())
-}
-_MAX_DIGITS = 18
-_MAX_KNOWN_NUMBERS = 1024
-_GROUPING = re.compile(r"[,.'\s\u202f]")
-_DISK_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 # The service pastes owners into its JSON as they are: a certificate's "O=A\, Inc" makes it invalid.
 _PASTED_OWNER = re.compile(r'("owner"\s*:\s*")(.*)$', re.MULTILINE)
-
-
-def is_disk_id(text: str) -> bool:
-    """Return whether a text has the form of a disk's UUID."""
-    return _DISK_ID.fullmatch(text) is not None
-
-
-def source_of_disk(cloud: Cloud, uuid: str) -> str:
-    """Return what a VM's template calls a disk: ``pdisk:URL/UUID``, or ``pdisk:HOST:PORT/UUID``.
-
-    The latter is for the ports before 14.06. Raises
-    :class:`~stratuslab.client.errors.ConfigurationError` if the settings name no PDisk service.
-    """
-    base = cloud.required_pdisk()
-    address = base.url if base.path else f"{base.host}:{base.port}"
-    return f"pdisk:{address}/{uuid.lower()}"
-
-
-@dataclass(slots=True)
-class Disk:
-    """A disk.
-
-    ``size_gib`` is in GiB, ``count`` the number of VMs that have it mounted (of an image's origin:
-    the number of its copies). Lists are long, so all else is read from ``described``, PDisk's object,
-    when it is asked for; what is no text there is as if it was missing. ``type`` and ``visibility``
-    are None in lists, where the service leaves them out; ``identifier`` and ``quarantine`` are None
-    for a disk that has none.
-    """
-
-    uuid: str
-    tag: str
-    size_gib: int
-    count: int
-    described: Mapping[str, object] = field(repr=False)
-
-    @classmethod
-    def from_json(cls, described: Mapping[str, object]) -> Disk:
-        """Read PDisk's object. Raises ``DocumentError`` as :func:`read_disk` does."""
-        return read_disk(described, cls)
-
-    @property
-    def owner(self) -> str:
-        """The user whose disk it is."""
-        return self._text("owner") or ""
-
-    @property
-    def type(self) -> str | None:
-        """What the disk holds and how it may be written, in PDisk's words."""
-        return self._text("type")
-
-    @property
-    def visibility(self) -> Visibility | None:
-        """Who may use the disk."""
-        return _VISIBILITY_OF.get(self._text("visibility"))
-
-    @property
-    def identifier(self) -> str | None:
-        """The image or the token that the disk was marked with."""
-        return self._text("identifier")
-
-    @property
-    def quarantine(self) -> str | None:
-        """Since when the disk is in quarantine."""
-        return self._text("quarantine")
-
-    @property
-    def snapshot_of(self) -> str | None:
-        """The image disk of which this is the copy that a running VM boots from, else None."""
-        if self.identifier and self.identifier.startswith("snapshot:"):
-            return self.identifier.removeprefix("snapshot:")
-        return None
-
-    def _text(self, key: str) -> str | None:
-        return _text(self.described.get(key))
-
-
-def read_disk(
-    described: Mapping[str, object], make: Callable[[str, str, int, int, Mapping[str, object]], _Made]
-) -> _Made:
-    """Return what ``make`` makes of the fields of a :class:`Disk`.
-
-    Raises ``DocumentError`` if there is no UUID, or a size or count that is no number.
-    """
-    get = described.get
-    uuid, tag = get("uuid"), get("tag")
-    if not isinstance(uuid, str) or not uuid:
-        raise DocumentError("a disk has no text for 'uuid'")
-    try:
-        size_gib, count = _number(get("size")), _number(get("count", "0"))
-    except (TypeError, ValueError):
-        raise DocumentError("a disk has no number for 'size' or 'count'") from None
-    return make(uuid, tag if isinstance(tag, str) else "", size_gib, count, described)
-
-
-@dataclass(frozen=True, slots=True)
-class Mount:
-    """A disk on a VM; ``device`` is the cloud's label (``vdz``, …), not the guest's name for it."""
-
-    vm_id: int
-    device: str
-
-    @property
-    def static(self) -> bool:
-        """Whether the VM was started with the disk, which then cannot be unplugged."""
-        return self.device == "static"
 
 
 class PersistentDisk:
@@ -172,29 +54,25 @@ class PersistentDisk:
 
     Every method makes one request and may raise any
     :class:`~stratuslab.client.errors.StratusLabError`: ``NotFoundError`` for an unknown disk,
-    ``ForbiddenError`` for somebody else's, ``ConflictError`` for a disk in use.
+    ``ForbiddenError`` for somebody else's, ``ConflictError`` for a disk in use. The constructor raises
+    :class:`~stratuslab.client.errors.ConfigurationError` if the settings name no PDisk service.
     """
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
-        self._connection = pdisk_connection(cloud)
+        base = cloud.required_pdisk()
+        endpoint = base.at(f"{base.path}/{cloud.pdisk_credentials.prefix}")
+        self._connection = ServiceConnection(cloud, "pdisk", endpoint, cloud.pdisk_credentials)
 
     def describe_volumes(self) -> list[Disk]:
         """Return the user's own disks, newest first (``GET /disks/``).
 
         Among them are the root disks of the user's running VMs (:attr:`Disk.snapshot_of`).
         """
-        return self.map_volumes(Disk)
-
-    def map_volumes(self, make: Callable[[str, str, int, int, Mapping[str, object]], _Made]) -> list[_Made]:
-        """Return what ``make`` makes of the fields of each of the user's disks (``GET /disks/``).
-
-        There is no :class:`Disk` in between: lists are long.
-        """
         operation = "GET /disks/"
         items = self._list(operation, self._request(operation, "GET", "/disks/"))
         try:
-            return [read_disk(item, make) for item in items]
+            return [Disk.from_json(item) for item in items]
         except DocumentError as error:
             raise self._connection.malformed(operation, str(error)) from None
 
@@ -236,16 +114,14 @@ class PersistentDisk:
             )
         token = str(uuid4())
         credentials = self._cloud.pdisk_credentials
-        return Disk.from_json(
-            {
-                "uuid": self._create({"size": str(size_gib), "tag": tag, "visibility": visibility}, token),
-                "tag": tag,
-                "size": str(size_gib),
-                "owner": credentials.username if isinstance(credentials, Password) else "",
-                "type": "DATA_IMAGE_RAW_READ_WRITE",
-                "visibility": visibility,
-                "identifier": token,
-            }
+        return Disk(
+            uuid=self._create({"size": str(size_gib), "tag": tag, "visibility": visibility}, token),
+            tag=tag,
+            size_gib=size_gib,
+            owner=credentials.username if isinstance(credentials, Password) else "",
+            type="DATA_IMAGE_RAW_READ_WRITE",
+            visibility=visibility,
+            identifier=token,
         )
 
     def _create(self, form: dict[str, str], token: str) -> str:
@@ -285,9 +161,10 @@ class PersistentDisk:
         found = self._list(operation, answer)
         try:
             return [
-                Mount(_number(item.get("vmId")), self._field(operation, item, "device")) for item in found
+                Mount(whole_number(item.get("vmId")), self._field(operation, item, "device"))
+                for item in found
             ]
-        except (TypeError, ValueError):
+        except ValueError:
             raise self._connection.malformed(operation, "a mount has no number for 'vmId'") from None
 
     def hot_attach(self, uuid: str, host: str, vm_id: int) -> str:
@@ -327,12 +204,14 @@ class PersistentDisk:
         if form is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         answer = self._connection.exchange(
-            operation,
-            method,
-            path,
-            body=None if form is None else urlencode(form).encode("ascii"),
-            headers=headers,
-            repeatable=form is None,
+            Request(
+                operation,
+                method,
+                path,
+                body=None if form is None else urlencode(form).encode("ascii"),
+                headers=headers,
+                repeatable=form is None,
+            )
         )
         if method == "DELETE" and answer.repeated and answer.status == HTTPStatus.NOT_FOUND:
             return answer
@@ -365,26 +244,6 @@ class PersistentDisk:
         return value
 
 
-@lru_cache(_MAX_KNOWN_NUMBERS, typed=True)
-def _number(text: object) -> int:
-    """Return a number, which the service writes as text in its own language: ``"1,024"``.
-
-    Thousands of disks have few sizes, so they are remembered. Raises ``ValueError`` or ``TypeError``.
-    """
-    if isinstance(text, int) and not isinstance(text, bool):
-        text = str(text)
-    if not isinstance(text, str) or len(text) > _MAX_DIGITS:
-        raise ValueError
-    digits = _GROUPING.sub("", text)
-    if not digits.isdecimal():
-        raise ValueError
-    return int(digits)
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
 def _path(uuid: str) -> str:
     if not isinstance(uuid, str) or not is_disk_id(uuid):
         raise InvalidArgumentError(f"the volume: found the id {uuid!r}; give a disk's UUID")
@@ -409,4 +268,4 @@ def _message(answer: HttpAnswer) -> str | None:
         found = _decode(answer.body)
     except (ValueError, RecursionError):
         return None
-    return _text(found.get("message")) if isinstance(found, dict) else None
+    return text_or_none(found.get("message")) if isinstance(found, dict) else None

@@ -1,22 +1,55 @@
-"""What a failure of the transport means: whether the request can have arrived, and why it failed."""
+"""What a failure of the transport means, and the error of ours that says so."""
 
 from __future__ import annotations
 
 import re
 import ssl
+import traceback
+from http import HTTPStatus
 from http.client import BadStatusLine, RemoteDisconnected, UnknownProtocol
 from typing import TYPE_CHECKING
 
 import requests
 from urllib3.exceptions import InvalidChunkLength, InvalidHeader, NewConnectionError
 
+from stratuslab.client.configuration.cloud import Password
+from stratuslab.client.errors import (
+    AnswerLostError,
+    AnswerTimeoutError,
+    ConnectTimeoutError,
+    MalformedAnswerError,
+    ServiceError,
+    StratusLabError,
+    TlsError,
+    UnreachableError,
+    error_of_status,
+)
+from stratuslab.client.transport.redaction import Secrecy
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["certificate_refused", "never_connected", "quotes_the_server", "reason_of"]
+    from stratuslab.client.configuration.cloud import Cloud, Credentials
+    from stratuslab.client.configuration.endpoints import Endpoint
+
+__all__ = [
+    "MAX_REDIRECTS",
+    "Failures",
+    "certificate_refused",
+    "never_connected",
+    "quotes_the_server",
+    "reason_of",
+]
+
+MAX_REDIRECTS = 5
 
 _WHERE_IN_OPENSSL = re.compile(r"^\[[^]]*\] | \(_ssl\.c:\d+\)$")
 _QUOTING = (BadStatusLine, UnknownProtocol, InvalidChunkLength, InvalidHeader)
+_ADDRESS_ERRORS = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.MissingSchema,
+)
 _CERTIFICATE_ALERT = re.compile("ALERT_.*(CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED)")
 
 
@@ -77,3 +110,142 @@ def _raised_in_connect(error: BaseException) -> bool:
             return True
         step = step.tb_next
     return False
+
+
+class Failures:
+    """The errors of one service of one cloud: each says where it happened, and none holds a secret."""
+
+    def __init__(
+        self, cloud: Cloud, service: str, endpoint: Endpoint, credentials: Credentials | None
+    ) -> None:
+        self._cloud = cloud
+        self._service = service
+        self._endpoint = endpoint
+        self._credentials = credentials
+        self._secrecy = Secrecy(cloud)
+        self._where = f"{endpoint.host}:{endpoint.port}"
+
+    def of_exception(self, operation: str, error: requests.RequestException) -> StratusLabError:
+        """Return our error for one of the transport."""
+        location = self._cloud.location
+        where = self._where
+        if isinstance(error, requests.exceptions.TooManyRedirects):
+            return ServiceError(
+                f"{where} redirects more than {MAX_REDIRECTS} times",
+                location=location,
+                operation=operation,
+                http_code=HTTPStatus.FOUND,
+            )
+        reason = self.quotable(reason_of(error))
+        late = isinstance(error, requests.exceptions.Timeout) or "timed out" in str(error).lower()
+        if late and never_connected(error):
+            return self.not_in_time(operation)
+        if isinstance(error, _ADDRESS_ERRORS):
+            return self._no_address(operation)
+        if isinstance(error, requests.exceptions.SSLError) and never_connected(error):
+            return self.no_tls(operation, reason)
+        if certificate_refused(error):
+            return self.no_tls(operation, reason, "pem_certificate and pem_key")
+        if late:
+            return AnswerTimeoutError(
+                f"no answer from {where} within {self._cloud.timeout:g} s",
+                location=location,
+                operation=operation,
+            )
+        if never_connected(error):
+            way = " through the proxy" if isinstance(error, requests.exceptions.ProxyError) else ""
+            return UnreachableError(
+                f"no connection to {where}{way}: {reason}", location=location, operation=operation
+            )
+        return AnswerLostError(
+            f"the connection to {where} broke before the whole answer had come",
+            location=location,
+            operation=operation,
+        )
+
+    def unusable(self, operation: str, error: ValueError) -> StratusLabError:
+        """Return the error for what Python's HTTP refused: an address, or an answer."""
+        if never_connected(error):
+            return self._no_address(operation)
+        return self.malformed(operation, "it is not HTTP")
+
+    def _no_address(self, operation: str) -> UnreachableError:
+        """Return the error for an address that is none, which is not repeated: it may hold a password."""
+        return UnreachableError(
+            f"no connection to {self._where}: its address, or that of the proxy which "
+            "HTTP_PROXY or HTTPS_PROXY names, is not valid",
+            location=self._cloud.location,
+            operation=operation,
+        )
+
+    def without_secrets(self, error: requests.RequestException) -> requests.RequestException | None:
+        """Return the original failure for those who look for the cause, None if it may show a secret.
+
+        It carries the request, whose headers hold the credentials, and may quote the server or an address.
+        """
+        error.request = error.response = None
+        shown = "".join(traceback.format_exception(error))
+        may_show = isinstance(error, _ADDRESS_ERRORS) or quotes_the_server(error)
+        return None if may_show or self._secrecy.cover(shown) != shown else error
+
+    def not_in_time(self, operation: str, reason: str = "") -> ConnectTimeoutError:
+        """Return the error for a request that was not sent in time."""
+        return ConnectTimeoutError(
+            f"no connection to {self._where} within {self._cloud.timeout:g} s" + (reason and f": {reason}"),
+            location=self._cloud.location,
+            operation=operation,
+        )
+
+    def no_tls(self, operation: str, reason: str, keys: str = "verify_tls and ca_certificate") -> TlsError:
+        """Return the error for a connection that could not be made secure; ``keys`` are of the file."""
+        return TlsError(
+            f"no secure connection to {self._where}: {reason}; see {keys} in {self._cloud.source}",
+            location=self._cloud.location,
+            operation=operation,
+        )
+
+    def malformed(self, operation: str, problem: str) -> MalformedAnswerError:
+        """Return the error for an answer which is not what it should be."""
+        return MalformedAnswerError(
+            f"the answer of the {self._service} service cannot be read: {self.quotable(problem)}",
+            location=self._cloud.location,
+            operation=operation,
+        )
+
+    def refused(self, operation: str, status: int, reason: str, message: str | None = None) -> ServiceError:
+        """Return the error for an answer with a status that is none of success.
+
+        ``message`` is the service's own word, if it gave one.
+        """
+        kind = error_of_status(status)
+        if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+            return self._redirected(operation, status)
+        text = f"the {self._service} service answered {status} {self.quotable(reason)}".rstrip()
+        if status == HTTPStatus.UNAUTHORIZED:
+            text += f": {_identity(self._credentials)} was refused; see {self._cloud.source}"
+        elif message:
+            text += f": {self.quotable(message)}"
+        elif status == HTTPStatus.NOT_FOUND:
+            # Not the service's own word: whatever was asked for may well exist.
+            kind = ServiceError
+            text += f": it is not at {self._endpoint.url}; see {self._cloud.source}"
+        return kind(text, location=self._cloud.location, operation=operation, http_code=status)
+
+    def _redirected(self, operation: str, status: int) -> ServiceError:
+        not_sent = ", where the credentials are not sent" if self._credentials else ""
+        return ServiceError(
+            f"{self._where} redirects elsewhere{not_sent}; write the new address into {self._cloud.source}",
+            location=self._cloud.location,
+            operation=operation,
+            http_code=status,
+        )
+
+    def quotable(self, text: str) -> str:
+        """Return what a server says as it may be shown, without our secrets, should it hold them."""
+        return self._secrecy.quotable(text)
+
+
+def _identity(credentials: Credentials | None) -> str:
+    if isinstance(credentials, Password):
+        return f"the password of {credentials.username!r}"
+    return "the certificate"

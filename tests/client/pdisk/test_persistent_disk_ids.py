@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from stratuslab.client.errors import ConfigurationError
-from stratuslab.client.pdisk.persistent_disk import is_disk_id, source_of_disk
+from stratuslab.client.pdisk.disk import is_disk_id, source_of_disk
 
 UUID = "29eca93d-3832-4721-bfe4-3d15a6efa2df"
 

@@ -1,0 +1,134 @@
+"""Calls of OpenNebula's XML-RPC, through StratusLab's proxy or to OpenNebula's own port."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from stratuslab.client.configuration.cloud import Password
+from stratuslab.client.errors import ConfigurationError, error_of_code, error_of_fault
+from stratuslab.client.opennebula.xmlrpc_message import AnswerReader, Fault, encode_call, read_answer
+from stratuslab.client.transport.connection import Request, ServiceConnection
+from stratuslab.client.transport.xml_document import DocumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stratuslab.client.configuration.cloud import Cloud
+    from stratuslab.client.errors import MalformedAnswerError
+    from stratuslab.client.opennebula.xmlrpc_message import Answer
+    from stratuslab.client.transport.connection import HttpAnswer
+    from stratuslab.client.transport.xml_document import EntryReader
+
+__all__ = ["Rpc"]
+
+_SESSION_BEHIND_PROXY = "dummy:pass"
+"""The proxy demands a session and throws it away; the password need not travel twice."""
+
+
+class Rpc:
+    """OpenNebula's calls at one cloud; threads may share it.
+
+    Raises :class:`~stratuslab.client.errors.ConfigurationError` for a certificate where there is no proxy.
+    """
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._session = _SESSION_BEHIND_PROXY
+        if cloud.compute.direct:
+            if not isinstance(cloud.credentials, Password):
+                raise ConfigurationError(
+                    f"{cloud.source}: an OpenNebula front end without StratusLab's proxy "
+                    "takes username and password, not a certificate"
+                )
+            self._session = f"{cloud.credentials.username}:{cloud.credentials.password}"
+        self.cloud = cloud
+        self.connection = ServiceConnection(
+            cloud, "compute", cloud.compute, None if cloud.compute.direct else cloud.credentials
+        )
+
+    def call(
+        self, method: str, *arguments: str | int | bool, repeatable: bool = True
+    ) -> str | int | bool | None:
+        """Call an XML-RPC method and return the second element of its answer, None where there is none.
+
+        The session is added here. Raises, besides what
+        :meth:`~stratuslab.client.transport.connection.ServiceConnection.exchange` raises, the
+        :class:`~stratuslab.client.errors.ServiceError` that belongs to the HTTP status, the fault or
+        OpenNebula's code.
+        """
+        answer = self._post(method, arguments, repeatable=repeatable)
+        try:
+            return self._value_of(method, read_answer(answer.body))
+        except DocumentError as error:
+            problem = str(error)
+        raise self.malformed(method, f"{problem} ({answer.media_type or 'no media type'})")
+
+    def call_for_text(self, method: str, *arguments: str | int | bool) -> str:
+        """Call a method that answers with a document."""
+        value = self.call(method, *arguments)
+        if not isinstance(value, str):
+            raise self.malformed(method, f"its value is of the type {type(value).__name__}, not a document")
+        return value
+
+    def call_for_entries(
+        self, method: str, *arguments: str | int | bool, entries: Callable[[], EntryReader]
+    ) -> None:
+        """Call a method that answers with a long document, and read that as it comes.
+
+        ``entries`` returns the reader of the document, anew for every time that the call is sent.
+        """
+        readers: list[tuple[AnswerReader, EntryReader]] = []
+
+        def reader() -> Callable[[bytes], None]:
+            document = entries()
+            readers.append((AnswerReader(document.feed), document))
+            return readers[-1][0].feed
+
+        try:
+            self._post(method, arguments, repeatable=True, reader=reader)
+            answer, document = readers[-1]
+            self._value_of(method, answer.close())
+            document.close()
+        except DocumentError as error:
+            problem = str(error)
+        else:
+            return
+        raise self.malformed(method, problem)
+
+    def malformed(self, method: str, problem: str) -> MalformedAnswerError:
+        """Return the error for an answer which is not what it should be."""
+        return self.connection.malformed(method, problem)
+
+    def _post(
+        self,
+        method: str,
+        arguments: tuple[str | int | bool, ...],
+        *,
+        repeatable: bool,
+        reader: Callable[[], Callable[[bytes], None]] | None = None,
+    ) -> HttpAnswer:
+        answer = self.connection.exchange(
+            Request(
+                method,
+                "POST",
+                body=encode_call(method, (self._session, *arguments)),
+                headers={"Content-Type": "text/xml"},
+                repeatable=repeatable,
+                reader=reader,
+            )
+        )
+        if answer.status != HTTPStatus.OK:
+            raise self.connection.refused(method, answer)
+        return answer
+
+    def _value_of(self, method: str, result: Answer | Fault) -> str | int | bool | None:
+        location = self.cloud.location
+        if isinstance(result, Fault):
+            text = f"fault {result.code}: {self.connection.quotable(result.text)}"
+            raise error_of_fault(result.code)(text, location=location, operation=method, code=result.code)
+        if not result.ok:
+            text = self.connection.quotable(str(result.value))
+            raise error_of_code(result.code, text)(
+                text, location=location, operation=method, code=result.code
+            )
+        return result.value

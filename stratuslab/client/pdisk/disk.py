@@ -1,0 +1,139 @@
+"""What PDisk says of a disk and of its mounts."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from stratuslab.client.transport.xml_document import DocumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stratuslab.client.configuration.cloud import Cloud
+
+__all__ = [
+    "VISIBILITIES",
+    "Disk",
+    "Mount",
+    "Visibility",
+    "is_disk_id",
+    "source_of_disk",
+    "text_or_none",
+    "whole_number",
+]
+
+Visibility = Literal["private", "public"]
+VISIBILITIES: tuple[Visibility, ...] = ("private", "public")
+
+_VISIBILITY_OF: dict[object, Visibility] = {
+    text: known for known in VISIBILITIES for text in (known, known.upper())
+}
+_MAX_DIGITS = 18
+_GROUPING = re.compile(r"[,.'\s\u202f]")
+_DISK_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+def is_disk_id(text: str) -> bool:
+    """Return whether a text has the form of a disk's UUID."""
+    return _DISK_ID.fullmatch(text) is not None
+
+
+def source_of_disk(cloud: Cloud, uuid: str) -> str:
+    """Return what a VM's template calls a disk: ``pdisk:URL/UUID``, or ``pdisk:HOST:PORT/UUID``.
+
+    The latter is for the ports before 14.06. Raises
+    :class:`~stratuslab.client.errors.ConfigurationError` if the settings name no PDisk service.
+    """
+    base = cloud.required_pdisk()
+    address = base.url if base.path else f"{base.host}:{base.port}"
+    return f"pdisk:{address}/{uuid.lower()}"
+
+
+@dataclass(slots=True)
+class Disk:
+    """A disk.
+
+    ``size_gib`` is in GiB, ``count`` the number of VMs that have it mounted (of an image's origin:
+    the number of its copies). ``type`` (what the disk holds and how it may be written, in PDisk's words)
+    and ``visibility`` are None in lists, where the service leaves them out. ``identifier`` is the image or
+    the token that the disk was marked with, ``quarantine`` says since when it is in quarantine; both are
+    None for a disk that has none. A value that is no text counts as missing.
+    """
+
+    uuid: str
+    tag: str
+    size_gib: int
+    count: int = 0
+    owner: str = ""
+    type: str | None = None
+    visibility: Visibility | None = None
+    identifier: str | None = None
+    quarantine: str | None = None
+
+    @property
+    def snapshot_of(self) -> str | None:
+        """The image disk of which this is the copy that a running VM boots from, else None."""
+        if self.identifier and self.identifier.startswith("snapshot:"):
+            return self.identifier.removeprefix("snapshot:")
+        return None
+
+    @classmethod
+    def from_json(cls, described: Mapping[str, object]) -> Disk:
+        """Read PDisk's object.
+
+        Raises ``DocumentError`` if there is no UUID, or a size or count that is no number.
+        """
+        texts = {key: value for key, value in described.items() if isinstance(value, str) and value}
+        if "uuid" not in texts:
+            raise DocumentError("a disk has no text for 'uuid'")
+        try:
+            size_gib, count = whole_number(described.get("size")), whole_number(described.get("count", "0"))
+        except ValueError:
+            raise DocumentError("a disk has no number for 'size' or 'count'") from None
+        get = texts.get
+        return cls(
+            texts["uuid"],
+            get("tag", ""),
+            size_gib,
+            count,
+            owner=get("owner", ""),
+            type=get("type"),
+            visibility=_VISIBILITY_OF.get(get("visibility")),
+            identifier=get("identifier"),
+            quarantine=get("quarantine"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A disk on a VM; ``device`` is the cloud's label (``vdz``, …), not the guest's name for it."""
+
+    vm_id: int
+    device: str
+
+    @property
+    def static(self) -> bool:
+        """Whether the VM was started with the disk, which then cannot be unplugged."""
+        return self.device == "static"
+
+
+def whole_number(text: object) -> int:
+    """Return a number, which the service writes as text in its own language: ``"1,024"``.
+
+    Raises ``ValueError``.
+    """
+    if isinstance(text, int) and not isinstance(text, bool):
+        text = str(text)
+    if not isinstance(text, str) or len(text) > _MAX_DIGITS:
+        raise ValueError
+    digits = text if text.isdecimal() else _GROUPING.sub("", text)
+    if not (digits.isascii() and digits.isdecimal()):
+        raise ValueError
+    return int(digits)
+
+
+def text_or_none(value: object) -> str | None:
+    """Return a text that is not empty, else None."""
+    return value if isinstance(value, str) and value else None
