@@ -48,7 +48,7 @@ setup(
     ],
     python_requires=">=3.10",
     packages=find_namespace_packages(include=["stratuslab.*"]),
-    package_data={"": ["py.typed"], "stratuslab.sandbox.web": ["web_page.css", "web_page.js"]},
+    package_data={"": ["py.typed"], "stratuslab.sandbox.web": ["page.css", "page.js"]},
     install_requires=["apache-libcloud>=3.8,<4"],
     extras_require={"sandbox": SANDBOX, "deploy": DEPLOY, "test": TEST},
     entry_points={

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from stratuslab.sandbox.clock import Clock
 from stratuslab.sandbox.faults.active_faults import ActiveFault, Faults
-from stratuslab.sandbox.faults.fault_rule import Fault
-from stratuslab.sandbox.request_log import LoggedRequest, RequestLog
+from stratuslab.sandbox.faults.rule import Fault
+from stratuslab.sandbox.http.request_log import LoggedRequest, RequestLog
 
 if TYPE_CHECKING:
     from stratuslab.sandbox.sandbox import Sandbox

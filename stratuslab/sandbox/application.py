@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Request
 
-from stratuslab.sandbox.compute import one_proxy
-from stratuslab.sandbox.compute.one_proxy import OnedServer, OneProxy
 from stratuslab.sandbox.control import CONTROL
 from stratuslab.sandbox.http import browser_guard, client_certificate
 from stratuslab.sandbox.http.connection_cut import is_unanswered
 from stratuslab.sandbox.http.jetty import error_page, unauthorized
-from stratuslab.sandbox.marketplace.marketplace_service import MarketplaceService
-from stratuslab.sandbox.pdisk.disk_service import DiskService
-from stratuslab.sandbox.request_log import LoggedRequest
-from stratuslab.sandbox.web.web_page import WebPage
+from stratuslab.sandbox.http.request_log import LoggedRequest
+from stratuslab.sandbox.marketplace.service import MarketplaceService
+from stratuslab.sandbox.opennebula import one_proxy
+from stratuslab.sandbox.opennebula.one_proxy import OnedServer, OneProxy
+from stratuslab.sandbox.pdisk.service import DiskService
+from stratuslab.sandbox.web.page import WebPage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from stratuslab.sandbox.control import Control
     from stratuslab.sandbox.dialect import Dialect
     from stratuslab.sandbox.faults.active_faults import Faults
-    from stratuslab.sandbox.faults.fault_injection import FaultInjector
+    from stratuslab.sandbox.faults.injection import FaultInjector
     from stratuslab.sandbox.http.jetty import Accounts
+    from stratuslab.sandbox.http.request_log import RequestLog
     from stratuslab.sandbox.location import Location
-    from stratuslab.sandbox.request_log import RequestLog
 
 _FRONT_END = "nginx/1.0.15"
 _NOTHING: tuple[list[str], ...] = ([], [""])

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from stratuslab.sandbox import defaults
 from stratuslab.sandbox.dialect import DIALECTS
-from stratuslab.sandbox.faults.fault_rule import GRAMMAR
+from stratuslab.sandbox.faults.rule import GRAMMAR
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -23,8 +23,8 @@ from werkzeug.exceptions import BadRequest, HTTPException, NotFound
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Response
 
-from stratuslab.sandbox.compute.virtual_machine import VmState
 from stratuslab.sandbox.http import browser_guard
+from stratuslab.sandbox.opennebula.model.virtual_machine import VmState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Request
 
     from stratuslab.sandbox.clock import Clock
-    from stratuslab.sandbox.compute.virtual_machine import VirtualMachine
     from stratuslab.sandbox.faults.active_faults import ActiveFault, Faults
+    from stratuslab.sandbox.http.request_log import RequestLog
     from stratuslab.sandbox.location import Location
+    from stratuslab.sandbox.opennebula.model.virtual_machine import VirtualMachine
     from stratuslab.sandbox.pdisk.disks import Disk
-    from stratuslab.sandbox.request_log import RequestLog
 
 CONTROL = "_sandbox"
 """The first segment of the paths; no location has such a name."""

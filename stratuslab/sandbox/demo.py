@@ -7,8 +7,8 @@ import time
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-from stratuslab.sandbox.compute.virtual_machine import LcmState, VmState
 from stratuslab.sandbox.demo_client import DemoClient
+from stratuslab.sandbox.opennebula.model.virtual_machine import LcmState, VmState
 
 if TYPE_CHECKING:
     from pathlib import Path

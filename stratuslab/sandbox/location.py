@@ -5,19 +5,19 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from stratuslab.sandbox.compute.hosts import make_hosts
-from stratuslab.sandbox.compute.networks import default_networks
-from stratuslab.sandbox.compute.oned import Oned
-from stratuslab.sandbox.compute.transfer_manager import TransferManager
 from stratuslab.sandbox.marketplace.catalogue import default_catalogue
+from stratuslab.sandbox.opennebula.model.hosts import make_hosts
+from stratuslab.sandbox.opennebula.model.networks import default_networks
+from stratuslab.sandbox.opennebula.oned import Oned
+from stratuslab.sandbox.opennebula.transfer_manager import TransferManager
 from stratuslab.sandbox.pdisk.disks import DiskStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from stratuslab.sandbox.clock import Clock
-    from stratuslab.sandbox.compute.hosts import Host
-    from stratuslab.sandbox.compute.networks import VirtualNetwork
+    from stratuslab.sandbox.opennebula.model.hosts import Host
+    from stratuslab.sandbox.opennebula.model.networks import VirtualNetwork
 
 
 class Location:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from libcloud.compute.base import NodeDriver
 
-    from stratuslab.sandbox.faults.fault_rule import Fault
+    from stratuslab.sandbox.faults.rule import Fault
     from stratuslab.sandbox.sandbox import Sandbox
 
 _MARKER = (

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING
 from stratuslab.sandbox import defaults
 from stratuslab.sandbox.application import Application
 from stratuslab.sandbox.clock import Clock
-from stratuslab.sandbox.compute.hosts import make_hosts
-from stratuslab.sandbox.compute.loopback_networks import loopback_networks
 from stratuslab.sandbox.configuration import write_configuration
 from stratuslab.sandbox.control import CONTROL, Control
 from stratuslab.sandbox.dialect import DIALECTS
 from stratuslab.sandbox.endpoints import endpoints
 from stratuslab.sandbox.faults.active_faults import Faults
-from stratuslab.sandbox.faults.fault_injection import FaultInjector
+from stratuslab.sandbox.faults.injection import FaultInjector
+from stratuslab.sandbox.guests.loopback_networks import loopback_networks
 from stratuslab.sandbox.http.jetty import Accounts
+from stratuslab.sandbox.http.request_log import RequestLog
 from stratuslab.sandbox.http.server import Server
 from stratuslab.sandbox.location import Location
-from stratuslab.sandbox.request_log import RequestLog
+from stratuslab.sandbox.opennebula.model.hosts import make_hosts
 from stratuslab.sandbox.state.lasting_state import LastingState
 
 if TYPE_CHECKING:
@@ -267,7 +267,7 @@ def _endpoints(url: str, locations: Iterable[str]) -> dict[str, dict[str, str]]:
 
 def _start_guests(locations: Iterable[Location], folder: Path, port: int, resources: ExitStack) -> int:
     """Start what needs a package which all the rest does not; return the port."""
-    from stratuslab.sandbox.ssh.guests import Guests
+    from stratuslab.sandbox.guests.ssh_servers import Guests
 
     guests = Guests(locations, folder / "guests", port)
     guests.start()

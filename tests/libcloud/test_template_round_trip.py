@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from stratuslab.client.errors import InvalidArgumentError
 from stratuslab.client.opennebula.vm_template import VmTemplate
-from stratuslab.sandbox.compute.template import Template, parse
+from stratuslab.sandbox.opennebula.template.template import Template, parse
 
 VALUES_PER_EXAMPLE = 8
 EXAMPLES = 20_000 // VALUES_PER_EXAMPLE

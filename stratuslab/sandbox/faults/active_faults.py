@@ -6,7 +6,7 @@ import itertools
 import threading
 from typing import TYPE_CHECKING
 
-from stratuslab.sandbox.faults.fault_rule import Fault
+from stratuslab.sandbox.faults.rule import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

@@ -6,8 +6,8 @@ import threading
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from stratuslab.sandbox.state.state_file import Batch, Record, RecordName, StateFile, StateFileError
-from stratuslab.sandbox.state.state_records import record_kinds
+from stratuslab.sandbox.state.file import Batch, Record, RecordName, StateFile, StateFileError
+from stratuslab.sandbox.state.records import record_kinds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

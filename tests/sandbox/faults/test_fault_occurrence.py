@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stratuslab.sandbox.faults.fault_occurrence import Always, Nth, Pattern, Probability
+from stratuslab.sandbox.faults.occurrence import Always, Nth, Pattern, Probability
 
 if TYPE_CHECKING:
-    from stratuslab.sandbox.faults.fault_occurrence import Occurrence
+    from stratuslab.sandbox.faults.occurrence import Occurrence
 
 
 def first(count: int, occurrence: Occurrence) -> str:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stratuslab.sandbox import Fault
-from stratuslab.sandbox.faults.fault_action import (
+from stratuslab.sandbox.faults.action import (
     Action,
     ContentType,
     CutAfter,
@@ -21,8 +21,8 @@ from stratuslab.sandbox.faults.fault_action import (
     Status,
     XmlRpcFault,
 )
-from stratuslab.sandbox.faults.fault_occurrence import Always, Nth, Occurrence, Pattern, Probability
-from stratuslab.sandbox.faults.fault_rule import GRAMMAR
+from stratuslab.sandbox.faults.occurrence import Always, Nth, Occurrence, Pattern, Probability
+from stratuslab.sandbox.faults.rule import GRAMMAR
 
 RULES = {
     "one.vm.allocate:cut-after": Fault("one.vm.allocate", CutAfter()),

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from stratuslab.sandbox import Fault, Faults
-from stratuslab.sandbox.faults.fault_action import CutAfter, Garbage
+from stratuslab.sandbox.faults.action import CutAfter, Garbage
 
 INFO = ("compute", "one.vm.info", "paris")
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stratuslab.sandbox import Clock, Sandbox
-from stratuslab.sandbox.compute.life_cycle import DONE_VMS_KEPT
-from stratuslab.sandbox.compute.transfer_manager import QUARANTINED_DISKS_KEPT
+from stratuslab.sandbox.opennebula.life_cycle import DONE_VMS_KEPT
+from stratuslab.sandbox.opennebula.transfer_manager import QUARANTINED_DISKS_KEPT
 from stratuslab.sandbox.pdisk.disks import SUPERUSER
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from stratuslab.sandbox import LoggedRequest, RequestLog
-from stratuslab.sandbox.request_log import LIMIT
+from stratuslab.sandbox.http.request_log import LIMIT
 
 
 def request(operation: str) -> LoggedRequest:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stratuslab.sandbox.compute.xmlrpc_call import XmlRpcError
-from stratuslab.sandbox.compute.xmlrpc_dialect import ApacheDialect, XmlRpcCDialect, read_call
+from stratuslab.sandbox.xmlrpc.call import XmlRpcError
+from stratuslab.sandbox.xmlrpc.dialect import ApacheDialect, XmlRpcCDialect, read_call
 
 APACHE, XMLRPC_C = ApacheDialect(), XmlRpcCDialect()
 BMP_TEXT = st.text(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stratuslab.sandbox import Sandbox
-from stratuslab.sandbox.compute import life_cycle
+from stratuslab.sandbox.opennebula import life_cycle
 
 if TYPE_CHECKING:
     from collections.abc import Callable

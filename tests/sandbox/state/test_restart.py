@@ -10,8 +10,8 @@ import pytest
 import requests
 
 from stratuslab.sandbox import Clock, Sandbox
-from stratuslab.sandbox.compute import life_cycle
-from stratuslab.sandbox.state.state_file import StateFile, StateFileError
+from stratuslab.sandbox.opennebula import life_cycle
+from stratuslab.sandbox.state.file import StateFile, StateFileError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

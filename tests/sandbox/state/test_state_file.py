@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stratuslab.sandbox.state.state_file import Batch, Record, RecordName, StateFile, StateFileError
+from stratuslab.sandbox.state.file import Batch, Record, RecordName, StateFile, StateFileError
 from stratuslab.sandbox.table import Table
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def test_a_file_belongs_to_one_sandbox(tmp_path: Path) -> None:
     path = tmp_path / "state"
     program = (
         "import pathlib, sys\n"
-        "from stratuslab.sandbox.state.state_file import StateFile\n"
+        "from stratuslab.sandbox.state.file import StateFile\n"
         "try: StateFile(pathlib.Path(sys.argv[1]))\n"
         "except OSError as error: print(error)\n"
     )

@@ -11,11 +11,11 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
 from stratuslab.sandbox.clock import Clock
-from stratuslab.sandbox.compute.transfer_manager import TransferManager
 from stratuslab.sandbox.marketplace.catalogue import Catalogue, default_catalogue
-from stratuslab.sandbox.marketplace.marketplace_service import MarketplaceService
-from stratuslab.sandbox.pdisk.disk_service import DiskService
+from stratuslab.sandbox.marketplace.service import MarketplaceService
+from stratuslab.sandbox.opennebula.transfer_manager import TransferManager
 from stratuslab.sandbox.pdisk.disks import Disk, DiskStore
+from stratuslab.sandbox.pdisk.service import DiskService
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from stratuslab.sandbox.pdisk.disk_service import DiskService
 from stratuslab.sandbox.pdisk.disks import DiskType, Mount, Visibility
+from stratuslab.sandbox.pdisk.service import DiskService
 
 JSON = {"Accept": "application/json"}
 HTML = {"Accept": "text/html"}

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from stratuslab.sandbox.marketplace.catalogue import Catalogue
-from stratuslab.sandbox.marketplace.marketplace_service import MarketplaceService
+from stratuslab.sandbox.marketplace.service import MarketplaceService
 
 JSON = {"Accept": "application/json"}
 XML = {"Accept": "application/xml"}

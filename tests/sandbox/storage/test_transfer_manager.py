@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from stratuslab.sandbox.compute.transfer_manager import TransferError
+from stratuslab.sandbox.opennebula.transfer_manager import TransferError
 from stratuslab.sandbox.pdisk.disks import DiskType, Mount, Visibility
 
 MARKET = "http://127.0.0.1:9/somewhere/marketplace"

@@ -1,1 +1,0 @@
-"""The compute service: OpenNebula 3.2 with StratusLab's patches, and the one-proxy before it."""

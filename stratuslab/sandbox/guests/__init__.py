@@ -1,0 +1,1 @@
+"""Machines that answer over SSH (``--ssh``)."""

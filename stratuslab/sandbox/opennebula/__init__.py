@@ -1,0 +1,1 @@
+"""OpenNebula, and the one-proxy before it."""

@@ -1,0 +1,1 @@
+"""What OpenNebula keeps: VMs, hosts, networks, images, users."""

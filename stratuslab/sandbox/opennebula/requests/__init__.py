@@ -1,0 +1,1 @@
+"""What OpenNebula can be asked, a module a kind of object."""

@@ -1,1 +1,0 @@
-"""Machines that answer: SSH servers for running virtual machines."""

@@ -1,0 +1,107 @@
+"""The virtual machines of a cloud on the web page, as its clients see them: from OpenNebula's documents."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_plus
+from xml.etree import ElementTree
+
+from markupsafe import Markup
+
+from stratuslab.sandbox.opennebula.model.virtual_machine import LcmState, Reason, VmState
+from stratuslab.sandbox.opennebula.model.vm_document import number
+from stratuslab.sandbox.web.html_parts import Row, moment, state, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from xml.etree.ElementTree import Element
+
+    from stratuslab.sandbox.web.html_parts import Mood
+
+_HEADINGS = ("VM", "Name", "Owner", "State", "Address", "Started", "Host and history")
+_HISTORY = Markup("<details><summary>{}</summary><ol>{}</ol></details>")
+_STAY = Markup("<li>{}{}</li>")
+_PHASE = Markup("<br>{} {} to {}")
+_PRESENT_PHASE = Markup("<br>{} since {}")
+_PHASES = {"Transfer": ("PSTIME", "PETIME"), "Running": ("RSTIME", "RETIME"), "Epilog": ("ESTIME", "EETIME")}
+_VM_STATES: dict[int, str] = {state.value: state.name for state in VmState}
+_LCM_STATES: dict[int, str] = {state.value: state.name for state in LcmState}
+_REASONS: dict[int, str] = {reason.value: reason.name for reason in Reason if reason}
+_MOODS: dict[str, Mood] = {
+    "RUNNING": "good",
+    "HOLD": "rest",
+    "STOPPED": "rest",
+    "SUSPENDED": "rest",
+    "DONE": "rest",
+    "FAILED": "bad",
+    "FAILURE": "bad",
+    "UNKNOWN": "bad",
+}
+
+
+def vm_table(location: str, documents: Iterable[str]) -> Markup:
+    """Return the table of these VMs, each given as its `<VM>`."""
+    rows = (_row(f"vm-{location}-{number(text, 'ID')}", text) for text in documents)
+    return table(f"vms-{location}", "Virtual machines", _HEADINGS, rows, "No virtual machine yet.")
+
+
+def _row(row_id: str, text: str) -> Row:
+    try:
+        vm = ElementTree.fromstring(text)  # noqa: S314 - it comes from this cloud
+    except ElementTree.ParseError as error:
+        broken = state("broken document", "bad", str(error))
+        return Row(row_id, number(text, "ID"), ["", "", broken, "", "", ""])
+    return Row(
+        row_id,
+        vm.findtext("ID"),
+        [
+            vm.findtext("NAME", ""),
+            unquote_plus(vm.findtext("UNAME", "")),
+            _state(vm),
+            ", ".join(address.text or "" for address in vm.iterfind("TEMPLATE/NIC/IP")),
+            moment(_number(vm, "STIME")),
+            _history(vm),
+        ],
+    )
+
+
+def _state(vm: Element) -> Markup:
+    name = _state_name(_number(vm, "STATE"), _number(vm, "LCM_STATE"))
+    return state(name, _MOODS.get(name, "moving"), vm.findtext("TEMPLATE/ERROR/MESSAGE", ""))
+
+
+def _state_name(state: int, lcm_state: int) -> str:
+    if state == VmState.ACTIVE:
+        return _LCM_STATES.get(lcm_state, f"LCM_STATE {lcm_state}")
+    return _VM_STATES.get(state, f"STATE {state}")
+
+
+def _history(vm: Element) -> Markup | str:
+    stays = list(vm.iterfind("HISTORY_RECORDS/HISTORY"))
+    if not stays:
+        return "no host"
+    return _HISTORY.format(stays[-1].findtext("HOSTNAME"), Markup().join(map(_stay, stays)))
+
+
+def _stay(stay: Element) -> Markup:
+    return _STAY.format(_where(stay), Markup().join(_phases(stay)))
+
+
+def _where(stay: Element) -> str:
+    host = stay.findtext("HOSTNAME", "")
+    reason = _REASONS.get(_number(stay, "REASON"))
+    return f"{host}, left for {reason}" if reason else host
+
+
+def _phases(stay: Element) -> Iterator[Markup]:
+    for name, (begin, end) in _PHASES.items():
+        began, ended = _number(stay, begin), _number(stay, end)
+        if ended:
+            yield _PHASE.format(name, moment(began), moment(ended))
+        elif began:
+            yield _PRESENT_PHASE.format(name, moment(began))
+
+
+def _number(element: Element, name: str) -> int:
+    text = element.findtext(name, "")
+    return int(text) if text.isdecimal() else 0
