@@ -32,7 +32,7 @@ from stratuslab.client.errors import (
     StratusLabError,
     is_temporary,
 )
-from stratuslab.client.marketplace.marketplace import is_image_id
+from stratuslab.client.marketplace.image_metadata import is_image_id
 from stratuslab.client.opennebula.vm import VirtualMachine
 from stratuslab.client.opennebula.vm_states import VmState
 from stratuslab.client.opennebula.vm_template import (

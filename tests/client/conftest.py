@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import re
 import traceback
+import tracemalloc
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
@@ -113,3 +114,18 @@ def read_template() -> Callable[[str], list[tuple[str, str | dict[str, str]]]]:
         return found
 
     return read
+
+
+@pytest.fixture
+def peak_mib() -> Callable[[Callable[[], object]], float]:
+    """Return the most memory that a call takes besides what there was before."""
+
+    def measure(call: Callable[[], object]) -> float:
+        tracemalloc.start()
+        try:
+            call()
+            return tracemalloc.get_traced_memory()[1] / 2**20
+        finally:
+            tracemalloc.stop()
+
+    return measure

@@ -266,7 +266,7 @@ def test_credentials_follow_no_redirect(serve, name: str) -> None:
 
 @pytest.mark.parametrize("status", ["200 OK", "302 Found\r\nLocation: /elsewhere", "500 Error"])
 def test_an_endless_answer_is_given_up(serve, monkeypatch, status: str) -> None:
-    monkeypatch.setattr("stratuslab.client.transport.connection.MAX_ANSWER_BYTES", 1 << 20)
+    monkeypatch.setattr("stratuslab.client.transport.connection.MAX_WHOLE_ANSWER_BYTES", 1 << 20)
 
     def pour(connection: socket.socket) -> None:
         connection.sendall(f"HTTP/1.1 {status}\r\n\r\n".encode())
@@ -461,7 +461,7 @@ def test_a_disk_that_is_none_is_malformed(serve, answer, body: bytes) -> None:
 
 def test_what_is_no_text_of_a_disk_is_as_if_it_were_not_there(serve, answer) -> None:
     odd = b'"tag": 5, "owner": {}, "type": [1], "visibility": [], "identifier": 7, "quarantine": true'
-    body = b'[{"uuid": "u", "size": 1, ' + odd + b"}]"
+    body = f'[{{"uuid": "{DISK}", "size": 1, '.encode() + odd + b"}]"
     [volume] = at(serve(answer(body, media_type="application/json")).url).list_volumes()
 
     assert (volume.name, volume.size) == ("", 1)

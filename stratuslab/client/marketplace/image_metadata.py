@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from stratuslab.client.transport.xml_document import DocumentError
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-__all__ = ["RDF_TAG", "ImageMetadata"]
+__all__ = ["RDF_TAG", "ImageMetadata", "is_image_id"]
 
 _RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 _DCTERMS = "{http://purl.org/dc/terms/}"
@@ -22,6 +23,14 @@ RDF_TAG = f"{_RDF}RDF"
 """The element that holds one entry."""
 
 _LONG_AGO = datetime.min.replace(tzinfo=timezone.utc)
+
+
+_IMAGE_ID = re.compile(r"[A-Za-z0-9_-]{27}")
+
+
+def is_image_id(text: str) -> bool:
+    """Return whether a text has the form of a Marketplace identifier."""
+    return _IMAGE_ID.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +106,8 @@ class ImageMetadata:
             return tuple(texts.get(tag, ()))
 
         identifier = one(f"{_DCTERMS}identifier")
-        if entry is None or not identifier:
-            raise DocumentError("an entry has no identifier")
+        if entry is None or not identifier or not is_image_id(identifier):
+            raise DocumentError("an entry has no identifier of 27 letters, digits, - or _")
         endorsement = entry.find(f"{_SLREQ}endorsement")
         endorser = None if endorsement is None else endorsement.find(f"{_SLREQ}endorser")
         deprecated = entry.find(f"{_SLTERMS}deprecated")

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime, timezone
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
 from stratuslab.client.errors import InvalidArgumentError, NotFoundError
-from stratuslab.client.marketplace.image_metadata import RDF_TAG, ImageMetadata
+from stratuslab.client.marketplace.image_metadata import RDF_TAG, ImageMetadata, is_image_id
 from stratuslab.client.transport.connection import Request, ServiceConnection
-from stratuslab.client.transport.xml_document import DocumentError, EntryReader, parse
+from stratuslab.client.transport.entry_reader import EntryReader
+from stratuslab.client.transport.xml_document import DocumentError, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,19 +20,13 @@ if TYPE_CHECKING:
     from stratuslab.client.configuration.cloud import Cloud
     from stratuslab.client.transport.connection import HttpAnswer
 
-__all__ = ["STATUSES", "ImageStatus", "Marketplace", "is_image_id"]
+__all__ = ["STATUSES", "ImageStatus", "Marketplace"]
 
 ImageStatus = Literal["valid", "expired", "deprecated", "all"]
 STATUSES: tuple[ImageStatus, ...] = ("valid", "expired", "deprecated", "all")
 
-_IMAGE_ID = re.compile(r"[A-Za-z0-9_-]{27}")
 _ROOTS = frozenset({"metadata", RDF_TAG})
 _NOTHING_FOUND = "no metadata matching query found"
-
-
-def is_image_id(text: str) -> bool:
-    """Return whether a text has the form of a Marketplace identifier."""
-    return _IMAGE_ID.fullmatch(text) is not None
 
 
 class Marketplace:
@@ -116,6 +110,7 @@ class Marketplace:
             return []
         if answer.status != HTTPStatus.OK:
             raise self._connection.refused(operation, answer, _error_text(answer))
+        self._connection.pass_over(operation, readers[-1].left_out, read=readers[-1].taken)
         return entries
 
 

@@ -8,7 +8,8 @@ from stratuslab.client.errors import InvalidArgumentError
 from stratuslab.client.opennebula.releases import STRATUSLAB_14_06
 from stratuslab.client.opennebula.rpc import Rpc
 from stratuslab.client.opennebula.vm import VirtualMachine, checked_vm_id
-from stratuslab.client.transport.xml_document import DocumentError, EntryReader, parse
+from stratuslab.client.transport.entry_reader import EntryReader
+from stratuslab.client.transport.xml_document import DocumentError, parse
 
 if TYPE_CHECKING:
     from stratuslab.client.configuration.cloud import Cloud

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from stratuslab.client.errors import MalformedAnswerError
     from stratuslab.client.opennebula.xmlrpc_message import Answer
     from stratuslab.client.transport.connection import HttpAnswer
-    from stratuslab.client.transport.xml_document import EntryReader
+    from stratuslab.client.transport.entry_reader import EntryReader
 
 __all__ = ["Rpc"]
 
@@ -75,7 +75,8 @@ class Rpc:
     ) -> None:
         """Call a method that answers with a long document, and read that as it comes.
 
-        ``entries`` returns the reader of the document, anew for every time that the call is sent.
+        ``entries`` returns the reader of the document, anew for every time that the call is sent. An entry
+        that cannot be read is left out, with a warning.
         """
         readers: list[tuple[AnswerReader, EntryReader]] = []
 
@@ -92,6 +93,7 @@ class Rpc:
         except DocumentError as error:
             problem = str(error)
         else:
+            self.connection.pass_over(method, document.left_out, read=document.taken)
             return
         raise self.malformed(method, problem)
 

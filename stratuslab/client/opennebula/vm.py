@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from urllib.parse import unquote_plus
@@ -26,6 +27,7 @@ TOKEN_ATTRIBUTE = "LIBCLOUD_TOKEN"  # noqa: S105  a mark, not a secret
 """The template attribute of our own which OpenNebula keeps with the VM."""
 
 _EMPTY = Element("TEMPLATE")
+_INTEGER = re.compile(r"\s*-?[0-9]{1,100}\s*")
 LAST_VM_ID = 2**31 - 1
 """OpenNebula's numbers have 32 bits."""
 
@@ -153,7 +155,7 @@ class VirtualMachine:
     def from_element(cls, vm: Element) -> VirtualMachine:
         """Read a ``<VM>`` element. Raises ``DocumentError`` if it has no id: all else may be missing."""
         vm_id = _integer(vm.findtext("ID"))
-        if vm_id is None:
+        if vm_id is None or not 0 <= vm_id <= LAST_VM_ID:
             raise DocumentError("a <VM> has no numeric <ID>")
         template = vm.find("TEMPLATE")
         template = _EMPTY if template is None else template
@@ -224,10 +226,8 @@ def _text(parent: Element, path: str) -> str | None:
 
 
 def _integer(text: str | None) -> int | None:
-    try:
-        return int(text) if text else None
-    except ValueError:
-        return None
+    # Not int() alone, which takes "1_0" and the digits of every script.
+    return int(text) if text and _INTEGER.fullmatch(text) else None
 
 
 def _number(text: str | None) -> float | None:

@@ -10,6 +10,7 @@ from xml.etree.ElementTree import TreeBuilder
 from xml.parsers import expat
 
 from stratuslab.client.transport.xml_document import DocumentError, parse
+from stratuslab.client.transport.xml_text import Cleaner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,6 +72,7 @@ class AnswerReader:
 
     def __init__(self, document: Callable[[str], None]) -> None:
         self._document = document
+        self._cleaner = Cleaner()
         self._tree = TreeBuilder()
         self._path: list[str] = []
         self._tags = 0
@@ -87,11 +89,11 @@ class AnswerReader:
 
     def feed(self, chunk: bytes) -> None:
         """Read the next piece of the answer."""
-        self._parse(chunk, final=False)
+        self._parse(self._cleaner.feed(chunk), final=False)
 
     def close(self) -> Answer | Fault:
         """Return the answer, of which all must have been read."""
-        self._parse(b"", final=True)
+        self._parse(self._cleaner.close(), final=True)
         return _answer(self._tree.close())
 
     def _parse(self, chunk: bytes, *, final: bool) -> None:

@@ -31,7 +31,8 @@ _VISIBILITY_OF: dict[object, Visibility] = {
     text: known for known in VISIBILITIES for text in (known, known.upper())
 }
 _MAX_DIGITS = 18
-_GROUPING = re.compile(r"[,.'\s\u202f]")
+_SEPARATOR = re.compile(r"[,.'\s]")
+_NUMBER = re.compile(r"[0-9]+|[0-9]{1,3}(?:[,.'\s][0-9]{3})+")
 _DISK_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -88,6 +89,8 @@ class Disk:
         texts = {key: value for key, value in described.items() if isinstance(value, str) and value}
         if "uuid" not in texts:
             raise DocumentError("a disk has no text for 'uuid'")
+        if not is_disk_id(texts["uuid"]):
+            raise DocumentError("the id of a disk is no UUID")
         try:
             size_gib, count = whole_number(described.get("size")), whole_number(described.get("count", "0"))
         except ValueError:
@@ -128,10 +131,9 @@ def whole_number(text: object) -> int:
         text = str(text)
     if not isinstance(text, str) or len(text) > _MAX_DIGITS:
         raise ValueError
-    digits = text if text.isdecimal() else _GROUPING.sub("", text)
-    if not (digits.isascii() and digits.isdecimal()):
+    if not _NUMBER.fullmatch(text):
         raise ValueError
-    return int(digits)
+    return int(_SEPARATOR.sub("", text))
 
 
 def text_or_none(value: object) -> str | None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -27,6 +24,7 @@ from stratuslab.client.pdisk.disk import (
     text_or_none,
     whole_number,
 )
+from stratuslab.client.pdisk.json_document import decode
 from stratuslab.client.transport.connection import HttpAnswer, Request, ServiceConnection
 from stratuslab.client.transport.settlement import grace_after, settle
 from stratuslab.client.transport.xml_document import DocumentError
@@ -44,9 +42,6 @@ __all__ = [
 MIN_DISK_GIB = 1
 MAX_DISK_GIB = 1024
 MAX_TAG_LENGTH = 255
-
-# The service pastes owners into its JSON as they are: a certificate's "O=A\, Inc" makes it invalid.
-_PASTED_OWNER = re.compile(r'("owner"\s*:\s*")(.*)$', re.MULTILINE)
 
 
 class PersistentDisk:
@@ -67,14 +62,19 @@ class PersistentDisk:
     def describe_volumes(self) -> list[Disk]:
         """Return the user's own disks, newest first (``GET /disks/``).
 
-        Among them are the root disks of the user's running VMs (:attr:`Disk.snapshot_of`).
+        Among them are the root disks of the user's running VMs (:attr:`Disk.snapshot_of`). A disk that
+        cannot be read is left out, with a warning.
         """
         operation = "GET /disks/"
-        items = self._list(operation, self._request(operation, "GET", "/disks/"))
-        try:
-            return [Disk.from_json(item) for item in items]
-        except DocumentError as error:
-            raise self._connection.malformed(operation, str(error)) from None
+        disks: list[Disk] = []
+        left_out: list[str] = []
+        for item in self._list(operation, self._request(operation, "GET", "/disks/")):
+            try:
+                disks.append(Disk.from_json(item))
+            except DocumentError as error:
+                left_out.append(f"{_name_of(item)}: {error}")
+        self._connection.pass_over(operation, left_out, read=len(disks))
+        return disks
 
     def describe_volume(self, uuid: str) -> Disk:
         """Return one disk (``GET /disks/UUID``)."""
@@ -232,10 +232,11 @@ class PersistentDisk:
         return found
 
     def _json(self, operation: str, answer: HttpAnswer) -> Any:
-        with contextlib.suppress(ValueError, RecursionError):
-            return _decode(answer.body)
-        found = answer.media_type or "no media type"
-        raise self._connection.malformed(operation, f"it is not JSON ({found})")
+        try:
+            return decode(answer.body)
+        except DocumentError as error:
+            problem = f"{error} ({answer.media_type or 'no media type'})"
+        raise self._connection.malformed(operation, problem)
 
     def _field(self, operation: str, item: dict[str, Any], key: str) -> str:
         value = item.get(key)
@@ -244,28 +245,20 @@ class PersistentDisk:
         return value
 
 
+def _name_of(item: dict[str, Any]) -> str:
+    named = [text for key in ("uuid", "tag") if (text := text_or_none(item.get(key)))]
+    return " ".join(named)[:100] or "a disk without a name"
+
+
 def _path(uuid: str) -> str:
     if not isinstance(uuid, str) or not is_disk_id(uuid):
         raise InvalidArgumentError(f"the volume: found the id {uuid!r}; give a disk's UUID")
     return f"/disks/{uuid.lower()}"
 
 
-def _decode(body: bytes) -> Any:
-    text = body.decode("utf-8")
-    try:
-        return json.loads(text)
-    except ValueError:
-        return json.loads(_PASTED_OWNER.sub(_escaped, text))
-
-
-def _escaped(owner: re.Match[str]) -> str:
-    name, quote, end = owner[2].rpartition('"')
-    return owner[1] + json.dumps(name)[1:-1] + quote + end if quote else owner[0]
-
-
 def _message(answer: HttpAnswer) -> str | None:
     try:
-        found = _decode(answer.body)
-    except (ValueError, RecursionError):
+        found = decode(answer.body)
+    except DocumentError:
         return None
     return text_or_none(found.get("message")) if isinstance(found, dict) else None

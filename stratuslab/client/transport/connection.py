@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from contextlib import contextmanager
@@ -25,16 +26,20 @@ from stratuslab.client.transport.session import ServiceSession
 from stratuslab.client.transport.xml_document import DocumentError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from stratuslab.client.configuration.cloud import Cloud, Credentials
     from stratuslab.client.configuration.endpoints import Endpoint
     from stratuslab.client.errors import MalformedAnswerError, ServiceError
     from stratuslab.client.transport.session import Service
 
-__all__ = ["MAX_ANSWER_BYTES", "HttpAnswer", "Request", "ServiceConnection"]
+__all__ = ["MAX_ANSWER_BYTES", "MAX_WHOLE_ANSWER_BYTES", "HttpAnswer", "Request", "ServiceConnection"]
+
+logger = logging.getLogger(__name__)
 
 MAX_ANSWER_BYTES = 128 * 1024 * 1024
+MAX_WHOLE_ANSWER_BYTES = 16 * 1024 * 1024
+"""What is held whole takes several times as much memory; the longest such answer is a list of disks."""
 _CHUNK_BYTES = 64 * 1024
 _LEAST_TIMEOUT = 0.001
 
@@ -161,9 +166,9 @@ class ServiceConnection:
 
     def _read(self, request: Request, response: requests.Response, deadline: float) -> HttpAnswer:
         chunks: list[bytes] = []
-        keep = chunks.append
+        keep, limit = chunks.append, MAX_WHOLE_ANSWER_BYTES
         if request.reader and response.status_code == HTTPStatus.OK:
-            keep = request.reader()
+            keep, limit = request.reader(), MAX_ANSWER_BYTES
         size = 0
         with response:
             if response.status_code < HTTPStatus.OK:
@@ -172,8 +177,8 @@ class ServiceConnection:
             for chunk in response.iter_content(_CHUNK_BYTES):
                 keep(chunk)
                 size += len(chunk)
-                if size > MAX_ANSWER_BYTES:
-                    raise self.malformed(request.operation, f"it is longer than {MAX_ANSWER_BYTES >> 20} MiB")
+                if size > limit:
+                    raise self.malformed(request.operation, f"it is longer than {limit >> 20} MiB")
                 if time.monotonic() > deadline:
                     raise requests.exceptions.ReadTimeout
         media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
@@ -188,6 +193,18 @@ class ServiceConnection:
     def malformed(self, operation: str, problem: str) -> MalformedAnswerError:
         """Return the error for an answer which is not what it should be."""
         return self._failures.malformed(operation, problem)
+
+    def pass_over(self, operation: str, left_out: Sequence[str], *, read: int) -> None:
+        """Warn of entries of a list that could not be read, while ``read`` others could.
+
+        Raises :class:`~stratuslab.client.errors.MalformedAnswerError` if there are none but those.
+        """
+        if left_out and not read:
+            raise self.malformed(operation, left_out[0])
+        for entry in left_out:
+            logger.warning(
+                "location %r: %s: left out %s", self.cloud.location, operation, self.quotable(entry)
+            )
 
     def refused(self, operation: str, answer: HttpAnswer, message: str | None = None) -> ServiceError:
         """Return the error for an answer with a status that is none of success.

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
+from xml.etree.ElementTree import ParseError, XMLParser
 from xml.parsers import expat
 
+from stratuslab.client.transport.xml_text import is_utf_8, mended
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from xml.etree.ElementTree import Element
 
-__all__ = ["DocumentError", "EntryReader", "parse"]
+__all__ = ["MAX_PROLOG_BYTES", "DocumentError", "not_well_formed", "parse", "root_of"]
 
-_MAX_PROLOG_BYTES = 16 * 1024
-_MAX_ENTRY_TAGS = 25_000
+MAX_PROLOG_BYTES = 16 * 1024
+"""The document's own element has to begin in these."""
 _MAX_TAGS = 500_000
 """A thousand times what one VM has: an element costs some 300 bytes of memory, a tag as little as 3."""
 
@@ -32,104 +34,39 @@ class _DocumentType(Exception):  # noqa: N818  never leaves this module
 def parse(document: bytes | str) -> Element:
     """Return the root element of a document.
 
-    Raises :class:`DocumentError` if it is not well-formed, declares a
-    document type (and with it entities) or has so many tags that it would fill the memory.
+    What XML cannot hold is read as U+FFFD. Raises :class:`DocumentError` if the document is not well-formed,
+    declares a document type (and with it entities) or has so many tags that it would fill the memory.
     """
     content = document.encode() if isinstance(document, str) else document
     if not content:
         raise DocumentError("it is empty")
-    _root_of(content[:_MAX_PROLOG_BYTES])
+    root_of(content[:MAX_PROLOG_BYTES])
     if content.count(b"<") > _MAX_TAGS or content.count(b"=") > _MAX_TAGS:
         raise DocumentError(f"it has more than {_MAX_TAGS} tags or attributes")
-    parser: XMLParser[Element] = XMLParser()  # noqa: S314  without a document type there are no entities
     try:
-        parser.feed(content)
-        return parser.close()
+        return _tree_of(content)
     except ParseError as error:
-        raise _not_well_formed(error) from None
+        if not is_utf_8(content):
+            raise not_well_formed(error) from None
+    try:
+        return _tree_of(mended(content.decode("utf-8", "replace")).encode())
+    except ParseError as error:
+        raise not_well_formed(error) from None
 
 
-class EntryReader:
-    """Reads a document piece by piece and hands out each ``tag`` element below its root, keeping none.
-
-    ``take`` gets an element when it is complete and must not keep it; ``roots`` are the tags that the
-    document's own element may have, which is itself handed out if its tag is ``tag``. :meth:`feed` and
-    :meth:`close` raise :class:`DocumentError` for what :func:`parse` refuses, and for an element that
-    goes on like none of our services' does.
-    """
-
-    def __init__(self, tag: str, take: Callable[[Element], None], *, roots: frozenset[str]) -> None:
-        self._tag = tag
-        self._take = take
-        self._roots = roots
-        # An element above the root shows the tree while it grows, without an event for every element.
-        builder: TreeBuilder = TreeBuilder()
-        self._above_root = builder.start("document", {})
-        # Without a document type there are no entities.
-        self._parser: XMLParser[Element] = XMLParser(target=builder)  # noqa: S314
-        self._prolog: bytes | None = b""
-        self._root_is_entry = False
-        self._open_tags = 0
-
-    def feed(self, chunk: bytes | str) -> None:
-        """Read the next piece of the document."""
-        content = chunk.encode() if isinstance(chunk, str) else chunk
-        if self._prolog is not None:
-            self._prolog += content
-            if len(self._prolog) < _MAX_PROLOG_BYTES:
-                return
-            content = self._checked_prolog(self._prolog)
-        self._parse(content)
-
-    def close(self) -> None:
-        """Read what is left, and check that the document is complete."""
-        if self._prolog is not None:
-            if not self._prolog:
-                raise DocumentError("it is empty")
-            self._parse(self._checked_prolog(self._prolog))
-        try:
-            self._parser.close()
-        except ParseError as error:
-            raise _not_well_formed(error) from None
-        [root] = self._above_root
-        self._hand_out(self._above_root if self._root_is_entry else root, incomplete=0)
-
-    def _checked_prolog(self, prolog: bytes) -> bytes:
-        self._prolog = None
-        root = _root_of(prolog[:_MAX_PROLOG_BYTES])
-        if root not in self._roots:
-            raise DocumentError(f"it is a <{root}>")
-        self._root_is_entry = root == self._tag
-        return prolog
-
-    def _parse(self, content: bytes) -> None:
-        self._open_tags += content.count(b"<")
-        try:
-            self._parser.feed(content)
-        except ParseError as error:
-            raise _not_well_formed(error) from None
-        if not self._root_is_entry:
-            for root in self._above_root:
-                self._hand_out(root, incomplete=1)
-        if self._open_tags > _MAX_ENTRY_TAGS:
-            raise DocumentError("it holds a longer entry than any StratusLab cloud does")
-
-    def _hand_out(self, parent: Element, *, incomplete: int) -> None:
-        """Take the children off their parent, all but the ``incomplete`` last ones."""
-        complete = parent[: len(parent) - incomplete]
-        del parent[: len(complete)]
-        for element in complete:
-            if element.tag == self._tag:
-                self._take(element)
-                self._open_tags = 0
+def _tree_of(content: bytes) -> Element:
+    parser: XMLParser[Element] = XMLParser()  # noqa: S314  without a document type there are no entities
+    parser.feed(content)
+    return parser.close()
 
 
-def _not_well_formed(error: ParseError) -> DocumentError:
+def not_well_formed(error: ParseError) -> DocumentError:
+    """Return the error for what the parser refused."""
     line, column = error.position
     return DocumentError(f"it is not well-formed XML at line {line}, column {column}")
 
 
-def _root_of(prolog: bytes) -> str:
+def root_of(prolog: bytes) -> str:
     """Return the tag of the document's own element, ``{namespace}name``, from the beginning of a document.
 
     Raises :class:`DocumentError` if a document type is declared before it.

@@ -1,0 +1,56 @@
+"""JSON as PDisk writes it, with its bugs, from a server that need not mean well."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from stratuslab.client.transport.xml_document import DocumentError
+
+__all__ = ["decode"]
+
+_MAX_BYTES = 12 * 1024 * 1024
+"""A list of 30,000 disks; a character beyond the BMP makes its whole text take four bytes a character."""
+_MAX_VALUES = 500_000
+"""A list of 40,000 disks; a value takes a hundred bytes of memory, and as little as 3 in the text."""
+# The service pastes owners into its JSON as they are: a certificate's "O=A\\, Inc" makes it invalid.
+_PASTED_OWNER = re.compile(r'("owner"\s*:\s*")(.*)$', re.MULTILINE)
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def decode(body: bytes) -> Any:
+    """Return what a JSON document holds; what no text can hold is read as U+FFFD.
+
+    Raises :class:`~stratuslab.client.transport.xml_document.DocumentError` if it is no JSON, nests deep or
+    holds so many values that it would fill the memory.
+    """
+    if len(body) > _MAX_BYTES:
+        raise DocumentError(f"it is longer than {_MAX_BYTES >> 20} MiB")
+    if body.count(b",") + body.count(b"[") + body.count(b"{") > _MAX_VALUES:
+        raise DocumentError(f"it has more than {_MAX_VALUES} values")
+    text = body.decode("utf-8", "replace")
+    try:
+        return _loads(text)
+    except ValueError:
+        pass
+    except RecursionError:
+        raise DocumentError("it nests deeper than any answer") from None
+    try:
+        return _loads(_PASTED_OWNER.sub(_escaped, text))
+    except (ValueError, RecursionError):
+        raise DocumentError("it is not JSON") from None
+
+
+def _loads(text: str) -> Any:
+    # Not strict: control characters in a text are no reason to know nothing of all disks.
+    return json.loads(text, strict=False, object_pairs_hook=_object)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {key: _SURROGATE.sub("\ufffd", value) if isinstance(value, str) else value for key, value in pairs}
+
+
+def _escaped(owner: re.Match[str]) -> str:
+    name, quote, end = owner[2].rpartition('"')
+    return owner[1] + json.dumps(name)[1:-1] + quote + end if quote else owner[0]

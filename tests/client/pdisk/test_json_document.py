@@ -1,0 +1,72 @@
+"""PDisk's JSON, from a server that need not mean well."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stratuslab.client.pdisk.json_document import decode
+from stratuslab.client.transport.connection import MAX_WHOLE_ANSWER_BYTES
+from stratuslab.client.transport.xml_document import DocumentError
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner),
+)
+
+
+@given(values)
+def test_json_is_read(value: object) -> None:
+    assert decode(json.dumps(value).encode()) == value
+    assert decode(json.dumps(value, ensure_ascii=False).encode()) == value
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_whatever_raise_anything_else(body: bytes) -> None:
+    with suppress(DocumentError):
+        decode(body)
+
+
+@pytest.mark.parametrize(
+    ("body", "tag"),
+    [
+        (b'{"tag": "\x1b[31mred"}', "\x1b[31mred"),
+        (b'{"tag": "caf\xe9"}', "caf\ufffd"),
+        (rb'{"tag": "\ud800"}', "\ufffd"),
+        (rb'{"tag": "\ud83d\ude00"}', "\N{GRINNING FACE}"),
+    ],
+)
+def test_what_no_text_can_hold_is_replaced(body: bytes, tag: str) -> None:
+    assert decode(body) == {"tag": tag}
+
+
+UNITS = {
+    "objects": b"{},",
+    "lists": b"[],",
+    "numbers": b"1.5,",
+    "texts": b'"a",',
+    "keys": b'{"a":1},',
+    "depth": b"[",
+    "one text": b"x",
+    "one wide text": b"\xf0\x9f\x98\x80",
+}
+
+
+@pytest.mark.parametrize("unit", UNITS.values(), ids=UNITS)
+def test_no_answer_takes_more_than_four_times_the_memory_of_the_longest(unit: bytes, peak_mib) -> None:
+    """128 kB of gzip, 128 MiB of ``{},``, took 3.4 GB."""
+    count = MAX_WHOLE_ANSWER_BYTES // len(unit)
+    opening, closing = (b'["', b'"]') if len(unit) == 1 or unit[0] > 127 else (b"[", b"1]")
+    if unit == b"[":
+        opening, closing = b"", b""
+    body = opening + unit * (count - 2) + closing
+
+    def read() -> None:
+        with suppress(DocumentError):
+            decode(body)
+
+    assert peak_mib(read) < 4 * (MAX_WHOLE_ANSWER_BYTES >> 20)
