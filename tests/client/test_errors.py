@@ -299,6 +299,7 @@ def test_whether_a_call_that_failed_may_have_been_carried_out(error, unknown):
         (MalformedAnswerError("no"), True),
         (ServiceError("no", http_code=500), True),
         (ServiceError("no", http_code=404), True),
+        (ServiceError("no", http_code=408), True),
         (ServiceError("no", http_code=429), True),
         (ServiceError("no", code=0), True),
         (ServiceError("no", code=8192), False),

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import io
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from libcloud.common.types import LibcloudError
 from libcloud.compute.base import NodeDriver, NodeImage, NodeLocation, NodeSize
 
+from stratuslab.client import ImageMetadata
 from stratuslab.client.errors import ConfigurationError, InvalidArgumentError, NotFoundError
+from stratuslab.client.marketplace.marketplace import Marketplace
 from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver, StratusLabNodeSize
 
 if TYPE_CHECKING:
@@ -194,6 +198,22 @@ def test_features_are_the_drivers_own() -> None:
 
     assert StratusLabNodeDriver.features == {"create_node": ["ssh_key"]}
     assert NodeDriver.features == {"create_node": []}
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_of_several_endorsements_the_newest_counts(driver, monkeypatch, newest_first: bool) -> None:
+    twice = next(image for image in driver.list_images() if len(image.extra["endorsers"]) == 2)
+    fields = {field.name: twice.extra[field.name] for field in dataclasses.fields(ImageMetadata)}
+    entries = [
+        ImageMetadata(
+            **{**fields, "endorser": f"{year}", "endorsed": datetime(year, 1, 1, tzinfo=timezone.utc)}
+        )
+        for year in ((2014, 2012) if newest_first else (2012, 2014))
+    ]
+    monkeypatch.setattr(Marketplace, "_entries", lambda *_: entries)
+
+    assert driver.get_image(twice.id).extra["endorser"] == "2014"
+    assert [image.extra["endorsers"] for image in driver.list_images()] == [["2014", "2012"]]
 
 
 def test_images_are_one_an_identifier_with_everything_in_extra(sandbox, driver) -> None:

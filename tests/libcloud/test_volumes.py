@@ -382,3 +382,12 @@ def test_an_opennebula_without_stratuslab_has_no_volumes() -> None:
 
     with pytest.raises(ValueError, match="pdisk_endpoint: is missing"):
         driver.list_volumes()
+
+
+def test_attach_needs_a_running_node_even_where_it_has_a_host(sandbox, driver, node) -> None:
+    volume = driver.create_volume(1, "data")
+    driver.ex_suspend_node(node)
+
+    with pytest.raises(ConflictError, match="can only be attached to a running"):
+        driver.attach_volume(node, volume)
+    assert "POST /disks/UUID/mounts/" not in sandbox.request_log.operations()

@@ -17,7 +17,7 @@ from stratuslab.client.errors import (
     TlsError,
     UnreachableError,
 )
-from stratuslab.client.transport.retry import may_repeat_after, pause_before, seconds_of
+from stratuslab.client.transport.retry import TEMPORARY_STATUSES, may_repeat_after, pause_before, seconds_of
 
 
 @pytest.mark.parametrize(
@@ -79,3 +79,7 @@ def test_seconds_until_a_date():
 def test_no_header_whatever_raises(header):
     found = seconds_of(header)
     assert found is None or found >= 0
+
+
+def test_the_statuses_that_are_asked_again():
+    assert {429, 502, 503, 504} == TEMPORARY_STATUSES

@@ -96,3 +96,14 @@ def test_a_public_key_alone_opens_nothing(driver_with, deploy, new_key, tmp_path
 
     with pytest.raises(InvalidArgumentError, match="finds no private key"):
         deploy(driver)
+
+
+def test_a_key_of_the_same_type_is_not_taken_for_the_one_that_was_given(
+    driver_with, deploy, new_key, home, tmp_path
+) -> None:
+    given = new_key()
+    given.write(home / ".ssh" / "id_ed25519")
+    private = new_key().write(tmp_path / "secret.key", tmp_path / "shown.key")
+    driver = driver_with(user_public_key_file=tmp_path / "shown.key", user_private_key_file=private)
+
+    assert deploy(driver, auth=NodeAuthSSHKey(given.public)).id
