@@ -27,6 +27,7 @@ TOKEN_ATTRIBUTE = "LIBCLOUD_TOKEN"  # noqa: S105  a mark, not a secret
 """The template attribute of our own which OpenNebula keeps with the VM."""
 
 _EMPTY = Element("TEMPLATE")
+_ID = re.compile(r"[0-9]{1,10}")
 _INTEGER = re.compile(r"\s*-?[0-9]{1,100}\s*")
 LAST_VM_ID = 2**31 - 1
 """OpenNebula's numbers have 32 bits."""
@@ -154,8 +155,9 @@ class VirtualMachine:
     @classmethod
     def from_element(cls, vm: Element) -> VirtualMachine:
         """Read a ``<VM>`` element. Raises ``DocumentError`` if it has no id: all else may be missing."""
-        vm_id = _integer(vm.findtext("ID"))
-        if vm_id is None or not 0 <= vm_id <= LAST_VM_ID:
+        text = vm.findtext("ID") or ""
+        vm_id = int(text) if _ID.fullmatch(text) else -1
+        if not 0 <= vm_id <= LAST_VM_ID:
             raise DocumentError("a <VM> has no numeric <ID>")
         template = vm.find("TEMPLATE")
         template = _EMPTY if template is None else template
