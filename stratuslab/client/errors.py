@@ -114,7 +114,24 @@ class ConfigurationError(StratusLabError, ValueError):
 
 
 class InvalidArgumentError(StratusLabError, ValueError):
-    """An argument was refused before anything was sent."""
+    """An argument was refused before anything was sent.
+
+    ``argument`` is its name as the caller wrote it, None where there is no single one; ``problem`` says
+    what was found and what would be right.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        argument: str | None = None,
+        location: str | None = None,
+        operation: str | None = None,
+    ) -> None:
+        message = f"the argument {argument}: {problem}" if argument else problem
+        super().__init__(message, location=location, operation=operation)
+        self.argument = argument
+        self.problem = problem
 
 
 class UnreachableError(StratusLabError, requests.exceptions.ConnectionError):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from libcloud.compute.base import NodeDriver
 
-__all__ = ["IMAGE_KINDS", "images_of"]
+__all__ = ["IMAGE_KINDS", "images_of", "mentions"]
 
 IMAGE_KINDS = ("machine", "disk", "all")
 
@@ -40,3 +40,10 @@ def images_of(
         extra["url"] = url_of(identifier)
         images.append(NodeImage(identifier, found[0].name, driver, extra=extra))
     return images
+
+
+def mentions(entry: ImageMetadata, text: str) -> bool:
+    """Return whether one of the texts by which people look for an image holds ``text``, in any case."""
+    wanted = text.casefold()
+    texts = (entry.identifier, entry.title, entry.description, entry.os, entry.endorser, *entry.tags)
+    return any(wanted in found.casefold() for found in texts if found)

@@ -1,25 +1,214 @@
-"""Calls over several locations."""
+"""Which locations there are, which one is meant, and calls over several."""
 
 from __future__ import annotations
 
 import logging
+import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Literal, TypeVar
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from libcloud.compute.base import Node, NodeLocation
-from stratuslab.client.errors import InvalidArgumentError, LocationsError, StratusLabError
+from libcloud.compute.base import Node, NodeLocation, StorageVolume
+from stratuslab.client.errors import (
+    ConfigurationError,
+    InvalidArgumentError,
+    LocationsError,
+    StratusLabError,
+)
+from stratuslab.client.site import Site
+from stratuslab.libcloud.arguments import one_of, several
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["OnError", "over_all"]
+    from libcloud.compute.base import NodeDriver
+    from stratuslab.client.configuration.cloud import Cloud
+    from stratuslab.client.configuration.user_configurator import UserConfigurator
+
+__all__ = ["GivenLocation", "Locations", "OnError", "over_all"]
 
 logger = logging.getLogger(__name__)
 
+GivenLocation = NodeLocation | str
+"""A location as a caller may give it: the object, its id or its name."""
 OnError = Literal["raise", "skip"]
+_ON_ERROR = ("raise", "skip")
 _MAX_THREADS = 64
 
 _Found = TypeVar("_Found", bound=Node)
+
+
+class Locations:
+    """The locations of one driver, and the site of each. Threads may share it; a copy has sites of its own.
+
+    :param known: all of them, in the order in which they are listed.
+    :param default: id of the one that is meant where none is given.
+    :param cloud_of: returns the settings of one by its id; called when it is first used.
+    """
+
+    def __init__(self, known: Sequence[NodeLocation], default: str, cloud_of: Callable[[str], Cloud]) -> None:
+        self._by_id = {location.id: location for location in known}
+        self.default: NodeLocation = self._by_id[default]
+        self._cloud_of = cloud_of
+        self._sites: dict[str, Site] = {}
+        self._lock = threading.Lock()
+
+    @classmethod
+    def of_file(
+        cls,
+        configurator: UserConfigurator,
+        driver: NodeDriver,
+        *,
+        default: str | None,
+        region: str | None,
+        overrides: Mapping[str, Any],
+    ) -> Locations:
+        """Return the sections of a file; with ``region``, only the one of that id or name.
+
+        :param default: section that is meant where none is given; None for ``selected_section``.
+        :param overrides: settings that replace those of every section.
+        """
+        if region is None:
+            names = configurator.locations(default)
+            chosen = default or configurator.selected_location
+        else:
+            chosen = _section_of_region(configurator, region)
+            names = [chosen]
+            if default not in (None, chosen):
+                raise InvalidArgumentError(
+                    f"found {default!r}, and {chosen!r} as region; give one of the two",
+                    argument="stratuslab_default_location",
+                )
+        return cls(
+            [_section_as_location(configurator, name, driver) for name in names],
+            chosen,
+            partial(_settings_of_section, configurator, dict(overrides)),
+        )
+
+    @classmethod
+    def of_cloud(cls, cloud: Cloud, driver: NodeDriver) -> Locations:
+        """Return one cloud as the only location."""
+        location = NodeLocation(cloud.location, cloud.name, cloud.country, driver)
+        return cls([location], cloud.location, {cloud.location: cloud}.__getitem__)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name not in ("_sites", "_lock")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._sites = {}
+        self._lock = threading.Lock()
+
+    def all(self) -> list[NodeLocation]:
+        """Return all of them, in the order of the file."""
+        return list(self._by_id.values())
+
+    def site(self, location: NodeLocation) -> Site:
+        """Return the services of one, made when they are first asked for."""
+        with self._lock:
+            if location.id not in self._sites:
+                self._sites[location.id] = Site(self._cloud_of(location.id))
+            return self._sites[location.id]
+
+    def meant(self, location: GivenLocation | None, argument: str = "location") -> NodeLocation:
+        """Return the one that an object, an id or a name means; the default one for None."""
+        if location is None:
+            return self.default
+        wanted = location.id if isinstance(location, NodeLocation) else location
+        known = self._by_id.get(wanted) if isinstance(wanted, str) else None
+        named = [one for one in self._by_id.values() if isinstance(location, str) and one.name == location]
+        if known is None and len(named) == 1:
+            return named[0]
+        if known is None:
+            raise InvalidArgumentError(
+                f"found {wanted!r}; give one of list_locations(): {', '.join(self._by_id)}", argument=argument
+            )
+        return known
+
+    def chosen(
+        self, locations: GivenLocation | Sequence[GivenLocation] | None, argument: str
+    ) -> list[NodeLocation]:
+        """Return those that one or a list means, each once; all for None."""
+        if locations is None:
+            return self.all()
+        if isinstance(locations, (NodeLocation, str)):
+            return [self.meant(locations, argument)]
+        meant = [self.meant(location, argument) for location in several(argument, locations)]
+        return list({location.id: location for location in meant}.values())
+
+    def of_node(self, node: Node, argument: str = "node") -> NodeLocation:
+        """Return where a node is; see :meth:`_of`."""
+        if not isinstance(node, Node):
+            raise InvalidArgumentError(f"found {node!r}; give a node, as of list_nodes()", argument=argument)
+        return self._of(node, argument)
+
+    def of_volume(self, volume: StorageVolume, argument: str = "volume") -> NodeLocation:
+        """Return where a volume is; see :meth:`_of`."""
+        if not isinstance(volume, StorageVolume):
+            raise InvalidArgumentError(
+                f"found {volume!r}; give a volume, as of list_volumes()", argument=argument
+            )
+        return self._of(volume, argument)
+
+    def check_volume(self, volume: StorageVolume, of_node: NodeLocation, argument: str = "volume") -> None:
+        """Refuse a volume that says it is somewhere else than its node."""
+        if not isinstance(volume, StorageVolume):
+            self.of_volume(volume, argument)
+        stated = self._stated(volume, argument)
+        if stated is not None and stated.id != of_node.id:
+            raise InvalidArgumentError(
+                f"the volume is at {stated.id!r} and the node at {of_node.id!r}; "
+                "a node can only have volumes of its own location",
+                argument=argument,
+            )
+
+    def _of(self, item: Node | StorageVolume, argument: str) -> NodeLocation:
+        """Return where something says it is. If it does not say, only one location leaves no doubt.
+
+        Ids are the same small numbers at every location: a guess would end somebody else's work.
+        """
+        stated = self._stated(item, argument)
+        if stated is None and len(self._by_id) > 1:
+            raise InvalidArgumentError(
+                f"found {item.id!r}, which states no location; take it from a list of this driver, set "
+                f'extra["location"] to one of {", ".join(self._by_id)}, or make the driver with region',
+                argument=argument,
+            )
+        return stated or self.default
+
+    def _stated(self, item: Node | StorageVolume, argument: str) -> NodeLocation | None:
+        location: Any = getattr(item, "location", None) or (item.extra or {}).get("location")
+        return None if location is None else self.meant(location, argument)
+
+
+def _section_of_region(configurator: UserConfigurator, region: str) -> str:
+    sections = configurator.locations("default")
+    found = [name for name in sections if name == region] or [
+        name for name in sections if _display_name(configurator, name)[0] == region
+    ]
+    if len(found) != 1:
+        listing = ", ".join(name for name in sections if name != "default") or "default"
+        raise InvalidArgumentError(
+            f"found {region!r}; give a section of {configurator.source}: {listing}", argument="region"
+        )
+    return found[0]
+
+
+def _section_as_location(configurator: UserConfigurator, section: str, driver: NodeDriver) -> NodeLocation:
+    return NodeLocation(section, *_display_name(configurator, section), driver)
+
+
+def _display_name(configurator: UserConfigurator, section: str) -> tuple[str, str]:
+    """Return a section's name and country; what is wrong in it is told to those who use it."""
+    try:
+        return configurator.display_name(section), configurator.country(section)
+    except ConfigurationError:
+        return section, "unknown"
+
+
+def _settings_of_section(configurator: UserConfigurator, overrides: dict[str, Any], section: str) -> Cloud:
+    return replace(configurator.cloud(section), **overrides)
 
 
 def over_all(
@@ -35,8 +224,7 @@ def over_all(
     the failure itself when only one location was asked. ``skip`` returns what there is and logs the
     failures.
     """
-    if on_error not in ("raise", "skip"):
-        raise InvalidArgumentError(f"the argument ex_on_error: found {on_error!r}; use 'raise' or 'skip'")
+    one_of("ex_on_error", on_error, _ON_ERROR)
     found: list[_Found] = []
     errors: dict[str, StratusLabError] = {}
     for location, answer in zip(locations, _answers(locations, ask), strict=True):

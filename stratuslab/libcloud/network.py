@@ -34,7 +34,8 @@ def network_of(networks: Sequence[StratusLabNetwork] | None, otherwise: Network)
     one = isinstance(networks, (list, tuple)) and len(networks) == 1
     if not one or not isinstance(networks[0], StratusLabNetwork):
         raise InvalidArgumentError(
-            f"the argument networks: found {networks!r}; give a list of one of ex_list_networks(), "
-            f"or ex_network with one of {', '.join(NETWORKS)}"
+            f"found {networks!r}; give a list of one of ex_list_networks(), "
+            f"or ex_network with one of {', '.join(NETWORKS)}",
+            argument="networks",
         )
     return networks[0].id

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from libcloud.compute.base import Node, NodeImage, NodeSize
 from libcloud.compute.types import NodeState
 from stratuslab.client.opennebula.vm_states import VmState
-from stratuslab.libcloud.node_size import StratusLabNodeSize
+from stratuslab.libcloud.size import StratusLabNodeSize
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -125,7 +125,7 @@ def test_what_is_no_token_finds_no_vm(cloud, token):
 def test_a_volume_by_what_is_no_uuid_is_refused(disks, call, uuid):
     with pytest.raises(InvalidArgumentError) as caught:
         call(disks, uuid)
-    assert str(caught.value) == f"the volume: found the id {uuid!r}; give a disk's UUID"
+    assert str(caught.value) == f"the argument volume: found the id {uuid!r}; give a disk's UUID"
 
 
 @pytest.mark.parametrize("host", [None, "", 7], ids=repr)

@@ -139,10 +139,10 @@ def test_any_drivers_size_will_do(sandbox, driver) -> None:
 @pytest.mark.parametrize(
     ("ram", "extra", "message"),
     [
-        (None, {}, "size.ram, in MiB: found None; give a whole number"),
+        (None, {}, "size.ram: found None; give a whole number of MiB from 1"),
         (512, {"cpu": 0.5}, r"size.extra\['cpu'\]: found 0.5; give a whole number"),
-        (512, {"swap": "much"}, r"size.extra\['swap'\], in MiB: found 'much'; give a whole number"),
-        (512, {"cpu": -1}, "the number of CPUs: found -1; give a whole number from 1"),
+        (512, {"swap": "much"}, r"size.extra\['swap'\]: found 'much'; give a whole number"),
+        (512, {"cpu": -1}, r"size.extra\['cpu'\]: found -1; give a whole number from 1"),
     ],
 )
 def test_a_size_that_is_none_is_refused(driver, ram: int | None, extra: dict[str, Any], message: str) -> None:
@@ -173,7 +173,7 @@ def test_what_is_no_image_is_refused(driver, sandbox, identifier: object) -> Non
     image = NodeImage(identifier, None, driver)
     sizes = driver.list_sizes()
 
-    with pytest.raises(InvalidArgumentError, match="the image: found the id"):
+    with pytest.raises(InvalidArgumentError, match="the argument image: found the id"):
         driver.create_node("x", sizes[0], image)
     assert len(sandbox.request_log) == 0
 
@@ -187,45 +187,51 @@ def test_an_unknown_image_makes_no_node(driver, sandbox) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"name": "a<b"}, "the name: holds '<'"),
-        ({"name": "x" * 129}, "the name: has 129 characters"),
-        ({"name": "é" * 65}, "the name: has 130 bytes"),
-        ({"name": 7}, "the name: found a int"),
-        ({"ex_context": [("a", "b")]}, "the context: found a list"),
-        ({"ex_context_method": "amazon"}, "the context method: found 'amazon'"),
-        ({"ex_vnc": 5900}, "the display: found a int"),
-        ({"ex_save_as": "me@example.org"}, "the image to make: found a str"),
-        ({"ex_userdata": 7}, "the user data: found a int"),
+        ({"name": "a<b"}, "the argument name: holds '<'"),
+        ({"name": "x" * 129}, "the argument name: has 129 characters"),
+        ({"name": "é" * 65}, "the argument name: has 130 bytes"),
+        ({"name": 7}, "the argument name: found a int"),
+        ({"ex_context": [("a", "b")]}, "the argument ex_context: found a list"),
+        ({"ex_context_method": "amazon"}, "the argument ex_context_method: found 'amazon'"),
+        ({"ex_vnc": 5900}, "the argument ex_vnc: found a int"),
+        ({"ex_save_as": "me@example.org"}, "the argument ex_save_as: found a str"),
+        ({"ex_userdata": 7}, "the argument ex_userdata: found a int"),
         ({"auth": NodeAuthSSHKey("")}, "the argument auth: holds no key"),
         ({"auth": NodeAuthSSHKey(" \n")}, "the argument auth: holds no key"),
         ({"auth": NodeAuthSSHKey(None)}, "the argument auth: holds no key"),
-        ({"auth": NodeAuthSSHKey(b"ssh-rsa AAAA")}, "the public key: found a bytes"),
-        ({"name": "back\\"}, "the name: ends with a backslash"),
-        ({"name": "smile \U0001f600"}, r"the name: holds the character U\+1F600"),
-        ({"name": "bell\x07"}, r"the name: holds the character U\+0007"),
+        ({"auth": NodeAuthSSHKey(b"ssh-rsa AAAA")}, "the argument auth: found a bytes"),
+        ({"name": "back\\"}, "the argument name: ends with a backslash"),
+        ({"name": "smile \U0001f600"}, r"the argument name: holds the character U\+1F600"),
+        ({"name": "bell\x07"}, r"the argument name: holds the character U\+0007"),
         ({"size": "m1.small"}, "the argument size: found 'm1.small'"),
         ({"size": None}, "the argument size: found None"),
-        ({"image": "some-image"}, "the argument image: found 'some-image'"),
-        ({"location": "here"}, "the location: found 'here'"),
-        ({"ex_network": "lan"}, "the network: found 'lan'; use public, local, private"),
-        ({"ex_ip_address": "10.0.0"}, "the IP address: found '10.0.0'"),
-        ({"ex_cpu_share": 0}, "the CPU share: found 0"),
-        ({"ex_cpu_share": True}, "the CPU share: found True"),
-        ({"ex_cpu_share": "1"}, "the CPU share: found .1."),
-        ({"ex_volatile_disk": 0}, "the volatile disk"),
-        ({"ex_volatile_disk": "big"}, "ex_volatile_disk, in GiB: found 'big'"),
+        ({"image": "some-image"}, "the argument image: found the id 'some-image'"),
+        ({"location": "nowhere"}, "the argument location: found 'nowhere'"),
+        ({"ex_network": "lan"}, "the argument ex_network: found 'lan'; use public, local, private"),
+        ({"ex_ip_address": "10.0.0"}, "the argument ex_ip_address: found '10.0.0'"),
+        ({"ex_cpu_share": 0}, "the argument ex_cpu_share: found 0"),
+        ({"ex_cpu_share": True}, "the argument ex_cpu_share: found True"),
+        ({"ex_cpu_share": "1"}, "the argument ex_cpu_share: found .1."),
+        (
+            {"ex_volatile_disk": 0},
+            "ex_volatile_disk: found 0; give a whole number of GiB from 1",
+        ),
+        (
+            {"ex_volatile_disk": "big"},
+            "ex_volatile_disk: found 'big'; give a whole number of GiB from 1",
+        ),
         ({"ex_volumes": "95b75092-17d2-459f-9fa0-cd1deaa721f1"}, "ex_volumes: found .* give a list"),
-        ({"ex_volumes": ["x"]}, "the volume: found the id 'x'"),
+        ({"ex_volumes": ["x"]}, "the argument ex_volumes: found the id 'x'"),
         ({"ex_context": {"a b": "c"}}, "found the key 'a b'"),
-        ({"ex_context": {"a": ""}}, "value of A: is empty"),
-        ({"ex_context": {"a": "$HOME"}}, r"value of A: holds a \$"),
+        ({"ex_context": {"a": ""}}, r"ex_context\['a'\]: is empty"),
+        ({"ex_context": {"a": "$HOME"}}, r"ex_context\['a'\]: holds a \$"),
         ({"ex_context": {"public_key": "x"}}, "PUBLIC_KEY is set already"),
-        ({"ex_context": {"a": 5}}, "value of A: found a int"),
+        ({"ex_context": {"a": 5}}, r"ex_context\['a'\]: found a int"),
         (
             {"ex_userdata": b"".join(bytes([i * j % 251]) for i in range(256) for j in range(256))},
             "16384 at most",
         ),
-        ({"ex_disks_bus": "usb"}, "the disk bus: found 'usb'"),
+        ({"ex_disks_bus": "usb"}, "the argument ex_disks_bus: found 'usb'"),
         ({"auth": NodeAuthSSHKey("-----BEGIN OPENSSH PRIVATE KEY-----")}, "found a private key"),
     ],
 )
@@ -242,7 +248,7 @@ def test_bad_arguments_are_refused_before_anything_is_sent(
 
 
 def test_a_bad_name_with_a_bare_image_is_refused_before_the_marketplace_is_asked(driver, sandbox) -> None:
-    with pytest.raises(InvalidArgumentError, match="the name"):
+    with pytest.raises(InvalidArgumentError, match="the argument name"):
         driver.create_node("a&b", driver.list_sizes()[0], NodeImage("A" * 27, None, driver))
     assert len(sandbox.request_log) == 0
 

@@ -341,9 +341,9 @@ def test_the_clouds_refusals_are_errors_of_their_own_with_its_words(sandbox, dri
 
 @pytest.mark.parametrize("volume_id", ["../..", "", None, 7, f"{NOBODYS}/mounts", f"{NOBODYS}?x=y"])
 def test_what_is_no_volume_is_refused(driver, sandbox, volume_id: object) -> None:
-    with pytest.raises(InvalidArgumentError, match="the volume: found the id"):
+    with pytest.raises(InvalidArgumentError, match="the argument volume: found the id"):
         driver.ex_get_volume(volume_id)
-    with pytest.raises(InvalidArgumentError, match="the volume: found the id"):
+    with pytest.raises(InvalidArgumentError, match="the argument volume: found the id"):
         driver.destroy_volume(StorageVolume(volume_id, "x", 1, driver))
     assert len(sandbox.request_log) == 0
 

@@ -213,7 +213,7 @@ def test_signatures_name_their_arguments(module: str) -> None:
         for name, node in public_definitions(parsed(module).body, module)
         if not isinstance(node, ast.ClassDef) and node.args.kwarg
     ]
-    assert vague == (["deploy_node"] if module == "stratuslab.libcloud.stratuslab_driver" else [])
+    assert vague == (["deploy_node"] if module == "stratuslab.libcloud.deployment" else [])
 
 
 def test_importing_the_driver_touches_nothing(run: Callable[..., str], tmp_path: Path) -> None:

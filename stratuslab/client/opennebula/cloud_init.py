@@ -27,11 +27,13 @@ def encoded_user_data(user_data: str | bytes) -> str:
     try:
         content = user_data.encode() if isinstance(user_data, str) else user_data
     except UnicodeEncodeError:
-        raise InvalidArgumentError("the user data: hold half a character (a surrogate); give bytes") from None
+        raise InvalidArgumentError(
+            "has text with a surrogate, which UTF-8 cannot hold; give bytes", argument="user_data"
+        ) from None
     compressed = gzip.compress(content, mtime=0)
     if len(compressed) > MAX_USER_DATA_BYTES:
         raise InvalidArgumentError(
-            f"the user data have {len(compressed)} bytes when compressed; "
-            f"StratusLab takes {MAX_USER_DATA_BYTES} at most"
+            f"has {len(compressed)} bytes when compressed; StratusLab takes {MAX_USER_DATA_BYTES} at most",
+            argument="user_data",
         )
     return base64.b64encode(compressed).decode("ascii")

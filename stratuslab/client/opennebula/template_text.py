@@ -18,36 +18,36 @@ _KEY = re.compile(r"[A-Za-z0-9_]+", re.ASCII)
 _REFUSED = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd]")
 
 
-def attribute(name: str, value: str | int | float, what: str) -> str:
-    """Return ``NAME = "value"``. ``what`` is the argument to name in an error."""
-    return f"{name} = {_quoted(value, what)}"
+def attribute(name: str, value: str | int | float, argument: str) -> str:
+    """Return ``NAME = "value"``. ``argument`` is the name of the argument, for an error."""
+    return f"{name} = {_quoted(value, argument)}"
 
 
 def vector(name: str, items: dict[str, tuple[str | int | float, str]]) -> str:
     """Return ``NAME = [ KEY = "value", … ]``; each item is its value and the argument to name."""
-    inner = ",\n".join(f"  {key} = {_quoted(value, what)}" for key, (value, what) in items.items())
+    inner = ",\n".join(f"  {key} = {_quoted(value, argument)}" for key, (value, argument) in items.items())
     return f"{name} = [\n{inner} ]"
 
 
-def checked_key(key: str, what: str) -> str:
+def checked_key(key: str, argument: str) -> str:
     """Return an attribute name in upper case, as the parser makes it.
 
     Raises :class:`InvalidArgumentError` if it is no name.
     """
     if not isinstance(key, str) or not _KEY.fullmatch(key):
         raise InvalidArgumentError(
-            f"{what}: found the key {key!r}; a key is made of letters A-Z, digits and underscores"
+            f"found the key {key!r}; a key is made of letters A-Z, digits and underscores", argument=argument
         )
     return key.upper()
 
 
-def _quoted(value: str | int | float, what: str) -> str:
+def _quoted(value: str | int | float, argument: str) -> str:
     if not isinstance(value, (str, int, float)):
-        raise InvalidArgumentError(f"{what}: found a {type(value).__name__}; give text")
+        raise InvalidArgumentError(f"found a {type(value).__name__}; give text", argument=argument)
     text = format(value, ".10g") if isinstance(value, float) else str(value)
     problem = _problem(text)
     if problem:
-        raise InvalidArgumentError(f"{what}: {problem}")
+        raise InvalidArgumentError(problem, argument=argument)
     escaped = text.replace('"', '\\"')
     return f'"{escaped}"'
 

@@ -119,24 +119,24 @@ class VmTemplate:
     token: str | None = None
 
     def __post_init__(self) -> None:
-        for what, text in (
-            ("the image", self.source),
-            ("the name", self.name),
-            ("the disk bus", self.disk_bus),
-            ("the image's format", self.disk_format),
-            ("the IP address", self.ip_address),
-            ("the requirements", self.requirements),
-            ("the public key", self.public_keys),
-            ("the kernel", self.kernel),
-            ("the initial RAM disk", self.initrd),
-            ("the raw data", self.raw_data),
-            ("the token", self.token),
+        for argument, text in (
+            ("source", self.source),
+            ("name", self.name),
+            ("disk_bus", self.disk_bus),
+            ("disk_format", self.disk_format),
+            ("ip_address", self.ip_address),
+            ("requirements", self.requirements),
+            ("public_keys", self.public_keys),
+            ("kernel", self.kernel),
+            ("initrd", self.initrd),
+            ("raw_data", self.raw_data),
+            ("token", self.token),
         ):
-            _check_kind(what, text, str, "text")
-        _check_kind("the context", self.context, Mapping, "a dictionary")
-        _check_kind("the user data", self.user_data, (str, bytes), "text or bytes")
-        _check_kind("the display", self.vnc, Vnc, "a Vnc, or None for none")
-        _check_kind("the image to make", self.save_as, ImageDescription, "an ImageDescription")
+            _check_kind(argument, text, str, "text")
+        _check_kind("context", self.context, Mapping, "a dictionary")
+        _check_kind("user_data", self.user_data, (str, bytes), "text or bytes")
+        _check_kind("vnc", self.vnc, Vnc, "a Vnc, or None for none")
+        _check_kind("save_as", self.save_as, ImageDescription, "an ImageDescription")
 
     def text(self, front_end: FrontEnd = STRATUSLAB_14_06) -> str:
         """Return the template for ``one.vm.allocate``.
@@ -146,83 +146,92 @@ class VmTemplate:
         """
         self._check_numbers()
         parts = [
-            attribute("CPU", self.cpu if self.cpu_share is None else self.cpu_share, "the CPU share"),
-            attribute("VCPU", self.cpu, "the number of CPUs"),
-            attribute("MEMORY", self.ram_mib, "the memory"),
-            attribute("RANK", front_end.rank, "the rank"),
+            attribute("CPU", self.cpu if self.cpu_share is None else self.cpu_share, "cpu_share"),
+            attribute("VCPU", self.cpu, "cpu"),
+            attribute("MEMORY", self.ram_mib, "ram_mib"),
+            attribute("RANK", front_end.rank, "rank"),
         ]
         if self.requirements:
-            requirements = _without_variables(self.requirements, "the requirements")
-            parts.append(attribute("REQUIREMENTS", requirements, "the requirements"))
+            requirements = _without_variables(self.requirements, "requirements")
+            parts.append(attribute("REQUIREMENTS", requirements, "requirements"))
         if self.name:
-            parts.append(attribute("NAME", _checked_name(self.name, front_end), "the name"))
+            parts.append(attribute("NAME", _checked_name(self.name, front_end), "name"))
         if self.kernel or self.initrd:
             parts.append(
-                vector("OS", _given({"KERNEL": self.kernel, "INITRD": self.initrd}, "kernel or initrd"))
+                vector("OS", _given({"KERNEL": ("kernel", self.kernel), "INITRD": ("initrd", self.initrd)}))
             )
         parts += [vector("DISK", disk) for disk in self._disks()]
         parts.append(vector("NIC", self._nic(front_end)))
         if self.vnc:
             parts.append(vector("GRAPHICS", _graphics(self.vnc, front_end)))
         if self.raw_data:
-            raw: _Items = {"TYPE": ("kvm", "the hypervisor"), "DATA": (self.raw_data, "the raw data")}
+            raw: _Items = {"TYPE": ("kvm", "raw_data"), "DATA": (self.raw_data, "raw_data")}
             parts.append(vector("RAW", raw))
         parts.append(vector("CONTEXT", self._context()))
         if self.save_as:
             parts.append(vector("CREATE_IMAGE", _image_description(self.save_as)))
         if self.inbound_ports:
-            parts.append(attribute("INBOUND_PORTS", ",".join(self.inbound_ports), "the inbound ports"))
+            parts.append(attribute("INBOUND_PORTS", ",".join(self.inbound_ports), "inbound_ports"))
         if self.token:
-            parts.append(attribute(TOKEN_ATTRIBUTE, self.token, "the token"))
+            parts.append(attribute(TOKEN_ATTRIBUTE, self.token, "token"))
         return "\n".join(parts) + "\n"
 
     def _check_numbers(self) -> None:
-        for what, value, least in (
-            ("the number of CPUs", self.cpu, 1),
-            ("the memory in MiB", self.ram_mib, 1),
-            ("the swap in MiB", self.swap_mib, 0),
-            ("the volatile disk in MiB", self.volatile_disk_mib, 1),
+        for argument, value, least in (
+            ("cpu", self.cpu, 1),
+            ("ram_mib", self.ram_mib, 1),
+            ("swap_mib", self.swap_mib, 0),
+            ("volatile_disk_mib", self.volatile_disk_mib, 1),
         ):
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
-                raise InvalidArgumentError(f"{what}: found {value!r}; give a whole number from {least}")
+                raise InvalidArgumentError(
+                    f"found {value!r}; give a whole number from {least}", argument=argument
+                )
         share = self.cpu_share
         is_number = isinstance(share, (int, float)) and not isinstance(share, bool)
         if share is not None and not (is_number and 0 < share < float("inf")):
-            raise InvalidArgumentError(f"the CPU share: found {self.cpu_share!r}; give a number above 0")
+            raise InvalidArgumentError(
+                f"found {self.cpu_share!r}; give a number above 0", argument="cpu_share"
+            )
         port = self.vnc.port if self.vnc else None
         if port is not None and not (type(port) is int and 0 <= port <= _LAST_PORT):
-            raise InvalidArgumentError(f"the VNC port: found {port!r}; give a number from 0 to {_LAST_PORT}")
+            raise InvalidArgumentError(
+                f"found {port!r}; give a number from 0 to {_LAST_PORT}", argument="vnc.port"
+            )
 
     def _disks(self) -> list[_Items]:
         if self.disk_bus not in DISK_BUSES:
-            raise InvalidArgumentError(f"the disk bus: found {self.disk_bus!r}; use {', '.join(DISK_BUSES)}")
+            raise InvalidArgumentError(
+                f"found {self.disk_bus!r}; use {', '.join(DISK_BUSES)}", argument="disk_bus"
+            )
         prefix = DISK_BUSES[self.disk_bus]
         root: _Items = {
-            "SOURCE": (self.source, "the image"),
-            "TARGET": (f"{prefix}a", "the root disk's target"),
-            "SAVE": ("yes" if self.save_as else "no", "save"),
-            "READONLY": ("no", "readonly"),
+            "SOURCE": (self.source, "source"),
+            "TARGET": (f"{prefix}a", "disk_bus"),
+            "SAVE": ("yes" if self.save_as else "no", "save_as"),
+            "READONLY": ("no", "source"),
         }
         if self.disk_format:
-            root["DRIVER"] = (self.disk_format, "the image's format")
+            root["DRIVER"] = (self.disk_format, "disk_format")
         disks = [root]
         if self.swap_mib:
             disks.append(
                 {
-                    "TYPE": ("swap", "the swap disk's type"),
-                    "SIZE": (self.swap_mib, "the swap"),
-                    "TARGET": (f"{prefix}b", "the swap disk's target"),
-                    "READONLY": ("no", "readonly"),
+                    "TYPE": ("swap", "swap_mib"),
+                    "SIZE": (self.swap_mib, "swap_mib"),
+                    "TARGET": (f"{prefix}b", "disk_bus"),
+                    "READONLY": ("no", "source"),
                 }
             )
         targets = self._extra_targets(prefix)
         extra_disks = self._extra_disks()
         if len(extra_disks) > len(targets):
             raise InvalidArgumentError(
-                f"the disks: found {len(extra_disks)} besides root and swap; give {len(targets)} at most"
+                f"found {len(extra_disks)} disks besides root and swap; give {len(targets)} at most",
+                argument="volumes",
             )
         for target, disk in zip(targets, extra_disks, strict=False):
-            disks.append({**disk, "TARGET": (target, "a disk's target")})
+            disks.append({**disk, "TARGET": (target, "disk_bus")})
         return disks
 
     def _extra_disks(self) -> list[_Items]:
@@ -230,22 +239,20 @@ class VmTemplate:
         if self.volatile_disk_mib is not None:
             disks.append(
                 {
-                    "TYPE": ("fs", "the volatile disk's type"),
-                    "FORMAT": ("ext3", "the volatile disk's format"),
-                    "SIZE": (self.volatile_disk_mib, "the volatile disk"),
-                    "READONLY": ("no", "readonly"),
-                    "SAVE": ("no", "save"),
+                    "TYPE": ("fs", "volatile_disk_mib"),
+                    "FORMAT": ("ext3", "volatile_disk_mib"),
+                    "SIZE": (self.volatile_disk_mib, "volatile_disk_mib"),
+                    "READONLY": ("no", "source"),
+                    "SAVE": ("no", "save_as"),
                 }
             )
-        disks += [
-            {"TYPE": ("block", "a volume's type"), "SOURCE": (volume, "a volume")} for volume in self.volumes
-        ]
+        disks += [{"TYPE": ("block", "volumes"), "SOURCE": (volume, "volumes")} for volume in self.volumes]
         disks += [
             {
-                "SOURCE": (image, "a read-only image"),
-                "READONLY": ("no", "readonly"),
-                "SAVE": ("no", "save"),
-                "DRIVER": ("raw", "a read-only image's format"),
+                "SOURCE": (image, "readonly_images"),
+                "READONLY": ("no", "source"),
+                "SAVE": ("no", "save_as"),
+                "DRIVER": ("raw", "readonly_images"),
             }
             for image in self.readonly_images
         ]
@@ -263,17 +270,19 @@ class VmTemplate:
 
     def _nic(self, front_end: FrontEnd) -> _Items:
         if self.network not in NETWORKS:
-            raise InvalidArgumentError(f"the network: found {self.network!r}; use {', '.join(NETWORKS)}")
+            raise InvalidArgumentError(
+                f"found {self.network!r}; use {', '.join(NETWORKS)}", argument="network"
+            )
         nic: _Items = {
-            "NETWORK": (self.network, "the network"),
-            "NETWORK_UNAME": (front_end.network_owner, "the network's owner"),
+            "NETWORK": (self.network, "network"),
+            "NETWORK_UNAME": (front_end.network_owner, "network"),
         }
         if self.ip_address:
             try:
-                nic["IP"] = (str(ipaddress.IPv4Address(self.ip_address)), "the IP address")
+                nic["IP"] = (str(ipaddress.IPv4Address(self.ip_address)), "ip_address")
             except ValueError:
                 raise InvalidArgumentError(
-                    f"the IP address: found {self.ip_address!r}; give an IPv4 address as in 192.0.2.7"
+                    f"found {self.ip_address!r}; give an IPv4 address as in 192.0.2.7", argument="ip_address"
                 ) from None
         return nic
 
@@ -281,40 +290,44 @@ class VmTemplate:
         methods = get_args(ContextMethod)
         if self.context_method not in methods:
             raise InvalidArgumentError(
-                f"the context method: found {self.context_method!r}; use {' or '.join(methods)}"
+                f"found {self.context_method!r}; use {' or '.join(methods)}", argument="context_method"
             )
         items: _Items = {}
         keys = _authorized_keys(self.public_keys)
         if keys:
-            items["PUBLIC_KEY"] = (_without_variables(keys, "the public key"), "the public key")
+            items["PUBLIC_KEY"] = (_without_variables(keys, "public_keys"), "public_keys")
         if self.context_method == "cloud-init" or self.user_data is not None:
-            items["CONTEXT_METHOD"] = ("cloud-init", "the context method")
+            items["CONTEXT_METHOD"] = ("cloud-init", "context_method")
             if keys:
-                items["CLOUD_INIT_AUTHORIZED_KEYS"] = (encoded_keys(keys), "the public key")
+                items["CLOUD_INIT_AUTHORIZED_KEYS"] = (encoded_keys(keys), "public_keys")
             if self.user_data is not None:
-                items["CLOUD_INIT_USER_DATA"] = (encoded_user_data(self.user_data), "the user data")
+                items["CLOUD_INIT_USER_DATA"] = (encoded_user_data(self.user_data), "user_data")
         for given, value in self.context.items():
-            key = checked_key(given, "the context")
-            what = f"the context value of {key}"
+            key = checked_key(given, "context")
+            argument = f"context[{given!r}]"
             if key in _OWN_CONTEXT_KEYS or key in items:
-                raise InvalidArgumentError(f"the context: the key {key} is set already; choose another name")
+                raise InvalidArgumentError(
+                    f"the key {key} is set already; choose another name", argument="context"
+                )
             if not isinstance(value, str):
-                raise InvalidArgumentError(f"{what}: found a {type(value).__name__}; give a string")
-            items[key] = (_without_variables(value, what), what)
-        items["TARGET"] = (_CONTEXT_TARGET, "the context's target")
+                raise InvalidArgumentError(
+                    f"found a {type(value).__name__}; give a string", argument=argument
+                )
+            items[key] = (_without_variables(value, argument), argument)
+        items["TARGET"] = (_CONTEXT_TARGET, "context")
         return items
 
 
-def _check_kind(what: str, value: object, kinds: type | tuple[type, ...], right: str) -> None:
+def _check_kind(argument: str, value: object, kinds: type | tuple[type, ...], right: str) -> None:
     if value is not None and not isinstance(value, kinds):
-        raise InvalidArgumentError(f"{what}: found a {type(value).__name__}; give {right}")
+        raise InvalidArgumentError(f"found a {type(value).__name__}; give {right}", argument=argument)
 
 
 def _graphics(vnc: Vnc, front_end: FrontEnd) -> _Items:
     port = front_end.graphics_port if vnc.port is None else vnc.port
-    items: _Items = {"PORT": (port, "the VNC port"), "TYPE": ("vnc", "the display")}
+    items: _Items = {"PORT": (port, "vnc.port"), "TYPE": ("vnc", "vnc")}
     if vnc.listen:
-        items["LISTEN"] = (vnc.listen, "the VNC address")
+        items["LISTEN"] = (vnc.listen, "vnc.listen")
     return items
 
 
@@ -323,44 +336,46 @@ def _checked_name(name: str, front_end: FrontEnd) -> str:
     if length > front_end.name_length:
         units = "characters" if name.isascii() else "bytes in UTF-8"
         raise InvalidArgumentError(
-            f"the name: has {length} {units}; OpenNebula takes {front_end.name_length} at most"
+            f"has {length} {units}; OpenNebula takes {front_end.name_length} at most", argument="name"
         )
     refused = next((character for character in name if character in front_end.name_refused), None)
     if refused:
-        raise InvalidArgumentError(f"the name: holds {refused!r}, which OpenNebula takes in no name")
+        raise InvalidArgumentError(f"holds {refused!r}, which OpenNebula takes in no name", argument="name")
     return name
 
 
 def _authorized_keys(public_keys: str | None) -> str:
     """Return the keys one a line, without the comment lines of other formats."""
     if _PRIVATE_KEY.search(public_keys or ""):
-        raise InvalidArgumentError("the public key: found a private key, which must not leave your machine")
+        raise InvalidArgumentError(
+            "found a private key, which must not leave your machine", argument="public_keys"
+        )
     lines = (line.strip(" \t\r") for line in (public_keys or "").split("\n"))
     return "".join(f"{line}\n" for line in lines if line and not line.startswith("Comment:"))
 
 
-def _without_variables(value: str, what: str) -> str:
+def _without_variables(value: str, argument: str) -> str:
     if "$" in value:
         raise InvalidArgumentError(
-            f"{what}: holds a $, which OpenNebula replaces by a "
-            "variable's value; leave it out or encode the value, for example as base64"
+            "holds a $, which OpenNebula replaces by a variable's value; "
+            "leave it out or encode the value, for example as base64",
+            argument=argument,
         )
     return value
 
 
-def _given(items: Mapping[str, str | None], what: str) -> _Items:
-    return {key: (value, what) for key, value in items.items() if value}
+def _given(items: Mapping[str, tuple[str, str | None]]) -> _Items:
+    return {key: (value, argument) for key, (argument, value) in items.items() if value}
 
 
 def _image_description(image: ImageDescription) -> _Items:
     given = _given(
         {
-            "CREATOR_NAME": image.creator_name,
-            "NEWIMAGE_TITLE": image.title,
-            "NEWIMAGE_COMMENT": image.comment,
-            "NEWIMAGE_VERSION": image.version,
-            "NEWIMAGE_MARKETPLACE": image.marketplace,
-        },
-        "the image to make",
+            "CREATOR_NAME": ("save_as.creator_name", image.creator_name),
+            "NEWIMAGE_TITLE": ("save_as.title", image.title),
+            "NEWIMAGE_COMMENT": ("save_as.comment", image.comment),
+            "NEWIMAGE_VERSION": ("save_as.version", image.version),
+            "NEWIMAGE_MARKETPLACE": ("save_as.marketplace", image.marketplace),
+        }
     )
-    return {"CREATOR_EMAIL": (image.creator_email, "the image's creator's e-mail address"), **given}
+    return {"CREATOR_EMAIL": (image.creator_email, "save_as.creator_email"), **given}

@@ -252,7 +252,7 @@ def _name_of(item: dict[str, Any]) -> str:
 
 def _path(uuid: str) -> str:
     if not isinstance(uuid, str) or not is_disk_id(uuid):
-        raise InvalidArgumentError(f"the volume: found the id {uuid!r}; give a disk's UUID")
+        raise InvalidArgumentError(f"found the id {uuid!r}; give a disk's UUID", argument="volume")
     return f"/disks/{uuid.lower()}"
 
 

@@ -48,14 +48,39 @@ def test_they_are_where_their_extra_says(two_clouds, driver, place) -> None:
 
 
 @pytest.mark.parametrize("extra", [{}, {"location": None}, {"owner": "demo"}], ids=repr)
-def test_without_a_place_they_are_at_the_default_location(two_clouds, driver, extra) -> None:
-    here, there = driver.list_locations()
+def test_without_a_place_none_of_several_locations_is_guessed(two_clouds, driver, extra) -> None:
+    lost = volume(driver, driver.default_location, **extra)
+    mine = node(driver, **extra)
+    two_clouds.request_log.clear()
 
-    assert driver.destroy_node(node(driver, **extra))
-    assert driver.destroy_volume(volume(driver, here, **extra))
+    for change in (
+        lambda: driver.destroy_node(mine),
+        lambda: driver.reboot_node(mine),
+        lambda: driver.start_node(mine),
+        lambda: driver.stop_node(mine),
+        lambda: driver.ex_suspend_node(mine),
+        lambda: driver.ex_shutdown_node(mine),
+        lambda: driver.ex_save_node(mine),
+        lambda: driver.wait_until_running([mine]),
+        lambda: driver.destroy_volume(lost),
+        lambda: driver.detach_volume(lost),
+        lambda: driver.attach_volume(mine, lost),
+    ):
+        with pytest.raises(InvalidArgumentError, match=r"states no location; .*one of here, there"):
+            change()
+    assert len(two_clouds.request_log) == 0
 
-    assert [len(driver.list_volumes(it)) for it in (here, there)] == [0, 1]
-    assert [it.location.id for it in driver.list_nodes()] == ["there"]
+
+@pytest.mark.parametrize("region", ["here", "there"])
+def test_without_a_place_they_are_at_the_region(two_clouds, driver, region) -> None:
+    of_region = StratusLabNodeDriver("default", region=region, stratuslab_user_config=two_clouds.config_file)
+    [place] = of_region.list_locations()
+
+    assert of_region.destroy_node(node(of_region))
+    assert of_region.destroy_volume(volume(of_region, place))
+
+    assert [len(driver.list_volumes(it)) for it in (region, "here", "there")].count(0) == 2
+    assert [it.location.id for it in driver.list_nodes()] == [{"here": "there", "there": "here"}[region]]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from libcloud.compute.base import NodeSize
 from stratuslab.client.errors import InvalidArgumentError
+from stratuslab.libcloud.arguments import whole_number
 
 if TYPE_CHECKING:
     from libcloud.compute.base import NodeDriver
@@ -67,23 +68,12 @@ def resources_of(size: NodeSize) -> tuple[int, int, int]:
     Raises :class:`~stratuslab.client.errors.InvalidArgumentError` for what is no size.
     """
     if not isinstance(size, NodeSize):
-        raise InvalidArgumentError(
-            f"the argument size: found {size!r}; give one of list_sizes() or a NodeSize"
-        )
+        raise InvalidArgumentError(f"found {size!r}; give one of list_sizes() or a NodeSize", argument="size")
     extra: dict[str, Any] = size.extra
     cpu = getattr(size, "cpu", None) or extra.get("cpu") or 1
     swap = getattr(size, "swap", None) or extra.get("swap") or 0
     return (
-        _whole(cpu, "size.extra['cpu']"),
-        _whole(size.ram, "size.ram, in MiB"),
-        _whole(swap, "size.extra['swap'], in MiB"),
+        whole_number("size.extra['cpu']", cpu, least=1),
+        whole_number("size.ram", size.ram, least=1, unit="MiB"),
+        whole_number("size.extra['swap']", swap, unit="MiB"),
     )
-
-
-def _whole(value: object, what: str) -> int:
-    text = f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value)
-    try:
-        number = int(text)
-    except ValueError:
-        raise InvalidArgumentError(f"{what}: found {value!r}; give a whole number") from None
-    return number

@@ -1,0 +1,118 @@
+"""The checks of arguments: each returns what it checked, or names the argument in an error."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+from libcloud.compute.base import StorageVolume
+from stratuslab.client.errors import InvalidArgumentError
+from stratuslab.client.pdisk.disk import is_disk_id
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = [
+    "disk_id",
+    "given",
+    "one_of",
+    "proxy_address",
+    "seconds",
+    "several",
+    "text",
+    "truth",
+    "vm_id",
+    "whole_number",
+]
+
+_MOST_DIGITS = 18
+_Item = TypeVar("_Item")
+_Choice = TypeVar("_Choice", bound=str)
+
+
+def given(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that are not None."""
+    return {name: value for name, value in settings.items() if value is not None}
+
+
+def whole_number(argument: str, value: object, *, least: int = 0, unit: str | None = None) -> int:
+    """Return a whole number; ``1.0`` and ``"1"`` are one too, as they come out of tables and files."""
+    digits = f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value).strip()
+    is_number = digits.isascii() and digits.isdecimal() and len(digits) <= _MOST_DIGITS
+    if isinstance(value, bool) or not is_number or int(digits) < least:
+        right = "a whole number" + (f" of {unit}" if unit else "") + (f" from {least}" if least else "")
+        raise InvalidArgumentError(f"found {value!r}; give {right}", argument=argument)
+    return int(digits)
+
+
+def seconds(argument: str, value: float | str, *, least: float | None = None) -> float:
+    """Return seconds above 0, or from ``least``; text is taken too, as it comes out of files."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not (0 < number < math.inf if least is None else number >= least):
+        raise InvalidArgumentError(f"found {value!r}; give a number of seconds", argument=argument)
+    return number
+
+
+def truth(argument: str, value: bool | str) -> bool:
+    """Return a truth value; text is taken too, as it comes out of files."""
+    known = {"true": True, "false": False, "1": True, "0": False}.get(str(value).lower())
+    if known is None:
+        raise InvalidArgumentError(f"found {value!r}; give True or False", argument=argument)
+    return known
+
+
+def text(argument: str, value: str) -> str:
+    """Return text that is not empty."""
+    if not isinstance(value, str) or not value:
+        raise InvalidArgumentError(f"found {value!r}; give text", argument=argument)
+    return value
+
+
+def one_of(argument: str, value: _Choice, choices: Sequence[str]) -> _Choice:
+    """Return a value that is one of the choices."""
+    if value not in choices:
+        raise InvalidArgumentError(f"found {value!r}; use one of {', '.join(choices)}", argument=argument)
+    return value
+
+
+def several(argument: str, items: Sequence[_Item] | None) -> Sequence[_Item]:
+    """Return a list; None is an empty one, and a text is none."""
+    if items is None:
+        return ()
+    if isinstance(items, (str, bytes)) or not hasattr(items, "__iter__"):
+        raise InvalidArgumentError(f"found {items!r}; give a list", argument=argument)
+    return items
+
+
+def proxy_address(argument: str, url: str) -> str:
+    """Return what Libcloud takes for the URL of a proxy; a wrong one is not shown, it may hold a password."""
+    try:
+        parts = urlsplit(url)
+        login, at, _ = parts.netloc.rpartition("@")
+        known = parts.scheme in ("http", "https") and parts.hostname and parts.port
+    except (TypeError, ValueError, AttributeError):
+        known = None
+    if not known or (at and ":" not in login):
+        raise InvalidArgumentError(
+            "give scheme, host and port of an HTTP proxy, as in http://proxy.example.org:3128 or "
+            "http://user:password@proxy.example.org:3128",
+            argument=argument,
+        )
+    return url
+
+
+def vm_id(node_id: str | int | None) -> int:
+    """Return the number of a node's VM."""
+    return whole_number("node.id", node_id)
+
+
+def disk_id(argument: str, volume: StorageVolume | str) -> str:
+    """Return the UUID of a volume, which may be given by it alone."""
+    uuid = volume.id if isinstance(volume, StorageVolume) else volume
+    if not isinstance(uuid, str) or not is_disk_id(uuid):
+        raise InvalidArgumentError(f"found the id {uuid!r}; give a volume or its UUID", argument=argument)
+    return uuid
