@@ -14,6 +14,7 @@ All are :class:`StratusLabError` and therefore Libcloud's ``LibcloudError``. Whe
     |   +-- AnswerTimeoutError      requests.ReadTimeout
     |   +-- UnsettledError                                        looked for, and not found
     +-- MalformedAnswerError        MalformedResponseError
+    +-- DuplicateError                                            made twice
     +-- LocationsError                                            several locations, some failed
     +-- ServiceError                ProviderError                 the service said no
         +-- CredentialsError        InvalidCredsError
@@ -51,6 +52,7 @@ __all__ = [
     "ConflictError",
     "ConnectTimeoutError",
     "CredentialsError",
+    "DuplicateError",
     "ForbiddenError",
     "InvalidArgumentError",
     "LocationsError",
@@ -170,6 +172,26 @@ class UnsettledError(AnswerLostError):
     ) -> None:
         super().__init__(message, location=location, operation=operation)
         self.token = token
+
+
+class DuplicateError(StratusLabError):
+    """Several VMs or disks bear one token, where there should be one: a request was delivered twice.
+
+    ``token`` is what they bear, ``ids`` are their ids. All of them exist, and cost.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        location: str | None = None,
+        operation: str | None = None,
+        token: str,
+        ids: list[str],
+    ) -> None:
+        super().__init__(message, location=location, operation=operation)
+        self.token = token
+        self.ids = ids
 
 
 class MalformedAnswerError(StratusLabError, MalformedResponseError):

@@ -56,6 +56,11 @@ class Site:
         """The images."""
         return self._once("marketplace", lambda: Marketplace(self.cloud))
 
+    def close(self) -> None:
+        """Close all connections. A service that is used again makes new ones."""
+        for service in list(self._services.values()):
+            service.close()
+
     def _once(self, name: str, make: Callable[[], _Service]) -> _Service:
         # Two threads may make one at once: both get the first, and the other has not connected.
         service: _Service | None = self._services.get(name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -52,7 +51,6 @@ class Locations:
         self.default: NodeLocation = self._by_id[default]
         self._cloud_of = cloud_of
         self._sites: dict[str, Site] = {}
-        self._lock = threading.Lock()
 
     @classmethod
     def of_file(
@@ -93,12 +91,11 @@ class Locations:
         return cls([location], cloud.location, {cloud.location: cloud}.__getitem__)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name not in ("_sites", "_lock")}
+        return {name: value for name, value in self.__dict__.items() if name != "_sites"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._sites = {}
-        self._lock = threading.Lock()
 
     def all(self) -> list[NodeLocation]:
         """Return all of them, in the order of the file."""
@@ -106,10 +103,16 @@ class Locations:
 
     def site(self, location: NodeLocation) -> Site:
         """Return the services of one, made when they are first asked for."""
-        with self._lock:
-            if location.id not in self._sites:
-                self._sites[location.id] = Site(self._cloud_of(location.id))
-            return self._sites[location.id]
+        site = self._sites.get(location.id)
+        if site is None:
+            # Of two threads the first one's counts for both. A lock might be held for ever after a fork.
+            site = self._sites.setdefault(location.id, Site(self._cloud_of(location.id)))
+        return site
+
+    def close(self) -> None:
+        """Close the connections of all sites."""
+        for site in list(self._sites.values()):
+            site.close()
 
     def meant(self, location: GivenLocation | None, argument: str = "location") -> NodeLocation:
         """Return the one that an object, an id or a name means; the default one for None."""

@@ -12,7 +12,7 @@ from stratuslab.client.errors import InvalidArgumentError
 from stratuslab.client.marketplace.image_metadata import is_image_id
 from stratuslab.client.opennebula.vm_template import DISK_BUSES, VmTemplate, Vnc
 from stratuslab.client.pdisk.disk import is_disk_id, source_of_disk
-from stratuslab.libcloud.arguments import disk_id, several, whole_number
+from stratuslab.libcloud.arguments import disk_id, several, text, whole_number
 from stratuslab.libcloud.network import network_of
 from stratuslab.libcloud.size import resources_of
 from stratuslab.libcloud.ssh_keys import default_public_key
@@ -58,6 +58,7 @@ _ARGUMENT_OF_FIELD = {
     "raw_data": "ex_raw_data",
     "vnc": "ex_vnc",
     "save_as": "ex_save_as",
+    "token": "ex_token",
 }
 """Field of a :class:`VmTemplate` to the argument from which it comes."""
 
@@ -86,6 +87,7 @@ class NodeRequest:
     ex_initrd: str | None = None
     ex_raw_data: str | None = None
     ex_save_as: ImageDescription | None = None
+    ex_token: str | None = None
     networks: Sequence[StratusLabNetwork] | None = None
 
     def template(self, location: NodeLocation, locations: Locations) -> VmTemplate:
@@ -132,6 +134,7 @@ class NodeRequest:
             raw_data=self.ex_raw_data,
             vnc=self.ex_vnc,
             save_as=self.ex_save_as,
+            token=None if self.ex_token is None else text("ex_token", self.ex_token),
         )
 
     def _volatile_disk_mib(self) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from dataclasses import replace
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, TypeVar
 
 from libcloud.compute.base import (
     Node,
@@ -24,10 +24,8 @@ from stratuslab.client.errors import (
     ConflictError,
     InvalidArgumentError,
     NotFoundError,
-    StratusLabError,
 )
 from stratuslab.client.marketplace.marketplace import STATUSES
-from stratuslab.client.opennebula.vm import VirtualMachine
 from stratuslab.client.opennebula.vm_template import NETWORKS, ImageDescription, Vnc
 from stratuslab.libcloud.arguments import (
     given,
@@ -57,6 +55,7 @@ if TYPE_CHECKING:
     from stratuslab.client.marketplace.image_metadata import ImageMetadata
     from stratuslab.client.marketplace.marketplace import ImageStatus
     from stratuslab.client.opennebula.runner import Runner
+    from stratuslab.client.opennebula.vm import VirtualMachine
     from stratuslab.client.opennebula.vm_template import DiskBus, Network
     from stratuslab.client.site import Site
     from stratuslab.client.transport.session import ServiceSession
@@ -73,6 +72,8 @@ __all__ = [
 ]
 
 logger = logging.getLogger(__name__)
+
+_Driver = TypeVar("_Driver", bound="StratusLabNodeDriver")
 
 
 class StratusLabNodeDriver(VolumeOperations, DeploymentOperations):
@@ -178,6 +179,16 @@ class StratusLabNodeDriver(VolumeOperations, DeploymentOperations):
     def connection(self) -> ServiceSession:  # type: ignore[override]  # made when first used
         """The connection to the compute service of the default location."""
         return self._at(None).rpc.connection.session
+
+    def close(self) -> None:
+        """Close the connections, those in use when their requests are done. The driver can be used again."""
+        self._locations.close()
+
+    def __enter__(self: _Driver) -> _Driver:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     # Locations, sizes and images
 
@@ -286,6 +297,7 @@ class StratusLabNodeDriver(VolumeOperations, DeploymentOperations):
         ex_initrd: str | None = None,
         ex_raw_data: str | None = None,
         ex_save_as: ImageDescription | None = None,
+        ex_token: str | None = None,
         networks: Sequence[StratusLabNetwork] | None = None,
         ex_keyname: str | None = None,  # noqa: ARG002
         ex_config_drive: bool | None = None,  # noqa: ARG002
@@ -319,6 +331,9 @@ class StratusLabNodeDriver(VolumeOperations, DeploymentOperations):
         :param ex_initrd: its initial RAM disk.
         :param ex_raw_data: libvirt XML to add.
         :param ex_save_as: make this image of the root disk when :meth:`ex_save_node` ends the node.
+        :param ex_token: a token of your own, which no other node has, to be kept before the call. If a node
+            of yours that is not terminated bears it already, that node is returned and none is started
+            (``one.vmpool.info`` first): the call can be repeated after a crash.
         :param networks: the same as ``ex_network``, as a list of one of :meth:`ex_list_networks`.
         :param ex_keyname: accepted for programs written for other clouds; means nothing.
         :param ex_config_drive: likewise.
@@ -328,7 +343,8 @@ class StratusLabNodeDriver(VolumeOperations, DeploymentOperations):
         lost, the node is looked for by the token with which it was marked (``extra["token"]``) for the
         time-out once more, and returned if found; else
         :class:`~stratuslab.client.errors.UnsettledError` carries the token, and :meth:`ex_find_node`
-        settles it later.
+        settles it later. Raises :class:`~stratuslab.client.errors.DuplicateError`, which names them, if
+        several nodes bear the token.
         """
         self._get_and_check_auth(auth)  # type: ignore[arg-type]  # None is allowed
         where = self._locations.meant(location)
@@ -353,11 +369,16 @@ class StratusLabNodeDriver(VolumeOperations, DeploymentOperations):
             ex_initrd=ex_initrd,
             ex_raw_data=ex_raw_data,
             ex_save_as=ex_save_as,
+            ex_token=ex_token,
             networks=networks,
         )
         template = request.template(where, self._locations)
-        vm_id = self._at(where).runner.run_instance(template)
-        return self._accepted(where, vm_id, name, size, image)
+        vm = self._at(where).runner.start_vm(template)
+        node = node_of(vm, where, self, size=size, image=image)
+        if vm.token is None:
+            # Not described yet.
+            node.expire()
+        return node
 
     def destroy_node(self, node: Node) -> bool:
         """End a node at once, in whatever state it is (``one.vm.action``, one call).
@@ -515,27 +536,6 @@ class StratusLabNodeDriver(VolumeOperations, DeploymentOperations):
 
     def _node(self, vm: VirtualMachine, location: NodeLocation) -> StratusLabNode:
         return node_of(vm, location, self, known_sizes=self._sizes_by_resources())
-
-    def _accepted(
-        self,
-        location: NodeLocation,
-        vm_id: int,
-        name: str | None,
-        size: NodeSize,
-        image: NodeImage,
-    ) -> StratusLabNode:
-        """Return the node of a VM which the cloud has taken, with its details if they are to be had."""
-        try:
-            vm = self._at(location).monitor.describe_vm(vm_id)
-        except StratusLabError as error:
-            logger.warning("VM %d was started, but its details are not to be had: %s", vm_id, error)
-            node = node_of(VirtualMachine.accepted(vm_id, name), location, self, size=size, image=image)
-            node.expire()
-            return node
-        except BaseException:
-            logger.warning("location %r: VM %d was started, then create_node interrupted", location.id, vm_id)
-            raise
-        return node_of(vm, location, self, size=size, image=image)
 
     @staticmethod
     def _changed(node: Node) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from stratuslab.client.errors import ConflictError, InvalidArgumentError, NotFoundError
 from stratuslab.client.opennebula.vm_states import VmState
-from stratuslab.libcloud.arguments import disk_id, vm_id, whole_number
+from stratuslab.libcloud.arguments import disk_id, text, vm_id, whole_number
 from stratuslab.libcloud.unsupported import UnsupportedOperations
 from stratuslab.libcloud.volume import (
     StratusLabVolume,
@@ -52,6 +52,7 @@ class VolumeOperations(UnsupportedOperations):
         snapshot: VolumeSnapshot | None = None,
         *,
         ex_visibility: Visibility = "private",
+        ex_token: str | None = None,
     ) -> StorageVolume:
         """Make an empty volume (``POST /disks/``, never sent twice).
 
@@ -64,6 +65,9 @@ class VolumeOperations(UnsupportedOperations):
         :param location: the default location if None.
         :param snapshot: must be None: PDisk has no snapshots of data volumes.
         :param ex_visibility: ``private``, or ``public`` for all users of the cloud to attach.
+        :param ex_token: a token of your own, which no other volume has: 1 to 64 letters, digits, ``.``, ``_``
+            or ``-``. If a volume of yours bears it already (``extra["identifier"]``), that volume is returned
+            and none is made (``GET /disks/`` first): the call can be repeated after a crash.
         """
         if snapshot is not None:
             raise InvalidArgumentError(
@@ -71,7 +75,9 @@ class VolumeOperations(UnsupportedOperations):
             )
         where = self._locations.meant(location)
         size_gib = whole_number("size", size, unit="GiB")
-        disk = self._locations.site(where).disks.create_volume(size_gib, name, ex_visibility)
+        disk = self._locations.site(where).disks.create_volume(
+            size_gib, name, ex_visibility, token=None if ex_token is None else text("ex_token", ex_token)
+        )
         return StratusLabVolume(disk, where, self)
 
     def destroy_volume(self, volume: StorageVolume) -> bool:

@@ -22,6 +22,7 @@ from stratuslab.client.errors import (
     ConflictError,
     ConnectTimeoutError,
     CredentialsError,
+    DuplicateError,
     ForbiddenError,
     InvalidArgumentError,
     LocationsError,
@@ -52,6 +53,7 @@ ALSO = {
     AnswerTimeoutError: [AnswerLostError, requests.ReadTimeout, requests.Timeout],
     UnsettledError: [AnswerLostError],
     MalformedAnswerError: [StratusLabError, MalformedResponseError],
+    DuplicateError: [StratusLabError],
     LocationsError: [StratusLabError],
     ServiceError: [StratusLabError, ProviderError],
     CredentialsError: [ServiceError, InvalidCredsError],
@@ -78,7 +80,8 @@ OF_ONE_LOCATION = [cls for cls in ALSO if cls is not LocationsError]
 
 
 def made(cls: type[StratusLabError], **given) -> StratusLabError:
-    return cls("no", **(given | ({"token": "0f5c"} if cls is UnsettledError else {})))
+    marks = {UnsettledError: {"token": "0f5c"}, DuplicateError: {"token": "0f5c", "ids": ["1", "2"]}}
+    return cls("no", **(given | marks.get(cls, {})))
 
 
 every_class = pytest.mark.parametrize("cls", OF_ONE_LOCATION, ids=lambda cls: cls.__name__)

@@ -170,7 +170,9 @@ def test_a_proxy_that_repeats_its_password(serve, shown) -> None:
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_proxy_in_the_environment_that_is_none(shown, monkeypatch, scheme: str, url: str) -> None:
     monkeypatch.setenv(f"{scheme.upper()}_PROXY", url)
-    driver = at(f"{scheme}://127.0.0.1:9")
+    section = f"endpoint = {scheme}://cloud.invalid:9/one-proxy/xmlrpc\nallow_plain_http = true\n"
+    text = f"[default]\nselected_section = a\n[a]\nusername = alice\npassword = secret\n{section}"
+    driver = StratusLabNodeDriver(stratuslab_user_config=io.StringIO(text), timeout=10)
 
     text = shown(driver.list_nodes)
     assert "the proxy which HTTP_PROXY or HTTPS_PROXY names, is not valid" in text

@@ -91,4 +91,4 @@ def test_no_answer_reaches_the_wrong_caller(two_clouds: Sandbox) -> None:
     assert {request.status for request in log} == {200}
     services = {(request.location, request.service) for request in log}
     assert len(services) == 5
-    assert len({(request.location, request.service, request.connection) for request in log}) == 5
+    assert len({(request.location, request.service, request.connection) for request in log}) < CALLS / 10

@@ -39,6 +39,10 @@ class Marketplace:
     def __init__(self, cloud: Cloud) -> None:
         self._connection = ServiceConnection(cloud, "marketplace", cloud.marketplace, None)
 
+    def close(self) -> None:
+        """Close the connections. Another request makes new ones."""
+        self._connection.close()
+
     def list_images(self, status: ImageStatus = "valid") -> list[ImageMetadata]:
         """Return the newest entry of every endorser for every image (``GET /metadata``).
 

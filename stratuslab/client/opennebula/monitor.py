@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stratuslab.client.errors import InvalidArgumentError
+from stratuslab.client.errors import DuplicateError, InvalidArgumentError
 from stratuslab.client.opennebula.releases import STRATUSLAB_14_06
 from stratuslab.client.opennebula.rpc import Rpc
 from stratuslab.client.opennebula.vm import VirtualMachine, checked_vm_id
@@ -29,6 +29,10 @@ class Monitor:
     def __init__(self, cloud: Cloud, rpc: Rpc | None = None) -> None:
         self._rpc = rpc or Rpc(cloud)
         self._front_end = STRATUSLAB_14_06
+
+    def close(self) -> None:
+        """Close the connections. Another call makes new ones."""
+        self._rpc.close()
 
     def list_vms(self, *, all_users: bool = False) -> list[VirtualMachine]:
         """Return the VMs that are not done, by ascending id (``one.vmpool.info``).
@@ -68,8 +72,20 @@ class Monitor:
     def find_vm(self, token: str) -> VirtualMachine | None:
         """Return the user's VM that was started with a token, unless it is done (``one.vmpool.info``).
 
-        Raises :class:`~stratuslab.client.errors.InvalidArgumentError` for what is no token.
+        Raises :class:`~stratuslab.client.errors.InvalidArgumentError` for what is no token, and
+        :class:`~stratuslab.client.errors.DuplicateError` if several VMs bear it.
         """
         if not isinstance(token, str) or not token:
             raise InvalidArgumentError(f"the token: found {token!r}; give the text that a VM was marked with")
-        return next((vm for vm in self.list_vms() if vm.token == token), None)
+        found = [vm for vm in self.list_vms() if vm.token == token]
+        if len(found) > 1:
+            ids = [str(vm.id) for vm in found]
+            raise DuplicateError(
+                f"the VMs {' and '.join(ids)} bear the token {token}: a request was delivered twice; "
+                "destroy all of them but one",
+                location=self._rpc.cloud.location,
+                operation="one.vmpool.info",
+                token=token,
+                ids=ids,
+            )
+        return found[0] if found else None

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import TYPE_CHECKING
+from uuid import uuid4
+from xml.sax.saxutils import escape
 
 from stratuslab.client.configuration.cloud import Password
-from stratuslab.client.errors import ConfigurationError, error_of_code, error_of_fault
+from stratuslab.client.errors import ConfigurationError, ServiceError, error_of_code, error_of_fault
 from stratuslab.client.opennebula.xmlrpc_message import AnswerReader, Fault, encode_call, read_answer
 from stratuslab.client.transport.connection import Request, ServiceConnection
+from stratuslab.client.transport.covered import CoveredText
+from stratuslab.client.transport.failures import worst_of
 from stratuslab.client.transport.xml_document import DocumentError
 
 if TYPE_CHECKING:
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Rpc"]
 
+_PLACE_OF_SESSION = f"session-{uuid4().hex}"
 _SESSION_BEHIND_PROXY = "dummy:pass"
 """The proxy demands a session and throws it away; the password need not travel twice."""
 
@@ -33,34 +38,44 @@ class Rpc:
     """
 
     def __init__(self, cloud: Cloud) -> None:
-        self._session = _SESSION_BEHIND_PROXY
+        self._session: str = _SESSION_BEHIND_PROXY
         if cloud.compute.direct:
             if not isinstance(cloud.credentials, Password):
                 raise ConfigurationError(
                     f"{cloud.source}: an OpenNebula front end without StratusLab's proxy "
                     "takes username and password, not a certificate"
                 )
-            self._session = f"{cloud.credentials.username}:{cloud.credentials.password}"
+            self._session = CoveredText(f"{cloud.credentials.username}:{cloud.credentials.password}")
         self.cloud = cloud
         self.connection = ServiceConnection(
             cloud, "compute", cloud.compute, None if cloud.compute.direct else cloud.credentials
         )
 
+    def close(self) -> None:
+        """Close the connections. Another call makes new ones."""
+        self.connection.close()
+
     def call(
-        self, method: str, *arguments: str | int | bool, repeatable: bool = True
+        self, method: str, *arguments: str | int | bool, changes: bool = False, repeatable: bool = True
     ) -> str | int | bool | None:
         """Call an XML-RPC method and return the second element of its answer, None where there is none.
 
         The session is added here. Raises, besides what
         :meth:`~stratuslab.client.transport.connection.ServiceConnection.exchange` raises, the
         :class:`~stratuslab.client.errors.ServiceError` that belongs to the HTTP status, the fault or
-        OpenNebula's code.
+        OpenNebula's code. ``changes`` says that the call changes the cloud: a refusal is then not the
+        whole truth if an earlier try may have been carried out.
         """
-        answer = self._post(method, arguments, repeatable=repeatable)
+        answer = self._post(method, arguments, changes=changes, repeatable=repeatable)
         try:
             return self._value_of(method, read_answer(answer.body))
         except DocumentError as error:
             problem = str(error)
+        except ServiceError as error:
+            worst = worst_of(error, repeated=changes and answer.repeated)
+            if worst is error:
+                raise
+            raise worst from error
         raise self.malformed(method, f"{problem} ({answer.media_type or 'no media type'})")
 
     def call_for_text(self, method: str, *arguments: str | int | bool) -> str:
@@ -86,7 +101,7 @@ class Rpc:
             return readers[-1][0].feed
 
         try:
-            self._post(method, arguments, repeatable=True, reader=reader)
+            self._post(method, arguments, reader=reader)
             answer, document = readers[-1]
             self._value_of(method, answer.close())
             document.close()
@@ -106,22 +121,29 @@ class Rpc:
         method: str,
         arguments: tuple[str | int | bool, ...],
         *,
-        repeatable: bool,
+        changes: bool = False,
+        repeatable: bool = True,
         reader: Callable[[], Callable[[bytes], None]] | None = None,
     ) -> HttpAnswer:
         answer = self.connection.exchange(
             Request(
                 method,
                 "POST",
-                body=encode_call(method, (self._session, *arguments)),
+                body=self._body(method, arguments),
                 headers={"Content-Type": "text/xml"},
                 repeatable=repeatable,
                 reader=reader,
             )
         )
         if answer.status != HTTPStatus.OK:
-            raise self.connection.refused(method, answer)
+            refused = self.connection.refused(method, answer)
+            raise worst_of(refused, repeated=changes and answer.repeated)
         return answer
+
+    def _body(self, method: str, arguments: tuple[str | int | bool, ...]) -> bytes:
+        # What cannot be written raises an error, whose frames must not hold the password: it is put in last.
+        body = encode_call(method, (_PLACE_OF_SESSION, *arguments))
+        return body.replace(_PLACE_OF_SESSION.encode(), escape(self._session).encode(), 1)
 
     def _value_of(self, method: str, result: Answer | Fault) -> str | int | bool | None:
         location = self.cloud.location

@@ -7,11 +7,17 @@ import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from stratuslab.client.errors import StratusLabError, UnsettledError, outcome_unknown
+from stratuslab.client.errors import (
+    CredentialsError,
+    DuplicateError,
+    StratusLabError,
+    UnsettledError,
+    outcome_unknown,
+)
 from stratuslab.client.opennebula.monitor import Monitor
 from stratuslab.client.opennebula.releases import STRATUSLAB_14_06
 from stratuslab.client.opennebula.rpc import Rpc
-from stratuslab.client.opennebula.vm import LAST_VM_ID, checked_vm_id
+from stratuslab.client.opennebula.vm import LAST_VM_ID, VirtualMachine, checked_vm_id
 from stratuslab.client.transport.settlement import grace_after, settle
 
 if TYPE_CHECKING:
@@ -40,6 +46,10 @@ class Runner:
         self._monitor = Monitor(cloud, self._rpc)
         self._front_end = STRATUSLAB_14_06
 
+    def close(self) -> None:
+        """Close the connections. Another call makes new ones."""
+        self._rpc.close()
+
     @property
     def instance_types(self) -> Mapping[str, InstanceType]:
         """The sizes of VMs that the configuration knows, by name."""
@@ -51,19 +61,32 @@ class Runner:
         return self._cloud.instance_types[self._cloud.default_instance_type]
 
     def run_instance(self, template: VmTemplate) -> int:
-        """Start a VM and return its id (``one.vm.allocate``, never sent twice).
+        """Start a VM and return its id: :meth:`start_vm` without what is known of it."""
+        return self.start_vm(template).id
 
-        The VM is marked with the template's ``token``, or with a new one. When the answer is lost, the
-        VM is looked for by it (``one.vmpool.info``) for as long as the request may be under way: the
-        time-out once more, or once after a status of 3xx or 4xx. Raises
-        :class:`~stratuslab.client.errors.InvalidArgumentError` before anything is sent, and
+    def start_vm(self, template: VmTemplate) -> VirtualMachine:
+        """Start a VM and return it (``one.vm.allocate``, never sent twice, then ``one.vm.info``).
+
+        The VM is marked with the template's ``token``, or with a new one. If a VM of the user has a given
+        ``token`` already and is not done, it is returned, and nothing is started (``one.vmpool.info`` first).
+
+        When the answer is lost, or is not about a VM of this token, the VM is looked for
+        (``one.vmpool.info``) for as long as the request may be under way: the time-out once more, or once
+        after a status of 3xx or 4xx. What cannot be described is returned with its id and name alone.
+
+        Raises :class:`~stratuslab.client.errors.InvalidArgumentError` before anything is sent;
         :class:`~stratuslab.client.errors.UnsettledError`, with the token, if the VM was not found and may
-        still appear. An interruption (``KeyboardInterrupt``) goes through, and the token into the log.
+        still appear; :class:`~stratuslab.client.errors.DuplicateError` if several VMs bear the token. An
+        interruption (``KeyboardInterrupt``) goes through, and what is known into the log.
         """
         token = template.token or uuid.uuid4().hex
         text = replace(template, token=token).text(self._front_end)
+        if template.token:
+            vm = self._monitor.find_vm(token)
+            if vm is not None:
+                return vm
         try:
-            return self._allocate_or_find(text, token)
+            found = self._allocate_or_find(text, token)
         except StratusLabError:
             raise
         except BaseException:
@@ -73,33 +96,67 @@ class Runner:
                 token,
             )
             raise
+        return found if isinstance(found, VirtualMachine) else self._described(found, template.name, token)
 
-    def _allocate_or_find(self, text: str, token: str) -> int:
+    def _allocate_or_find(self, text: str, token: str) -> VirtualMachine | int:
         try:
             return self._allocate(text)
         except StratusLabError as error:
             grace = grace_after(error, self._cloud.timeout)
-            vm = None if grace is None else settle(lambda: self._monitor.find_vm(token), grace)
-            if vm is not None:
-                return vm.id
-            if not outcome_unknown(error):
+            if grace is None:
                 raise
-            raise UnsettledError(
-                f"{error.message}; no VM with the token {token} has appeared, but it may: "
-                "look for it by ex_find_node before you start another",
-                location=error.location,
-                operation=error.operation,
-                token=token,
-            ) from error
+            return self._found(token, grace, error)
 
     def _allocate(self, text: str) -> int:
         operation = "one.vm.allocate"
-        value = self._rpc.call(operation, text, repeatable=False)
+        value = self._rpc.call(operation, text, changes=True, repeatable=False)
         if isinstance(value, bool) or not isinstance(value, int):
             raise self._rpc.malformed(operation, f"the VM's id is of the type {type(value).__name__}")
         if not 0 <= value <= LAST_VM_ID:
             raise self._rpc.malformed(operation, f"the VM's id is {value}")
         return value
+
+    def _found(self, token: str, grace: float, error: StratusLabError) -> VirtualMachine:
+        """Return the VM of a token; if there is none, raise the error, or that it may still appear."""
+        try:
+            vm = settle(lambda: self._monitor.find_vm(token), grace)
+        except DuplicateError:
+            raise
+        except StratusLabError as failed:
+            # Whom both refuse alike has made nothing; any other look that failed settles nothing.
+            settled = isinstance(error, CredentialsError) and isinstance(failed, CredentialsError)
+            vm = None
+        else:
+            settled = not outcome_unknown(error)
+        if vm is not None:
+            return vm
+        if settled:
+            raise error
+        raise UnsettledError(
+            f"{error.message}; no VM with the token {token} has appeared, but it may: "
+            "look for it by ex_find_node before you start another",
+            location=error.location,
+            operation=error.operation,
+            token=token,
+        ) from error
+
+    def _described(self, vm_id: int, name: str | None, token: str) -> VirtualMachine:
+        """Return what the cloud knows of the VM that it says it has started."""
+        try:
+            vm = self._monitor.describe_vm(vm_id)
+        except StratusLabError as error:
+            logger.warning("VM %d was started, but its details are not to be had: %s", vm_id, error)
+            return VirtualMachine.accepted(vm_id, name)
+        except BaseException:
+            logger.warning(
+                "location %r: VM %d was started, then create_node interrupted", self._cloud.location, vm_id
+            )
+            raise
+        if vm.token == token:
+            return vm
+        operation = "one.vm.allocate"
+        wrong = self._rpc.malformed(operation, f"VM {vm_id} does not bear the token that was sent")
+        return self._found(token, self._cloud.timeout, wrong)
 
     def kill_instance(self, vm_id: int) -> None:
         """End a VM at once, in whatever state it is; again is no error (``one.vm.action``)."""
@@ -125,4 +182,9 @@ class Runner:
             "suspend": self._front_end.suspend,
             "start": self._front_end.start,
         }[action]
-        self._rpc.call("one.vm.action", word, checked_vm_id(vm_id), repeatable=action == "destroy")
+        operation = "one.vm.action"
+        value = self._rpc.call(
+            operation, word, checked_vm_id(vm_id), changes=True, repeatable=action == "destroy"
+        )
+        if isinstance(value, bool) or not isinstance(value, int) or value != vm_id:
+            raise self._rpc.malformed(operation, f"it is not about VM {vm_id}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -9,6 +11,8 @@ from uuid import uuid4
 
 from stratuslab.client.configuration.cloud import Password
 from stratuslab.client.errors import (
+    CredentialsError,
+    DuplicateError,
     InvalidArgumentError,
     StratusLabError,
     UnsettledError,
@@ -26,6 +30,7 @@ from stratuslab.client.pdisk.disk import (
 )
 from stratuslab.client.pdisk.json_document import decode
 from stratuslab.client.transport.connection import HttpAnswer, Request, ServiceConnection
+from stratuslab.client.transport.failures import worst_of
 from stratuslab.client.transport.settlement import grace_after, settle
 from stratuslab.client.transport.xml_document import DocumentError
 
@@ -35,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MAX_DISK_GIB",
     "MAX_TAG_LENGTH",
+    "MAX_TOKEN_LENGTH",
     "MIN_DISK_GIB",
     "PersistentDisk",
 ]
@@ -42,6 +48,10 @@ __all__ = [
 MIN_DISK_GIB = 1
 MAX_DISK_GIB = 1024
 MAX_TAG_LENGTH = 255
+MAX_TOKEN_LENGTH = 64
+
+# PDisk takes an identifier of 27 characters for that of an image.
+_TOKEN = re.compile(rf"(?![A-Za-z0-9_-]{{27}}\Z)[A-Za-z0-9._-]{{1,{MAX_TOKEN_LENGTH}}}")
 
 
 class PersistentDisk:
@@ -58,6 +68,10 @@ class PersistentDisk:
         base = cloud.required_pdisk()
         endpoint = base.at(f"{base.path}/{cloud.pdisk_credentials.prefix}")
         self._connection = ServiceConnection(cloud, "pdisk", endpoint, cloud.pdisk_credentials)
+
+    def close(self) -> None:
+        """Close the connections. Another request makes new ones."""
+        self._connection.close()
 
     def describe_volumes(self) -> list[Disk]:
         """Return the user's own disks, newest first (``GET /disks/``).
@@ -81,20 +95,26 @@ class PersistentDisk:
         operation = "GET /disks/UUID"
         answer = self._request(operation, "GET", _path(uuid))
         try:
-            return Disk.from_json(self._object(operation, answer))
+            disk = Disk.from_json(self._object(operation, answer))
         except DocumentError as error:
             raise self._connection.malformed(operation, str(error)) from None
+        self._check(operation, disk.uuid, uuid)
+        return disk
 
-    def create_volume(self, size_gib: int, tag: str, visibility: Visibility = "private") -> Disk:
+    def create_volume(
+        self, size_gib: int, tag: str, visibility: Visibility = "private", *, token: str | None = None
+    ) -> Disk:
         """Make an empty disk (``POST /disks/``, never sent twice).
 
-        The disk is marked with a new token, as its ``identifier``: PDisk keeps that for images of the
-        Marketplace, whose identifiers look otherwise, and shows it in lists. When the answer is lost,
-        the disk is looked for by it (``GET /disks/``) for as long as the request may be under way:
-        the time-out once more, or once after a status of 3xx or 4xx. Raises
-        :class:`~stratuslab.client.errors.InvalidArgumentError` before anything is sent, and
+        The disk is marked with ``token``, or with a new one, as its ``identifier``: PDisk keeps that for
+        images of the Marketplace, whose identifiers look otherwise, and shows it in lists. If a disk of the
+        user has a given ``token`` already, it is returned, and nothing is made (``GET /disks/`` first). When
+        the answer is lost, the disk is looked for by it (``GET /disks/``) for as long as the request may be
+        under way: the time-out once more, or once after a status of 3xx or 4xx.
+
+        Raises :class:`~stratuslab.client.errors.InvalidArgumentError` before anything is sent;
         :class:`~stratuslab.client.errors.UnsettledError`, with the token, if the disk was not found and
-        may still appear.
+        may still appear; :class:`~stratuslab.client.errors.DuplicateError` if several disks bear the token.
         """
         if isinstance(size_gib, bool) or not isinstance(size_gib, int):
             raise InvalidArgumentError(f"the size: found {size_gib!r}; give a whole number of GiB")
@@ -112,7 +132,12 @@ class PersistentDisk:
             raise InvalidArgumentError(
                 f"the name: has {len(tag)} characters; PDisk keeps {MAX_TAG_LENGTH} at most"
             )
-        token = str(uuid4())
+        if token is not None:
+            self._check_token(token)
+            disk = self.find_volume(token)
+            if disk is not None:
+                return disk
+        token = token or str(uuid4())
         credentials = self._cloud.pdisk_credentials
         return Disk(
             uuid=self._create({"size": str(size_gib), "tag": tag, "visibility": visibility}, token),
@@ -134,25 +159,73 @@ class PersistentDisk:
             return uuid
         except StratusLabError as error:
             grace = grace_after(error, self._cloud.timeout)
-            disk = None if grace is None else settle(lambda: self._find(token), grace)
-            if disk is not None:
-                return disk.uuid
-            if not outcome_unknown(error):
+            if grace is None:
                 raise
-            raise UnsettledError(
-                f"{error.message}; no disk with the identifier {token} has appeared, but it may: "
-                f"look for it, and for the name {form['tag']!r}, in the list before you make another",
-                location=error.location,
-                operation=error.operation,
-                token=token,
-            ) from error
+            return self._found(form["tag"], token, grace, error)
 
-    def _find(self, identifier: str) -> Disk | None:
-        return next((disk for disk in self.describe_volumes() if disk.identifier == identifier), None)
+    def _found(self, tag: str, token: str, grace: float, error: StratusLabError) -> str:
+        """Return the UUID of the disk of a token; else raise the error, or that the disk may appear."""
+        try:
+            disk = settle(lambda: self.find_volume(token), grace)
+        except DuplicateError:
+            raise
+        except StratusLabError as failed:
+            # Whom both refuse alike has made nothing; any other look that failed settles nothing.
+            settled = isinstance(error, CredentialsError) and isinstance(failed, CredentialsError)
+            disk = None
+        else:
+            settled = not outcome_unknown(error)
+        if disk is not None:
+            return disk.uuid
+        if settled:
+            raise error
+        raise UnsettledError(
+            f"{error.message}; no disk with the identifier {token} has appeared, but it may: "
+            f"look for it, and for the name {tag!r}, in the list before you make another",
+            location=error.location,
+            operation=error.operation,
+            token=token,
+        ) from error
+
+    def find_volume(self, token: str) -> Disk | None:
+        """Return the user's disk that was made with a token, or None (``GET /disks/``).
+
+        Raises :class:`~stratuslab.client.errors.DuplicateError` if several disks bear it.
+        """
+        found = [disk for disk in self.describe_volumes() if disk.identifier == token]
+        if len(found) > 1:
+            ids = [disk.uuid for disk in found]
+            raise DuplicateError(
+                f"the disks {' and '.join(ids)} bear the identifier {token}: a request was delivered twice; "
+                "destroy all of them but one",
+                location=self._cloud.location,
+                operation="GET /disks/",
+                token=token,
+                ids=ids,
+            )
+        return found[0] if found else None
+
+    @staticmethod
+    def _check_token(token: str) -> None:
+        if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+            raise InvalidArgumentError(
+                f"the token: found {token!r}; give 1 to {MAX_TOKEN_LENGTH} letters, digits, '.', '_' or '-', "
+                "and not the 27 of a Marketplace identifier"
+            )
 
     def delete_volume(self, uuid: str) -> None:
         """Delete a disk (``DELETE /disks/UUID``)."""
-        self._request("DELETE /disks/UUID", "DELETE", f"{_path(uuid)}/")
+        operation = "DELETE /disks/UUID"
+        answer = self._answer(operation, "DELETE", f"{_path(uuid)}/")
+        if (
+            answer.repeated
+            and answer.status == HTTPStatus.NOT_FOUND
+            and uuid.lower() in (_message(answer) or "")
+        ):
+            # An earlier try was carried out: PDisk itself says that this disk is not there.
+            return
+        found = self._field(operation, self._object(operation, self._accepted(operation, answer)), "uuid")
+        self._check(operation, found, uuid)
 
     def mounts(self, uuid: str) -> list[Mount]:
         """Return where a disk is mounted (``GET /disks/UUID/mounts/``)."""
@@ -180,30 +253,46 @@ class PersistentDisk:
         form = {"node": host, "vm_id": str(checked_vm_id(vm_id))}
         try:
             answer = self._request(operation, "POST", f"{_path(uuid)}/mounts/", form)
-            return self._field(operation, self._object(operation, answer), "target")
+            mount = self._object(operation, answer)
+            self._check(operation, str(mount.get("vm_id")), str(vm_id))
+            self._check(operation, *(str(found).lower() for found in (mount.get("uuid"), [uuid])))
+            return self._field(operation, mount, "target")
         except StratusLabError as error:
             if not outcome_unknown(error):
                 raise
-            device = settle(lambda: self._device(uuid, vm_id), self._cloud.timeout)
-            if device is None:
-                raise
-            return device
+            with contextlib.suppress(StratusLabError):
+                device = settle(lambda: self._device(uuid, vm_id), self._cloud.timeout)
+                if device is not None:
+                    return device
+            raise
 
     def _device(self, uuid: str, vm_id: int) -> str | None:
         return next((mount.device for mount in self.mounts(uuid) if mount.vm_id == vm_id), None)
 
     def hot_detach(self, uuid: str, vm_id: int) -> None:
         """Unplug a disk from a VM (``DELETE /disks/UUID/mounts/UUID_VMID``)."""
-        path = f"{_path(uuid)}/mounts/{uuid.lower()}_{checked_vm_id(vm_id)}"
-        self._request("DELETE /disks/UUID/mounts/MOUNT", "DELETE", path)
+        operation = "DELETE /disks/UUID/mounts/MOUNT"
+        path = _path(uuid)
+        mount_id = f"{uuid.lower()}_{checked_vm_id(vm_id)}"
+        answer = self._answer(operation, "DELETE", f"{path}/mounts/{mount_id}")
+        if answer.repeated and answer.status == HTTPStatus.NOT_FOUND and self._device(uuid, vm_id) is None:
+            # An earlier try was carried out: PDisk itself lists no such mount.
+            return
+        mount = self._object(operation, self._accepted(operation, answer))
+        self._check(operation, self._field(operation, mount, "mountId"), mount_id)
 
     def _request(
+        self, operation: str, method: str, path: str, form: dict[str, str] | None = None
+    ) -> HttpAnswer:
+        return self._accepted(operation, self._answer(operation, method, path, form))
+
+    def _answer(
         self, operation: str, method: str, path: str, form: dict[str, str] | None = None
     ) -> HttpAnswer:
         headers = {"Accept": "application/json"}
         if form is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
-        answer = self._connection.exchange(
+        return self._connection.exchange(
             Request(
                 operation,
                 method,
@@ -213,11 +302,17 @@ class PersistentDisk:
                 repeatable=form is None,
             )
         )
-        if method == "DELETE" and answer.repeated and answer.status == HTTPStatus.NOT_FOUND:
-            return answer
+
+    def _accepted(self, operation: str, answer: HttpAnswer) -> HttpAnswer:
         if answer.status not in (HTTPStatus.OK, HTTPStatus.CREATED):
-            raise self._connection.refused(operation, answer, _message(answer))
+            refused = self._connection.refused(operation, answer, _message(answer))
+            raise worst_of(refused, repeated=answer.repeated and operation.startswith("DELETE"))
         return answer
+
+    def _check(self, operation: str, found: str, asked: str) -> None:
+        """Refuse an answer that is about something else than what was asked for."""
+        if found.lower() != asked.lower():
+            raise self._connection.malformed(operation, f"it is about {found[:50]}, not about {asked}")
 
     def _list(self, operation: str, answer: HttpAnswer) -> list[dict[str, Any]]:
         found = self._json(operation, answer)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import requests
 
-from stratuslab.client.errors import StratusLabError, UnreachableError
+from stratuslab.client.errors import AnswerTimeoutError, StratusLabError, UnreachableError
+from stratuslab.client.transport.covered import CoveredBody
 from stratuslab.client.transport.deadline import until
-from stratuslab.client.transport.failures import Failures
+from stratuslab.client.transport.failures import Failures, worst_of
+from stratuslab.client.transport.pool import SessionPool
+from stratuslab.client.transport.redaction import Secrecy
 from stratuslab.client.transport.retry import (
     MAX_REPEATS,
     TEMPORARY_STATUSES,
@@ -26,7 +27,7 @@ from stratuslab.client.transport.session import ServiceSession
 from stratuslab.client.transport.xml_document import DocumentError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from stratuslab.client.configuration.cloud import Cloud, Credentials
     from stratuslab.client.configuration.endpoints import Endpoint
@@ -42,6 +43,8 @@ MAX_WHOLE_ANSWER_BYTES = 16 * 1024 * 1024
 """What is held whole takes several times as much memory; the longest such answer is a list of disks."""
 _CHUNK_BYTES = 64 * 1024
 _LEAST_TIMEOUT = 0.001
+_SLOW = 0.25
+"""The part of the time-out after which an answer counts as slow."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,10 @@ class HttpAnswer:
 
 
 class ServiceConnection:
-    """The way to one service of one cloud. It connects when it is first used; threads may share it."""
+    """The way to one service of one cloud. It connects when it is first used; threads may share it.
+
+    ``session`` is Libcloud's connection, after which those that carry the requests are made.
+    """
 
     def __init__(
         self, cloud: Cloud, service: Service, endpoint: Endpoint, credentials: Credentials | None
@@ -90,14 +96,27 @@ class ServiceConnection:
         self.endpoint = endpoint
         self.session = ServiceSession(cloud, service, endpoint, credentials)
         self._failures = Failures(cloud, service, endpoint, credentials)
-        self._lock = threading.RLock()
+        self._secrecy = Secrecy(cloud)
+        self._pool = SessionPool(self.session.another)
+        if endpoint.secure and not cloud.verify_tls:
+            logger.warning(
+                "location %r: the certificate of the %s service is not verified (verify_tls = false)",
+                cloud.location,
+                service,
+            )
+
+    def close(self) -> None:
+        """Close all connections, those in use when their requests are done; they are made anew if need be."""
+        self._pool.close()
+        self.session.hang_up()
 
     def exchange(self, request: Request) -> HttpAnswer:
         """Send a request and return the whole answer, whatever its status.
 
         Raises :class:`~stratuslab.client.errors.UnreachableError`,
         :class:`~stratuslab.client.errors.AnswerLostError` or
-        :class:`~stratuslab.client.errors.MalformedAnswerError`.
+        :class:`~stratuslab.client.errors.MalformedAnswerError`, of several
+        tries the worst that is true of all.
         """
         deadline = time.monotonic() + self.cloud.timeout
         repeats = MAX_REPEATS if request.repeatable else 0
@@ -110,7 +129,10 @@ class ServiceConnection:
                 pause = pause_before(repeat, None)
                 in_time = time.monotonic() + pause < deadline
                 if repeat == repeats or not in_time or not may_repeat_after(error):
-                    raise
+                    worst = worst_of(error, repeated=repeated)
+                    if worst is error:
+                        raise
+                    raise worst from error
                 repeated = repeated or not isinstance(error, UnreachableError)
             else:
                 pause = pause_before(repeat, answer.retry_after)
@@ -123,46 +145,71 @@ class ServiceConnection:
 
     def _send(self, request: Request, deadline: float) -> HttpAnswer:
         operation = request.operation
-        with self._turn(operation, deadline) as session, until(deadline):
-            try:
-                response = session.send(
-                    request.method,
-                    request.path,
-                    body=request.body,
-                    params=dict(request.params),
-                    headers=dict(request.headers),
-                    timeout=max(deadline - time.monotonic(), _LEAST_TIMEOUT),
-                    repeatable=request.repeatable,
-                )
-                return self._read(request, response, deadline)
-            except requests.RequestException as error:
-                failure = self._failures.of_exception(operation, error)
-                failure.__cause__ = self._failures.without_secrets(error)
-            except DocumentError as error:
-                failure = self.malformed(operation, str(error))
-            except ValueError as error:
-                failure = self._failures.unusable(operation, error)
-            except OSError as error:
-                missing = session.missing_file()
-                if missing is None:
-                    raise
-                raise self._failures.no_tls(operation, f"there is no file {missing}") from error
-            finally:
-                session.end()
-        # Not where it was caught: the context would be what a library says, which may quote the server.
-        raise failure
-
-    @contextmanager
-    def _turn(self, operation: str, deadline: float) -> Iterator[ServiceSession]:
-        """Wait until no other thread uses the session."""
-        if not self._lock.acquire(timeout=max(deadline - time.monotonic(), 0)):
-            raise self._failures.not_in_time(operation, "other requests did not end")
+        session = self._borrow(request, deadline)
+        kept = session.kept
+        begun = time.monotonic()
+        in_order = False
+        # An answer that does not come on a connection kept from before may come on another.
+        early = begun + (deadline - begun) / 2 if kept else deadline
         try:
-            if time.monotonic() >= deadline:
-                raise self._failures.not_in_time(operation, "other requests took the time")
-            yield self.session
+            with until(early) as progress:
+                try:
+                    response = session.send(
+                        request.method,
+                        request.path,
+                        body=None if request.body is None else CoveredBody.of(request.body, self._secrecy),
+                        params=dict(request.params),
+                        headers=dict(request.headers),
+                        timeout=max(early - time.monotonic(), _LEAST_TIMEOUT),
+                        repeatable=request.repeatable,
+                    )
+                    answer = self._read(request, response, early)
+                    # Whoever is slow gets a new connection next time, and with it all of the time-out.
+                    in_order = time.monotonic() - begun < self.cloud.timeout * _SLOW
+                except requests.RequestException as error:
+                    failure = self._failures.of_exception(operation, error, sent=progress.sent)
+                    failure.__cause__ = self._failures.without_secrets(error)
+                except DocumentError as error:
+                    failure = self.malformed(operation, str(error))
+                except ValueError as error:
+                    failure = self._failures.unusable(operation, error, sent=progress.sent)
+                except OSError as error:
+                    missing = session.missing_file()
+                    if missing is None:
+                        raise
+                    raise self._failures.no_tls(operation, f"there is no file {missing}") from error
+                else:
+                    return answer
         finally:
-            self._lock.release()
+            self._pool.give_back(session, keep=in_order and session.kept)
+            if kept and not in_order:
+                self._pool.hang_up()
+        try:
+            if kept and isinstance(failure, AnswerTimeoutError):
+                return self._send(request, deadline)
+            # Not where it was caught: the context would be what a library says, which may quote the server.
+            raise failure
+        finally:
+            # A frame that holds its own error would keep our sockets until the garbage is collected.
+            del failure
+
+    def _borrow(self, request: Request, deadline: float) -> ServiceSession:
+        """Return a session, of which no other thread's request is under way.
+
+        What may be sent only once has a new connection: an old one may be dead, or still hold an answer to
+        something else.
+        """
+        session = self._pool.borrow(deadline - time.monotonic(), fresh=not request.repeatable)
+        if session is None:
+            raise self._failures.not_in_time(request.operation, "other requests did not end")
+        if session.proxy_url != self.session.proxy_url:
+            self._pool.give_back(session, keep=False)
+            self._pool.hang_up()
+            return self._borrow(request, deadline)
+        if time.monotonic() >= deadline:
+            self._pool.give_back(session, keep=session.kept)
+            raise self._failures.not_in_time(request.operation, "other requests took the time")
+        return session
 
     def _read(self, request: Request, response: requests.Response, deadline: float) -> HttpAnswer:
         chunks: list[bytes] = []
@@ -191,7 +238,11 @@ class ServiceConnection:
         )
 
     def malformed(self, operation: str, problem: str) -> MalformedAnswerError:
-        """Return the error for an answer which is not what it should be."""
+        """Return the error for an answer which is not what it should be.
+
+        It may be the answer to another request: what is connected now is not used any more.
+        """
+        self._pool.hang_up()
         return self._failures.malformed(operation, problem)
 
     def pass_over(self, operation: str, left_out: Sequence[str], *, read: int) -> None:

@@ -6,40 +6,66 @@ and then would never be late. Here what is left until the moment is the time-out
 
 from __future__ import annotations
 
+import base64
 import http.client
 import io
+import socket
 import time
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from requests.adapters import HTTPAdapter
+from requests.utils import get_auth_from_url
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from stratuslab.client.transport.covered import CoveredText
+
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Iterator
 
     import requests
     from urllib3.poolmanager import ProxyManager
 
-__all__ = ["keep_time", "until"]
+__all__ = ["Progress", "keep_time", "until"]
 
 _PIECE_BYTES = 16 * 1024
 """What TLS sends at once at most."""
 
-_deadline: ContextVar[float | None] = ContextVar("stratuslab_deadline", default=None)
+_KEEP_ALIVE = [
+    (level, getattr(socket, option), value)
+    for level, option, value in (
+        (socket.SOL_SOCKET, "SO_KEEPALIVE", 1),
+        (socket.IPPROTO_TCP, "TCP_KEEPIDLE", 10),
+        (socket.IPPROTO_TCP, "TCP_KEEPINTVL", 5),
+        (socket.IPPROTO_TCP, "TCP_KEEPCNT", 3),
+    )
+    if hasattr(socket, option)
+]
+"""While an answer is waited for, seconds: a firewall keeps the connection in mind, a dead one is noticed."""
+
+
+class Progress:
+    """A request under way: by when it is to be over, and whether any of it was given to a connection."""
+
+    def __init__(self, deadline: float) -> None:
+        self.deadline = deadline
+        self.sent = False
+
+
+_progress: ContextVar[Progress | None] = ContextVar("stratuslab_progress", default=None)
 
 
 @contextmanager
-def until(deadline: float) -> Iterator[None]:
-    """Let the requests within be over by a moment of ``time.monotonic()``; they raise ``TimeoutError``."""
-    token = _deadline.set(deadline)
+def until(deadline: float) -> Iterator[Progress]:
+    """Let the request within be over by a moment of ``time.monotonic()``; it raises ``TimeoutError``."""
+    progress = Progress(deadline)
+    token = _progress.set(progress)
     try:
-        yield
+        yield progress
     finally:
-        _deadline.reset(token)
+        _progress.reset(token)
 
 
 def keep_time(session: requests.Session) -> None:
@@ -52,6 +78,18 @@ class _TimedAdapter(HTTPAdapter):
     def init_poolmanager(self, *arguments: Any, **settings: Any) -> None:
         super().init_poolmanager(*arguments, **settings)
         self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_headers(self, proxy: str) -> dict[str, str]:
+        """Return the credentials for a proxy in Latin-1, or in UTF-8, where ``requests`` gives up."""
+        username, password = get_auth_from_url(proxy)
+        if not username:
+            return {}
+        pair = CoveredText(f"{username}:{password}")
+        try:
+            encoded = pair.encode("latin-1")
+        except UnicodeEncodeError:
+            encoded = pair.encode()
+        return {"Proxy-Authorization": CoveredText(f"Basic {base64.b64encode(encoded).decode('ascii')}")}
 
     def proxy_manager_for(self, proxy: str, **settings: Any) -> ProxyManager:
         manager: ProxyManager = super().proxy_manager_for(proxy, **settings)
@@ -91,6 +129,15 @@ class _TimedResponse(http.client.HTTPResponse):
 
 class _Timed(HTTPConnection):
     response_class = _TimedResponse
+    default_socket_options = [*HTTPConnection.default_socket_options, *_KEEP_ALIVE]  # noqa: RUF012  urllib3's
+    _connecting = False
+
+    def connect(self) -> None:
+        self._connecting = True
+        try:
+            super().connect()
+        finally:
+            self._connecting = False
 
     def _new_conn(self) -> socket.socket:
         connection = super()._new_conn()
@@ -102,21 +149,32 @@ class _Timed(HTTPConnection):
         return connection
 
     def send(self, data: Any) -> None:
-        for start in range(0, len(data), _PIECE_BYTES):
+        if self.sock is None:
+            self.connect()
+        progress = _progress.get()
+        if progress is not None and not self._connecting:
+            progress.sent = True
+        # A view, unlike a copy, shows nothing of a password to those who print local variables.
+        view = memoryview(data)
+        for start in range(0, len(view), _PIECE_BYTES):
             if self.sock is not None:
                 self.sock.settimeout(_time_left())
-            super().send(data[start : start + _PIECE_BYTES])
+            super().send(view[start : start + _PIECE_BYTES])
 
 
 class _TimedPool(HTTPConnectionPool):
     ConnectionCls = _Timed
+
+    def urlopen(self, *arguments: Any, **settings: Any) -> Any:
+        # requests does not ask for it, and urllib3 1.26 would then take a part for the whole.
+        return super().urlopen(*arguments, **{"enforce_content_length": True, **settings})
 
 
 class _TimedTls(_Timed, HTTPSConnection):
     pass
 
 
-class _TimedTlsPool(HTTPSConnectionPool):
+class _TimedTlsPool(_TimedPool, HTTPSConnectionPool):
     ConnectionCls = _TimedTls
 
 
@@ -124,10 +182,10 @@ _POOLS = {"http": _TimedPool, "https": _TimedTlsPool}
 
 
 def _time_left() -> float | None:
-    deadline = _deadline.get()
-    if deadline is None:
+    progress = _progress.get()
+    if progress is None:
         return None
-    left = deadline - time.monotonic()
+    left = progress.deadline - time.monotonic()
     if left <= 0:
         raise TimeoutError("timed out")
     return left

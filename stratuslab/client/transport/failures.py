@@ -23,6 +23,7 @@ from stratuslab.client.errors import (
     TlsError,
     UnreachableError,
     error_of_status,
+    outcome_unknown,
 )
 from stratuslab.client.transport.redaction import Secrecy
 
@@ -91,6 +92,19 @@ def reason_of(error: BaseException) -> str:
     return str(seen).rpartition(": ")[2] or type(seen).__name__
 
 
+def worst_of(error: StratusLabError, *, repeated: bool) -> StratusLabError:
+    """Return the worst that is true of a request, of which ``repeated`` an earlier try may have succeeded."""
+    if not repeated or outcome_unknown(error):
+        return error
+    worst = AnswerLostError(
+        f"{error.message}; an earlier try of this request may have been carried out",
+        location=error.location,
+        operation=error.operation,
+    )
+    worst.__cause__ = error
+    return worst
+
+
 def _chain(error: BaseException) -> Iterator[BaseException]:
     """Yield a failure and those that it wraps, from the outermost to the innermost."""
     seen: BaseException | None = error
@@ -101,6 +115,18 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
             inner = next((argument for argument in seen.args if isinstance(argument, BaseException)), None)
         inner = inner or seen.__cause__
         seen = inner
+
+
+def _all_of(error: BaseException) -> Iterator[BaseException]:
+    """Yield a failure and whatever hangs on it."""
+    found: list[BaseException] = []
+    waiting: list[object] = [error]
+    while waiting:
+        seen = waiting.pop()
+        if isinstance(seen, BaseException) and not any(seen is known for known in found):
+            found.append(seen)
+            waiting += [seen.__cause__, seen.__context__, getattr(seen, "reason", None), *seen.args]
+    yield from found
 
 
 def _raised_in_connect(error: BaseException) -> bool:
@@ -125,7 +151,9 @@ class Failures:
         self._secrecy = Secrecy(cloud)
         self._where = f"{endpoint.host}:{endpoint.port}"
 
-    def of_exception(self, operation: str, error: requests.RequestException) -> StratusLabError:
+    def of_exception(
+        self, operation: str, error: requests.RequestException, *, sent: bool
+    ) -> StratusLabError:
         """Return our error for one of the transport."""
         location = self._cloud.location
         where = self._where
@@ -157,15 +185,19 @@ class Failures:
             return UnreachableError(
                 f"no connection to {where}{way}: {reason}", location=location, operation=operation
             )
+        if not sent:
+            return UnreachableError(
+                f"the request to {where} could not be made: {reason}", location=location, operation=operation
+            )
         return AnswerLostError(
             f"the connection to {where} broke before the whole answer had come",
             location=location,
             operation=operation,
         )
 
-    def unusable(self, operation: str, error: ValueError) -> StratusLabError:
+    def unusable(self, operation: str, error: ValueError, *, sent: bool) -> StratusLabError:
         """Return the error for what Python's HTTP refused: an address, or an answer."""
-        if never_connected(error):
+        if never_connected(error) or not sent:
             return self._no_address(operation)
         return self.malformed(operation, "it is not HTTP")
 
@@ -186,7 +218,12 @@ class Failures:
         error.request = error.response = None
         shown = "".join(traceback.format_exception(error))
         may_show = isinstance(error, _ADDRESS_ERRORS) or quotes_the_server(error)
-        return None if may_show or self._secrecy.cover(shown) != shown else error
+        if may_show or self._secrecy.cover(shown) != shown:
+            return None
+        # The local variables of the libraries hold the request, and tools that report crashes read them.
+        for seen in _all_of(error):
+            seen.__traceback__ = None
+        return error
 
     def not_in_time(self, operation: str, reason: str = "") -> ConnectTimeoutError:
         """Return the error for a request that was not sent in time."""

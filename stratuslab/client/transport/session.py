@@ -6,56 +6,33 @@
 from __future__ import annotations
 
 import base64
-import logging
+import os
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urljoin, urlsplit
 
+import requests
 from libcloud import __version__ as libcloud_version
 from libcloud.common.base import Connection, Response
 
 from stratuslab.client.configuration.cloud import CertificateFiles, Cloud, Credentials, Password
+from stratuslab.client.transport.covered import CoveredBody, CoveredText
 from stratuslab.client.transport.deadline import keep_time
 from stratuslab.client.transport.failures import MAX_REDIRECTS
 from stratuslab.client.transport.redaction import Secrecy
 
 if TYPE_CHECKING:
-    import requests
+    import threading
 
     from stratuslab.client.configuration.endpoints import Endpoint
 
 __all__ = ["Service", "ServiceSession"]
 
-logger = logging.getLogger(__name__)
+_AUTHORITIES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+"""Where the environment names a file of authorities; the first counts."""
 
 Service = Literal["compute", "pdisk", "marketplace"]
-
-
-class _Unshown(str):
-    """A header that is sent as it is, and shown as three asterisks in Libcloud's debug log and elsewhere."""
-
-    __slots__ = ()
-
-    def __format__(self, _: str) -> str:
-        return "***"
-
-    def __repr__(self) -> str:
-        return "***"
-
-
-class _CoveredBody(bytes):
-    """A body that is sent as it is, and shown without secrets in Libcloud's debug log."""
-
-    secrecy: Secrecy
-
-    @classmethod
-    def of(cls, body: bytes, secrecy: Secrecy) -> _CoveredBody:
-        covered = cls(body)
-        covered.secrecy = secrecy
-        return covered
-
-    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
-        return self.secrecy.cover(super().decode(encoding, errors))
 
 
 class _StreamedResponse(Response):
@@ -92,72 +69,80 @@ class ServiceSession(Connection):
         self.cloud = cloud
         self.service = service
         self.endpoint = endpoint
+        self.last_used = 0.0
+        self.kept = False
+        self.places: threading.Semaphore | None = None
         self._credentials = credentials
         self._secrecy = Secrecy(cloud)
-        self.connect()  # type: ignore[no-untyped-call]
+
+    def another(self) -> ServiceSession:
+        """Return a session like this one, with the proxy and the words of its user agent."""
+        session = ServiceSession(self.cloud, self.service, self.endpoint, self._credentials)
+        session.proxy_url = self.proxy_url
+        session.ua = self.ua
+        return session
+
+    def connect(  # type: ignore[override]  # without keywords that nobody gives
+        self, host: str | None = None, port: int | None = None, base_url: str | None = None
+    ) -> None:
+        """Make Libcloud's transport, which connects when it is first used."""
+        super().connect(host, port, base_url)  # type: ignore[no-untyped-call]
         self._set_up_transport()
 
     @property
     def _transport(self) -> Any:
+        if self.connection is None:
+            self.connect()
         return self.connection
 
     def _set_up_transport(self) -> None:
-        transport = self._transport
+        transport: Any = self.connection
         self._cover_proxy_password()
-        # Redirects would carry credentials elsewhere, in a header or in a call; ~/.netrc would replace them.
         follows = self.service == "marketplace"
-        transport.session.max_redirects = MAX_REDIRECTS
-        transport.session.get_redirect_target = _redirect_target if follows else _nowhere
-        transport.session.auth = _keep_as_is
+        transport.session = _Session(transport.session, self._login(), follows=follows)
         keep_time(transport.session)
         if isinstance(self._credentials, CertificateFiles):
             # Libcloud's own way, an adapter, shows no certificate through a proxy.
             transport.session.cert = (str(self._credentials.certificate), str(self._credentials.key))
         if not self.cloud.verify_tls:
             transport.verify, transport.ca_cert = False, None
-            if self.endpoint.secure:
-                logger.warning(
-                    "location %r: the certificate of the %s service is not verified (verify_tls = false)",
-                    self.cloud.location,
-                    self.service,
-                )
         elif self.cloud.ca_certificate:
             transport.verify, transport.ca_cert = True, str(self.cloud.ca_certificate)
+        if transport.verification is True:
+            transport.ca_cert = next(filter(None, map(os.environ.get, _AUTHORITIES)), None)
         # Where redirects are followed, each host may have another proxy.
-        if not follows or self.cloud.proxy_url:
-            self._read_environment_once()
+        if not follows or self.proxy_url:
+            self._read_proxy_once()
 
-    def _read_environment_once(self) -> None:
-        """Take proxies and authorities from the environment now.
+    def _read_proxy_once(self) -> None:
+        """Take proxies from the environment now.
 
         ``requests`` would do so at every request, and prefer that proxy to the one which Libcloud was told.
         """
-        transport = self._transport
-        found = transport.session.merge_environment_settings(
-            self.endpoint.url, {}, None, transport.verification, None
-        )
-        if found["verify"] != transport.verification:
-            transport.ca_cert = found["verify"]
-        if not self.cloud.proxy_url:
-            transport.session.proxies = found["proxies"]
-        transport.session.trust_env = False
+        session = self._transport.session
+        if not self.proxy_url:
+            session.proxies = session.merge_environment_settings(self.endpoint.url, {}, None, True, None)[
+                "proxies"
+            ]
+        session.trust_env = False
 
     def set_http_proxy(self, proxy_url: str) -> None:
         """Let the requests go through a proxy, as ``http://proxy:3128`` or ``http://user:password@proxy:3128``."""
+        _ = self._transport
         super().set_http_proxy(proxy_url)  # type: ignore[no-untyped-call]
         self._cover_proxy_password()
 
     def _cover_proxy_password(self) -> None:
         """Hide from Libcloud's debug log the password that its transport keeps for that alone."""
-        password = self._transport.proxy_password
-        self._transport.proxy_password = password and _Unshown(password)
+        transport: Any = self.connection
+        transport.proxy_password = transport.proxy_password and CoveredText(transport.proxy_password)
 
     def send(
         self,
         method: str,
         path: str,
         *,
-        body: bytes | None,
+        body: CoveredBody | None,
         params: dict[str, str],
         headers: dict[str, str],
         timeout: float,
@@ -168,18 +153,21 @@ class ServiceSession(Connection):
         response: requests.Response = self.request(  # type: ignore[no-untyped-call]
             self.endpoint.path + path,
             params=params,
-            data=None if body is None else _CoveredBody.of(body, self._secrecy),
+            data=body,
             headers=headers,
             method=method,
             stream=True,
             retry_failed=None if repeatable else False,
         ).response
+        # Libcloud's reference to the answer would keep the connection.
+        self._transport.response = None
+        self.kept = not self.endpoint.direct
         return response
 
-    def end(self) -> None:
-        """Note that the answer was read: OpenNebula's own port keeps no connection."""
-        if self.endpoint.direct:
-            # Libcloud's reference to the answer would keep the connection.
+    def hang_up(self) -> None:
+        """Close the connection; the next request makes another."""
+        self.kept = False
+        if self.connection is not None:
             self._transport.response = None
             self._transport.session.close()
 
@@ -188,18 +176,23 @@ class ServiceSession(Connection):
         files = (self._transport.verification, *(self._transport.session.cert or ()))
         return next((file for file in files if isinstance(file, str) and not Path(file).exists()), None)
 
+    def _login(self) -> _Login | None:
+        """Return who adds the credentials. OpenNebula's own port takes them in the call."""
+        if isinstance(self._credentials, Password) and not self.endpoint.direct:
+            return _Login(self._credentials)
+        return None
+
     def morph_action_hook(self, action: str) -> str:
         """Return the path as it is: ids in it were quoted where they were put in."""
         return action
 
     def add_default_headers(self, headers: dict[str, str]) -> dict[str, str]:
-        """Add the credentials, at once and not after a refusal: a POST cannot be sent twice.
+        """Ask OpenNebula's own port to close: it must not be kept waiting by an idle connection.
 
-        OpenNebula's own port takes them in the call, and must not be kept waiting by an idle connection.
+        Libcloud's debug log shows asterisks for the credentials, which :class:`_Login` adds.
         """
-        if isinstance(self._credentials, Password) and not self.endpoint.direct:
-            pair = f"{self._credentials.username}:{self._credentials.password}".encode()
-            headers["Authorization"] = _Unshown(f"Basic {base64.b64encode(pair).decode('ascii')}")
+        if self._login():
+            headers["Authorization"] = "***"
         if self.endpoint.direct:
             headers["Connection"] = "close"
         return headers
@@ -209,24 +202,73 @@ class ServiceSession(Connection):
         return f"libcloud/{libcloud_version} (StratusLab){tokens}"
 
 
-def _keep_as_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+class _Login:
+    """Adds the credentials, at once and not after a refusal: a POST cannot be sent twice."""
+
+    def __init__(self, credentials: Password) -> None:
+        self._credentials = credentials
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        pair = CoveredText(f"{self._credentials.username}:{self._credentials.password}").encode()
+        request.headers["Authorization"] = CoveredText(f"Basic {base64.b64encode(pair).decode('ascii')}")
+        return request
+
+
+class _Session(requests.Session):
+    """A session that follows redirects only where no credentials are sent, and then with care."""
+
+    def __init__(self, libclouds: requests.Session, login: _Login | None, *, follows: bool) -> None:
+        super().__init__()
+        self.proxies = libclouds.proxies
+        self.timeout: float = getattr(libclouds, "timeout", 0)
+        self.max_redirects = MAX_REDIRECTS
+        # Without any, requests would take one from ~/.netrc.
+        self.auth = login or _as_it_is
+        self._follows = follows
+
+    def get_redirect_target(self, response: requests.Response) -> str | None:
+        """Return where a redirect leads, None if it leads nowhere; the rest of the answer may have no end."""
+        if not self._follows or not response.is_redirect:
+            return None
+        try:
+            target = urljoin(response.url, response.headers["Location"].encode("latin-1").decode())
+            scheme = urlsplit(target).scheme
+        except ValueError:
+            return None
+        if scheme != "https" and (scheme != "http" or urlsplit(response.url).scheme == "https"):
+            return None
+        response.close()
+        return target
+
+    def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
+        """Let a redirected request bear the name of its new host."""
+        prepared_request.headers.pop("Host", None)
+        super().rebuild_auth(prepared_request, response)
+
+    def rebuild_proxies(
+        self, prepared_request: requests.PreparedRequest, proxies: dict[str, str] | None
+    ) -> Any:
+        """Return the proxies of a redirected request."""
+        url = prepared_request.url or ""
+        return (
+            {} if self.trust_env and _is_loopback(url) else super().rebuild_proxies(prepared_request, proxies)
+        )
+
+    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
+        """Return the settings of a request. A loopback address goes through no proxy of the environment."""
+        settings = super().merge_environment_settings(url, proxies, stream, verify, cert)
+        if self.trust_env and _is_loopback(str(url)):
+            settings["proxies"] = {}
+        return settings
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
 
 
-def _nowhere(_: requests.Response) -> None:
-    """Follow no redirect."""
-
-
-def _redirect_target(response: requests.Response) -> str | None:
-    """Return where a redirect leads, None if it leads nowhere; the rest of the answer may have no end."""
-    if not response.is_redirect:
-        return None
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
     try:
-        target = urljoin(response.url, response.headers["Location"].encode("latin-1").decode())
-        leads_on = urlsplit(target).scheme in ("http", "https")
+        return ip_address(host).is_loopback
     except ValueError:
-        return None
-    if not leads_on:
-        return None
-    response.close()
-    return target
+        return host.rstrip(".") == "localhost" or host.rstrip(".").endswith(".localhost")

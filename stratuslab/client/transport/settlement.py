@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from stratuslab.client.errors import (
     CredentialsError,
+    DuplicateError,
     StratusLabError,
     outcome_unknown,
     refused_by_status,
@@ -37,19 +38,23 @@ def grace_after(error: StratusLabError, timeout: float) -> float | None:
 def settle(look: Callable[[], _Found | None], grace: float) -> _Found | None:
     """Look until there is something, or ``grace`` seconds are over, in which a request may still arrive.
 
-    A look that fails is repeated like one that finds nothing, unless the credentials are refused.
+    A look that fails is repeated like one that finds nothing, unless the credentials are refused. Raises what
+    the last look raised: nothing is known then. Several things where there should be one are raised at once.
     """
     end = time.monotonic() + grace
     pause = _FIRST_PAUSE
     while True:
         try:
             found = look()
-        except CredentialsError:
-            return None
+        except (CredentialsError, DuplicateError):
+            raise
         except StratusLabError:
-            found = None
-        left = end - time.monotonic()
-        if found is not None or left <= 0:
-            return found
+            left = end - time.monotonic()
+            if left <= 0:
+                raise
+        else:
+            left = end - time.monotonic()
+            if found is not None or left <= 0:
+                return found
         time.sleep(min(pause, left))
         pause = min(2 * pause, _LONGEST_PAUSE)

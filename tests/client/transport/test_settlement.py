@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from stratuslab.client.errors import AnswerLostError, CredentialsError, NotFoundError
+from stratuslab.client.errors import AnswerLostError, CredentialsError, DuplicateError, NotFoundError
 from stratuslab.client.transport import settlement
 from stratuslab.client.transport.settlement import settle
 
@@ -74,13 +74,27 @@ def test_a_look_that_fails_is_repeated(clock):
     assert len(clock.sleeps) == 2
 
 
-def test_a_look_that_always_fails_finds_nothing(clock):
-    assert settle(looks(AnswerLostError("no")), 20) is None
+def test_a_look_that_always_fails_settles_nothing(clock):
+    with pytest.raises(AnswerLostError):
+        settle(looks(AnswerLostError("no")), 20)
     assert sum(clock.sleeps) == pytest.approx(20)
 
 
+def test_several_where_there_should_be_one_end_the_search(clock):
+    with pytest.raises(DuplicateError):
+        settle(looks(DuplicateError("two", token="t", ids=["1", "2"])), 60)
+    assert clock.sleeps == []
+
+
+def test_only_the_last_look_counts(clock):
+    assert settle(looks(AnswerLostError("no"), None), 1) is None
+    with pytest.raises(AnswerLostError):
+        settle(looks(None, AnswerLostError("no")), 1)
+
+
 def test_refused_credentials_end_the_search(clock):
-    assert settle(looks(CredentialsError("no")), 60) is None
+    with pytest.raises(CredentialsError):
+        settle(looks(CredentialsError("no")), 60)
     assert clock.sleeps == []
 
 

@@ -190,6 +190,10 @@ def _shake_hands(connection: ssl.SSLSocket) -> None:
         raise
 
 
+FAR_AWAY = "cloud.invalid"
+"""A name that only a proxy here knows: loopback addresses go through no proxy of the environment."""
+
+
 class _GateHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: Gate
@@ -201,7 +205,10 @@ class _GateHandler(BaseHTTPRequestHandler):
         host, path = self.server.target, seen.target
         if host is None:
             split = urlsplit(seen.target)
-            host, path = split.netloc, f"{split.path}?{split.query}" if split.query else split.path
+            host, path = (
+                split.netloc.replace(FAR_AWAY, "127.0.0.1"),
+                f"{split.path}?{split.query}" if split.query else split.path,
+            )
         headers = {name: value for name, value in self.headers.items() if name.lower() not in _HOP_BY_HOP}
         if "/cert/" in path and seen.user == "demo":
             path, headers["Authorization"] = path.replace("/cert/", "/pswd/"), LOGIN

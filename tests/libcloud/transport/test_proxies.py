@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import socket
 
 import pytest
@@ -13,6 +14,11 @@ def services(gate) -> set[str]:
     """Return which services of the cloud "here" were asked for."""
     paths = (seen.target.partition("/here/")[2] for seen in gate.seen)
     return {path.partition("/")[0] for path in paths}
+
+
+def far(sandbox) -> str:
+    """Return the sandbox's URL with a name that only the proxy knows."""
+    return sandbox.url.replace("127.0.0.1", "cloud.invalid")
 
 
 def closed_port() -> int:
@@ -51,9 +57,31 @@ def test_the_proxys_password_goes_to_the_proxy_only(sandbox, driver_at, gate) ->
 def test_the_environment_can_name_the_proxy(sandbox, driver_at, gate, monkeypatch, variable: str) -> None:
     proxy = gate()
     monkeypatch.setenv(variable, proxy.url)
-    driver_at(sandbox.url).list_nodes()
+    driver_at(far(sandbox), allow_plain_http="true").list_nodes()
 
     assert services(proxy) == {"one-proxy"}
+
+
+@pytest.mark.parametrize("exceptions", ["", "localhost", "example.org"])
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "ALL_PROXY"])
+def test_a_loopback_address_goes_through_no_proxy_of_the_environment(
+    sandbox, driver_at, gate, use, monkeypatch, variable: str, exceptions: str
+) -> None:
+    proxy = gate()
+    monkeypatch.setenv(variable, proxy.url)
+    monkeypatch.setenv("NO_PROXY", exceptions)
+    for url in (sandbox.url, sandbox.url.replace("127.0.0.1", "localhost")):
+        use(driver_at(url))
+
+    assert proxy.seen == []
+
+
+def test_a_proxys_password_beyond_latin_1_is_utf_8(sandbox, driver_at, gate) -> None:
+    proxy = gate()
+    driver_at(sandbox.url, {"proxy_url": proxy.url.replace("//", "//alice:%C5%BElu%C5%A5@")}).list_nodes()
+
+    pair = base64.b64encode("alice:žluť".encode()).decode()
+    assert [seen.headers["Proxy-Authorization"] for seen in proxy.seen] == [f"Basic {pair}"]
 
 
 def test_the_environment_can_name_exceptions(sandbox, driver_at, gate, monkeypatch) -> None:
@@ -77,7 +105,7 @@ def test_the_argument_counts_more_than_the_environment(sandbox, driver_at, gate,
 def test_a_proxy_can_be_set_on_the_connection(sandbox, driver_at, gate, monkeypatch) -> None:
     proxy, other = gate(), gate()
     monkeypatch.setenv("HTTP_PROXY", other.url)
-    driver = driver_at(sandbox.url)
+    driver = driver_at(far(sandbox), allow_plain_http="true")
     driver.list_nodes()
     driver.connection.set_http_proxy(proxy.url)
     driver.list_nodes()

@@ -1,0 +1,261 @@
+"""What is told is true: deletions, "nothing was sent", whose answer it is, and tokens of the caller's own."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from libcloud.compute.base import StorageVolume
+
+from stratuslab.client.errors import (
+    AnswerLostError,
+    CredentialsError,
+    DuplicateError,
+    InvalidArgumentError,
+    MalformedAnswerError,
+    StratusLabError,
+    UnreachableError,
+    UnsettledError,
+    outcome_unknown,
+)
+from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stratuslab.sandbox import Sandbox
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stratuslab.client.transport.retry._FIRST_PAUSE", 0.0)
+
+
+@pytest.fixture
+def hasty(sandbox: Sandbox) -> StratusLabNodeDriver:
+    return StratusLabNodeDriver(stratuslab_user_config=sandbox.config_file, timeout=0.5)
+
+
+def start(driver: StratusLabNodeDriver, **arguments: Any) -> Any:
+    return driver.create_node("web", driver.list_sizes()[0], driver.list_images()[0], **arguments)
+
+
+# A deletion is believed on PDisk's own word
+
+
+@pytest.mark.parametrize("status", [404, 200])
+def test_a_page_of_the_web_server_deletes_no_volume(sandbox, hasty, status: int) -> None:
+    volume = hasty.create_volume(1, "data")
+    rules = ["DELETE /disks/UUID:nth=1:status=503", f"DELETE /disks/UUID:nth=2:status={status}"]
+    for rule in rules if status == 404 else ["DELETE /disks/UUID:status=200"]:
+        sandbox.faults.add(rule)
+
+    with pytest.raises(StratusLabError) as caught:
+        hasty.destroy_volume(volume)
+    assert outcome_unknown(caught.value)
+    assert [found.id for found in hasty.list_volumes()] == [volume.id]
+
+
+@pytest.mark.parametrize("status", [404, 200])
+def test_a_page_of_the_web_server_detaches_no_volume(sandbox, driver, hasty, status: int) -> None:
+    node, volume = start(driver), hasty.create_volume(1, "data")
+    sandbox.clock.step(60)
+    hasty.attach_volume(node, volume)
+    sandbox.faults.add("DELETE /disks/UUID/mounts/MOUNT:nth=1:status=503")
+    sandbox.faults.add(f"DELETE /disks/UUID/mounts/MOUNT:status={status}")
+
+    with pytest.raises(StratusLabError) as caught:
+        hasty.detach_volume(volume)
+    assert outcome_unknown(caught.value)
+    assert hasty.ex_get_volume(volume.id).extra["count"] == 1
+
+
+def test_a_deletion_whose_answer_was_lost_is_believed_on_pdisks_own_404(sandbox, hasty) -> None:
+    volume = hasty.create_volume(1, "data")
+    sandbox.faults.add("DELETE /disks/UUID:nth=1:cut-after")
+
+    assert hasty.destroy_volume(volume)
+    assert hasty.list_volumes() == []
+
+
+OTHER = "01234567-89ab-cdef-0123-456789abcdef"
+ABOUT_ANOTHER: dict[str, tuple[dict[str, Any] | list[str], Callable[[Any, Any], Any]]] = {
+    "destroy_volume": ({"uuid": OTHER}, lambda driver, uuid: driver.destroy_volume(volume_of(driver, uuid))),
+    "ex_get_volume": (
+        {"uuid": OTHER, "size": "1", "tag": "x", "count": "0"},
+        lambda driver, volume: driver.ex_get_volume(volume),
+    ),
+}
+
+
+@pytest.mark.parametrize(("answer", "ask"), ABOUT_ANOTHER.values(), ids=ABOUT_ANOTHER)
+def test_an_answer_about_another_disk_is_refused(serve, answer, ask) -> None:
+    body = json.dumps(answer).encode()
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    server = serve(head.encode() + body)
+    driver = StratusLabNodeDriver("demo", "demo-pass", host=server.url, timeout=5)
+
+    with pytest.raises(MalformedAnswerError, match="not about"):
+        ask(driver, "89abcdef-89ab-cdef-0123-456789abcdef")
+
+
+# The worst that is true of all tries
+
+
+REPEATED: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {
+    "destroy_node": ("one.vm.action", lambda driver, item: driver.destroy_node(item)),
+    "destroy_volume": ("DELETE /disks/UUID", lambda driver, item: driver.destroy_volume(item)),
+}
+
+
+@pytest.mark.parametrize("second", ["status=401", "status=403", "status=404", "status=413"])
+@pytest.mark.parametrize("first", ["cut-after", "status=503:carried-out"])
+@pytest.mark.parametrize("operation", REPEATED)
+def test_a_refusal_of_the_repetition_is_not_the_whole_truth(sandbox, hasty, operation, first, second) -> None:
+    request, act = REPEATED[operation]
+    item = start(hasty) if operation == "destroy_node" else hasty.create_volume(1, "data")
+    sandbox.faults.add(f"{request}:nth=1:{first}")
+    sandbox.faults.add(f"{request}:{second}")
+
+    with pytest.raises(StratusLabError) as caught:
+        act(hasty, item)
+    assert outcome_unknown(caught.value), caught.value
+
+
+def test_nothing_was_sent_is_said_only_if_nothing_was_sent() -> None:
+    """The first try is carried out and its answer lost; then nobody listens any more."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+
+    def serve_once() -> None:
+        connection, _ = listener.accept()
+        listener.close()
+        with connection:
+            connection.recv(65536)
+
+    server = threading.Thread(target=serve_once)
+    server.start()
+    driver = StratusLabNodeDriver("demo", "demo-pass", host=f"http://127.0.0.1:{port}", timeout=5)
+
+    with pytest.raises(AnswerLostError, match="may have been carried out") as caught:
+        driver.destroy_volume(volume_of(driver, OTHER))
+    server.join(10)
+    assert not isinstance(caught.value, UnreachableError)
+
+
+def volume_of(driver: StratusLabNodeDriver, uuid: str) -> StorageVolume:
+    return StorageVolume(uuid, "x", 1, driver)
+
+
+# A look that failed settles nothing
+
+
+@pytest.mark.parametrize("look", ["status=500", "cut-before"])
+@pytest.mark.parametrize("status", [307, 404, 408, 413, 429])
+@pytest.mark.parametrize("kind", ["node", "volume"])
+def test_a_look_that_failed_settles_nothing(sandbox, hasty, kind: str, status: int, look: str) -> None:
+    image, size = hasty.list_images()[0], hasty.list_sizes()[0]
+    request, listing = (
+        ("one.vm.allocate", "one.vmpool.info") if kind == "node" else ("POST /disks/", "GET /disks/")
+    )
+    sandbox.faults.add(f"{request}:status={status}:carried-out")
+    fault = sandbox.faults.add(f"{listing}:{look}")
+
+    with pytest.raises(UnsettledError) as caught:
+        hasty.create_node("x", size, image) if kind == "node" else hasty.create_volume(1, "x")
+    sandbox.faults.remove(fault.id)
+    if kind == "node":
+        found = hasty.ex_find_node(caught.value.token)
+        assert found is not None
+    else:
+        assert [volume.extra["identifier"] for volume in hasty.list_volumes()] == [caught.value.token]
+
+
+def test_whom_the_cloud_does_not_know_has_made_nothing(sandbox) -> None:
+    driver = StratusLabNodeDriver("demo", "wrong", host=f"{sandbox.url}/here", timeout=5)
+    with pytest.raises(CredentialsError):
+        driver.create_volume(1, "x")
+
+
+# A token of the caller's own
+
+
+def test_a_node_of_ones_own_token_is_started_once(sandbox, driver) -> None:
+    node = start(driver, ex_token="job-1")
+    again = start(driver, ex_token="job-1")
+
+    assert again.id == node.id
+    assert again.extra["token"] == "job-1"
+    assert sandbox.request_log.operations().count("one.vm.allocate") == 1
+    found = driver.ex_find_node("job-1")
+    assert found is not None
+    assert found.id == node.id
+
+
+def test_a_node_that_is_done_does_not_count(sandbox, driver) -> None:
+    node = start(driver, ex_token="job-1")
+    node.destroy()
+    sandbox.clock.step(60)
+    assert start(driver, ex_token="job-1").id != node.id
+
+
+def test_two_nodes_of_one_token_are_named(sandbox, driver) -> None:
+    document = 'LIBCLOUD_TOKEN = "job-1"\nNAME = "x"\nCPU = "1"\nMEMORY = "64"'
+    ids = [
+        str(sandbox.location("here").oned.call("one.vm.allocate", [document], "demo")[1]) for _ in range(2)
+    ]
+
+    for ask in (lambda: driver.ex_find_node("job-1"), lambda: start(driver, ex_token="job-1")):
+        with pytest.raises(DuplicateError, match=" and ".join(ids)) as caught:
+            ask()
+        assert (caught.value.token, caught.value.ids) == ("job-1", ids)
+
+
+def test_a_volume_of_ones_own_token_is_made_once(sandbox, driver) -> None:
+    volume = driver.create_volume(1, "data", ex_token="job-1")
+    again = driver.create_volume(1, "data", ex_token="job-1")
+
+    assert again.id == volume.id
+    assert again.extra["identifier"] == "job-1"
+    assert sandbox.request_log.operations().count("POST /disks/") == 1
+
+
+@pytest.mark.parametrize("token", ["", 7, b"x", "a b\n"])
+def test_what_is_no_token_is_refused(sandbox, driver, token: Any) -> None:
+    sandbox.request_log.clear()
+    with pytest.raises(InvalidArgumentError, match="token"):
+        driver.create_volume(1, "data", ex_token=token)
+    assert len(sandbox.request_log) == 0
+
+
+def test_an_older_node_is_not_taken_for_ours(sandbox, hasty, monkeypatch) -> None:
+    """A proxy gives the answer to an earlier request."""
+    image = hasty.list_images()[0]
+    old = hasty.create_node("old", hasty.list_sizes()[0], image)
+    oned = sandbox.location("here").oned
+    call = oned.call
+
+    def late(method: str, *arguments: Any) -> Any:
+        answer = call(method, *arguments)
+        return (True, int(old.id), 0) if method == "one.vm.allocate" else answer
+
+    monkeypatch.setattr(oned, "call", late)
+    new = hasty.create_node("new", hasty.list_sizes()[0], image)
+    assert new.id != old.id
+    assert new.name == "new"
+
+
+def test_an_action_on_another_node_is_not_ours(sandbox, hasty, monkeypatch) -> None:
+    node = start(hasty)
+    oned = sandbox.location("here").oned
+    call = oned.call
+    monkeypatch.setattr(
+        oned,
+        "call",
+        lambda method, *rest: (True, 77, 0) if method == "one.vm.action" else call(method, *rest),
+    )
+    with pytest.raises(MalformedAnswerError, match=f"not about VM {node.id}"):
+        hasty.destroy_node(node)
