@@ -140,7 +140,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         dest="users",
         metavar="NAME:PASSWORD",
         help=f"somebody who may log in; may be given several times, the configuration has the first one"
-        f" (default: {users})",
+        f" (default: {users}; with --ssh the passwords are random)",
     )
     _add_boot_seconds(parser)
     parser.add_argument(
@@ -200,7 +200,8 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="have an SSH server in each machine that is RUNNING, at an address of its own which only this"
         " computer has (127.86.0.1 and so on); it lets in who has the machine's key. Commands run in a folder"
-        " of the machine, BUT AS YOU, with all your rights (Linux only)",
+        " of the machine, BUT AS YOU, with all your rights (Linux only). The passwords of the users are"
+        " random, or those of --user, never the published ones",
     )
     parser.add_argument(
         "--ssh-port",
@@ -247,7 +248,7 @@ def _sandbox(options: argparse.Namespace) -> Sandbox:
 
     sandbox = Sandbox(
         locations=options.locations,
-        users=dict(options.users) if options.users else defaults.USERS,
+        users=dict(options.users) if options.users else None,
         boot_seconds=options.boot_seconds,
         hosts=options.hosts,
         host_capacity=options.host_capacity,

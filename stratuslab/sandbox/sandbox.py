@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -47,7 +48,8 @@ class Sandbox:
 
     `locations`: the names of the clouds, each with its own VMs, disks and images.
     `users`: the passwords by user; everybody may log in at every location, the configuration file has the
-        first one.
+        first one. By default `demo` and `guest`, with published passwords; with `ssh` their passwords are
+        random, and the published ones are refused.
     `boot_seconds`: the time from the start of a VM until it is RUNNING; with 0 it is that at the next look.
     `port`: where the server listens on 127.0.0.1; 0 for a free port.
     `hosts`: how many hosts each cloud has.
@@ -80,7 +82,7 @@ class Sandbox:
         self,
         *,
         locations: Sequence[str] = defaults.LOCATIONS,
-        users: Mapping[str, str] = defaults.USERS,
+        users: Mapping[str, str] | None = None,
         boot_seconds: float = defaults.BOOT_SECONDS,
         hosts: int = defaults.HOSTS,
         host_capacity: tuple[int, int] | None = None,
@@ -95,7 +97,6 @@ class Sandbox:
         config_file: Path | None = None,
     ) -> None:
         _check_locations(locations)
-        _check_users(users)
         if boot_seconds < 0:
             raise ValueError("boot_seconds is negative")
         _check_hosts(hosts, host_capacity)
@@ -120,7 +121,8 @@ class Sandbox:
         }
         self._dialect = DIALECTS[dialect]
         self._state_file = state_file
-        self._users = dict(users)
+        self._users = _new_users(ssh=ssh) if users is None else dict(users)
+        _check_users(self._users, ssh=ssh)
         self._port = port
         self._tls = tls
         self._certificate = certificate
@@ -299,7 +301,13 @@ def _check_hosts(hosts: int, capacity: tuple[int, int] | None) -> None:
         raise ValueError("the capacity of the hosts is negative")
 
 
-def _check_users(users: Mapping[str, str]) -> None:
+def _new_users(*, ssh: bool) -> dict[str, str]:
+    if not ssh:
+        return dict(defaults.USERS)
+    return {name: secrets.token_urlsafe(16) for name in defaults.USERS}
+
+
+def _check_users(users: Mapping[str, str], *, ssh: bool) -> None:
     if not users:
         raise ValueError("a sandbox has at least one user")
     for name, password in users.items():
@@ -308,4 +316,9 @@ def _check_users(users: Mapping[str, str]) -> None:
         if not _PASSWORD.fullmatch(password):
             raise ValueError(
                 f"the password of {name!r} is empty, or has space around it or control characters"
+            )
+        if ssh and password in defaults.USERS.values():
+            raise ValueError(
+                f"the password of {name!r} is published, and with SSH whoever logs in runs commands as you;"
+                " give another one, or none to have it generated"
             )

@@ -21,33 +21,26 @@ _HARMLESS_METHODS = ("GET", "HEAD")
 
 
 def refusal(request: Request) -> Response | None:
-    """Return the answer to a request which names another host than this machine; None to all others.
+    """Return the answer to a request from a page of another server; None if nothing says that it is one.
 
-    A request without a Host header is none of a browser's.
+    Such a request names another host than this machine, or its ``Origin`` is another than the server that is
+    asked. A request without a ``Host`` header does not come from a browser.
     """
     host = request.headers.get("Host")
-    if host is None or _THIS_MACHINE.fullmatch(host):
-        return None
-    return _refused(HTTPStatus.FORBIDDEN, "This server is only 127.0.0.1, localhost or [::1].")
+    if host is not None and not _THIS_MACHINE.fullmatch(host):
+        return _refused(HTTPStatus.FORBIDDEN, "This server is only 127.0.0.1, localhost or [::1].")
+    origin = request.headers.get("Origin")
+    if origin is not None and origin.partition("://")[2].lower() != (host or "").lower():
+        return _refused(HTTPStatus.FORBIDDEN, "This is only for pages of this server.")
+    return None
 
 
 def refusal_of_change(request: Request) -> Response | None:
     """Return the answer to a request that a page of somebody else's may have sent to change something."""
     if request.method in _HARMLESS_METHODS:
         return None
-    refused = refusal_of_other_pages(request)
-    if refused is not None:
-        return refused
     if request.mimetype != "application/json":
         return _refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The Content-Type has to be application/json.")
-    return None
-
-
-def refusal_of_other_pages(request: Request) -> Response | None:
-    """Return the answer to a request of which the browser says that a page of somebody else's sent it."""
-    origin = request.headers.get("Origin")
-    if origin is not None and origin.partition("://")[2].lower() != request.headers.get("Host", "").lower():
-        return _refused(HTTPStatus.FORBIDDEN, "This is only for pages of this server.")
     return None
 
 

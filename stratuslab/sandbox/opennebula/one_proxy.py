@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from werkzeug.wrappers import Response
 
-from stratuslab.sandbox.http import browser_guard
 from stratuslab.sandbox.http.jetty import method_not_allowed
 from stratuslab.sandbox.opennebula.model.users import ONEADMIN, SERVERADMIN, login
 from stratuslab.sandbox.opennebula.requests.introspection import (
@@ -92,7 +91,7 @@ class OnedServer:
 
     def handle(self, request: Request) -> Response:
         """Answer a request."""
-        response = browser_guard.refusal_of_other_pages(request) or self._answered(request)
+        response = self._answered(request)
         response.headers["Server"] = _ABYSS
         return response
 

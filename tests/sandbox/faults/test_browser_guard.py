@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.sandbox.faults.conftest import DISKS, PROXY
+from tests.sandbox.faults.conftest import DISKS, FORM, ONED, PROXY
 
 if TYPE_CHECKING:
     from stratuslab.sandbox import Sandbox
@@ -122,6 +122,17 @@ def test_change_for_a_foreign_page(client: Client, sandbox: Sandbox, origin: str
     answer = add_fault(client, Content_Type="application/json", Origin=origin)
     assert (answer.status, answer.body) == (403, b"This is only for pages of this server.\n")
     assert not sandbox.faults
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "OPTIONS"])
+@pytest.mark.parametrize("path", [*EVERYWHERE, ONED])
+def test_a_foreign_page_is_refused_everywhere(
+    client: Client, sandbox: Sandbox, path: str, method: str
+) -> None:
+    answer = client.request(method, path, b"size=1", Origin="http://evil.example", **FORM)
+    assert (answer.status, answer.body) == (403, b"This is only for pages of this server.\n")
+    assert not sandbox.request_log
+    assert client.disks() == []
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:{port}", "localhost:{port}"])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import configparser
 import socket
 import time
 from contextlib import ExitStack, suppress
@@ -109,6 +110,14 @@ def run(client: paramiko.SSHClient, command: str, stdin: str = "") -> Result:
             to_it.channel.shutdown_write()
         written = out.read().decode(), err.read().decode()
         return Result(*written, out.channel.recv_exit_status())
+
+
+def password_of(sandbox: Sandbox, user: str) -> str:
+    """Return the password of the user in the configuration file."""
+    parser = configparser.ConfigParser()
+    parser.read(sandbox.config_file, encoding="utf-8")
+    assert parser["default"]["username"] == user
+    return parser["default"]["password"]
 
 
 def new_key(folder: Path, kind: str = "ssh-ed25519") -> Key:

@@ -8,7 +8,8 @@ import paramiko
 import pytest
 
 from stratuslab.sandbox import Sandbox
-from tests.sandbox.guests.conftest import Key, Machines, new_key, run
+from stratuslab.sandbox.defaults import USERS
+from tests.sandbox.guests.conftest import Key, Machines, new_key, password_of, run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -42,7 +43,7 @@ def test_the_key_of_another_machine_does_not(machines: Machines, other_key: Key)
 
 def test_no_password_does(machines: Machines) -> None:
     vm_id = machines.start()
-    for password in ("demo-pass", "x"):
+    for password in (password_of(machines.sandbox, "demo"), "x"):
         with pytest.raises(paramiko.AuthenticationException):
             machines.connect(vm_id, user="demo", password=password)
 
@@ -83,4 +84,32 @@ def test_a_stranger_gets_no_machine() -> None:
     """Who has no password here must not have commands run as the one who started the sandbox."""
     with Sandbox(ssh=True) as sandbox, ServerProxy(f"{sandbox.url}/sandbox/RPC2") as oned:
         assert oned.one.vm.allocate("stranger:x", "NAME = theirs")[2] == 256
-        assert oned.one.vm.allocate("demo:demo-pass", "NAME = mine")[0] is True
+        session = f"demo:{password_of(sandbox, 'demo')}"
+        assert oned.one.vm.allocate(session, "NAME = mine")[0] is True
+
+
+def test_nobody_gets_in_with_a_published_password() -> None:
+    """Every user of this computer could run commands as the one who started the sandbox."""
+    with Sandbox(ssh=True) as sandbox, ServerProxy(f"{sandbox.url}/sandbox/RPC2") as oned:
+        for name, password in USERS.items():
+            assert oned.one.vm.allocate(f"{name}:{password}", "NAME = theirs")[2] == 256
+        assert len(password_of(sandbox, "demo")) > 20
+
+
+def test_the_password_is_another_each_time() -> None:
+    def passwords() -> str:
+        with Sandbox(ssh=True) as sandbox:
+            return password_of(sandbox, "demo")
+
+    assert passwords() != passwords()
+
+
+@pytest.mark.parametrize("password", USERS.values())
+def test_a_published_password_is_refused(password: str) -> None:
+    with pytest.raises(ValueError, match="'jane' is published"):
+        Sandbox(ssh=True, users={"jane": password})
+
+
+def test_a_password_of_ones_own_will_do() -> None:
+    with Sandbox(ssh=True, users={"jane": "unheard-of"}) as sandbox:
+        assert password_of(sandbox, "jane") == "unheard-of"
