@@ -22,6 +22,13 @@ SECRETS = [
 """The sandbox's passwords, and the headers that hold them."""
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one worker run all tests that need a registry: they share what they build and download."""
+    for item in items:
+        if item.get_closest_marker("network"):
+            item.add_marker(pytest.mark.xdist_group("network"))
+
+
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Keep the developer's own configuration, keys, debugging and proxies out of the tests."""

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from stratuslab.sandbox import Sandbox
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -19,6 +21,7 @@ def run(example: str, sandbox: Sandbox) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_lifecycle_shows_the_way_of_a_node_from_pending_to_gone() -> None:
     with Sandbox(boot_seconds=0.5) as sandbox:
         output = run("lifecycle.py", sandbox)

@@ -18,7 +18,16 @@ pytestmark = pytest.mark.network
 @pytest.fixture(scope="module")
 def stratuslab_client(run: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("stratuslab-client")
-    run(sys.executable, "-m", "pip", "wheel", "--no-deps", "stratuslab-client==14.06.0", cwd=folder)
+    run(
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--use-pep517",
+        "--no-deps",
+        "stratuslab-client==14.06.0",
+        cwd=folder,
+    )
     [wheel] = folder.glob("*.whl")
     return wheel
 

@@ -62,6 +62,7 @@ def test_every_block_is_recognized() -> None:
     assert to_run("ini") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", to_run("python"), ids=str)
 def test_python_runs(block: Block, folder: Path, run: Callable[..., str]) -> None:
     script = folder / "script.py"
@@ -69,6 +70,7 @@ def test_python_runs(block: Block, folder: Path, run: Callable[..., str]) -> Non
     run(sys.executable, script, cwd=folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", to_run("bash"), ids=str)
 def test_bash_runs(block: Block, folder: Path, run: Callable[..., str]) -> None:
     run("bash", "-euc", block.code, cwd=folder)

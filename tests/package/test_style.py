@@ -3,6 +3,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -16,5 +18,6 @@ def test_format(run: Callable[..., str], root: Path) -> None:
     run(sys.executable, "-m", "ruff", "format", "--check", "--no-cache", ".", cwd=root)
 
 
+@pytest.mark.slow
 def test_types(run: Callable[..., str], root: Path, tmp_path: Path) -> None:
     run(sys.executable, "-m", "mypy", "--cache-dir", tmp_path, cwd=root)

@@ -66,6 +66,7 @@ def test_deploy_node_uses_the_key_in_ones_home(home: Path, key: Key) -> None:
     assert script.stdout == "done\n"
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:The 'warn' method is deprecated:DeprecationWarning:libcloud")
 def test_deploy_node_with_the_wrong_key(key: Key, other_key: Key) -> None:
     with Sandbox(ssh=True, boot_seconds=0.1) as sandbox:

@@ -7,6 +7,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -373,6 +374,7 @@ class Clouds:
             assert mounts[uuid] == volume.mounts
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=[*HealthCheck])
 @given(calls=st.lists(CALLS, min_size=80, max_size=80))
 def test_random_calls_keep_the_books_straight(

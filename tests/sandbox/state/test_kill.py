@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import pytest
+
 from stratuslab.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -128,6 +130,7 @@ def check(client: Client, told: Told) -> None:
     assert all([*mounts.values()] == ["static"] for mounts in snapshots)
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle(tmp_path: Path, connect: Callable[[str, str, str], Client]) -> None:
     """Three times 200 clients work, the cloud is killed, and it has afterwards all that they were told."""
     state = tmp_path / "state"

@@ -44,7 +44,10 @@ for end, number in zip(pipes, (3, 4)):
 os.execv(sys.argv[3], sys.argv[3:])
 """
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine"),
+]
 
 
 class Browser:
