@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -36,6 +37,30 @@ _ON_ERROR = ("raise", "skip")
 _MAX_THREADS = 64
 
 _Found = TypeVar("_Found", bound=Node)
+
+
+class _Location(NodeLocation):
+    """A location that does not keep its driver alive: in a circle, sockets would wait for the collector."""
+
+    @property
+    def driver(self) -> Any:
+        """The driver, None if it is gone."""
+        return self._driver and self._driver()
+
+    @driver.setter
+    def driver(self, driver: NodeDriver | None) -> None:
+        self._driver = driver and weakref.ref(driver)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_driver": self.driver}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.driver = state["_driver"]
+
+    def __repr__(self) -> str:
+        gone = f"<NodeLocation: id={self.id}, name={self.name}>"
+        return str(super().__repr__()) if self.driver else gone  # type: ignore[no-untyped-call]
 
 
 class Locations:
@@ -87,7 +112,7 @@ class Locations:
     @classmethod
     def of_cloud(cls, cloud: Cloud, driver: NodeDriver) -> Locations:
         """Return one cloud as the only location."""
-        location = NodeLocation(cloud.location, cloud.name, cloud.country, driver)
+        location = _Location(cloud.location, cloud.name, cloud.country, driver)
         return cls([location], cloud.location, {cloud.location: cloud}.__getitem__)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -199,7 +224,7 @@ def _section_of_region(configurator: UserConfigurator, region: str) -> str:
 
 
 def _section_as_location(configurator: UserConfigurator, section: str, driver: NodeDriver) -> NodeLocation:
-    return NodeLocation(section, *_display_name(configurator, section), driver)
+    return _Location(section, *_display_name(configurator, section), driver)
 
 
 def _display_name(configurator: UserConfigurator, section: str) -> tuple[str, str]:

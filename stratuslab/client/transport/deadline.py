@@ -129,8 +129,11 @@ class _TimedResponse(http.client.HTTPResponse):
 
 class _Timed(HTTPConnection):
     response_class = _TimedResponse
-    default_socket_options = [*HTTPConnection.default_socket_options, *_KEEP_ALIVE]  # noqa: RUF012  urllib3's
     _connecting = False
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        options = [*HTTPConnection.default_socket_options, *_KEEP_ALIVE]
+        super().__init__(*arguments, **{"socket_options": options, **settings})
 
     def connect(self) -> None:
         self._connecting = True
