@@ -15,8 +15,10 @@ from stratuslab.sandbox.http import browser_guard, client_certificate
 from stratuslab.sandbox.http.connection_cut import is_unanswered
 from stratuslab.sandbox.http.jetty import error_page, unauthorized
 from stratuslab.sandbox.http.request_log import LoggedRequest
+from stratuslab.sandbox.location import Location
 from stratuslab.sandbox.marketplace.service import MarketplaceService
 from stratuslab.sandbox.opennebula import one_proxy
+from stratuslab.sandbox.opennebula.current.server import CurrentOnedServer
 from stratuslab.sandbox.opennebula.one_proxy import OnedServer, OneProxy
 from stratuslab.sandbox.pdisk.service import DiskService
 from stratuslab.sandbox.web.page import WebPage
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from stratuslab.sandbox.faults.injection import FaultInjector
     from stratuslab.sandbox.http.jetty import Accounts
     from stratuslab.sandbox.http.request_log import RequestLog
-    from stratuslab.sandbox.location import Location
+    from stratuslab.sandbox.opennebula_location import OpenNebulaLocation
 
 _FRONT_END = "nginx/1.0.15"
 _NOTHING: tuple[list[str], ...] = ([], [""])
@@ -46,7 +48,7 @@ class _Visit:
     service: str
     operation: str
     answer: Callable[[], Response]
-    compute: OneProxy | OnedServer | None = None
+    compute: OneProxy | OnedServer | CurrentOnedServer | None = None
 
 
 class Application:
@@ -57,7 +59,7 @@ class Application:
 
     def __init__(
         self,
-        locations: Iterable[Location],
+        locations: Iterable[Location | OpenNebulaLocation],
         accounts: Accounts,
         request_log: RequestLog,
         faults: Faults,
@@ -66,7 +68,12 @@ class Application:
         dialect: Dialect,
     ) -> None:
         locations = list(locations)
-        self._sites = {location.name: _Site(location, accounts, dialect) for location in locations}
+        self._sites = {
+            location.name: _Site(location, accounts, dialect)
+            if isinstance(location, Location)
+            else _OpenNebulaSite(location)
+            for location in locations
+        }
         self._web_page = WebPage(locations, request_log)
         self._request_log = request_log
         self._faults = faults
@@ -163,3 +170,20 @@ class _Site:
             return unauthorized(request) if user is None else answer(user)
 
         return checked
+
+
+class _OpenNebulaSite:
+    """The one service of an OpenNebula of today."""
+
+    def __init__(self, location: OpenNebulaLocation) -> None:
+        self._location = location
+        self._server = CurrentOnedServer(location.oned)
+
+    def visit(self, request: Request, segments: Sequence[str]) -> _Visit | None:
+        """Find the service which a path below the location belongs to."""
+        self._location.oned.advance()
+        match segments:
+            case ["RPC2", *rest] if rest in _NOTHING:
+                operation = one_proxy.operation(request)
+                return _Visit("compute", operation, lambda: self._server.handle(request), self._server)
+        return None

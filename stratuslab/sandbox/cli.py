@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from stratuslab.sandbox import defaults
 from stratuslab.sandbox.dialect import DIALECTS
 from stratuslab.sandbox.faults.rule import GRAMMAR
+from stratuslab.sandbox.opennebula.releases import RELEASES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -131,7 +132,14 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         type=lambda text: text.split(","),
         default=defaults.LOCATIONS,
         metavar="NAME[,NAME...]",
-        help=f"a cloud for each name (default: {','.join(defaults.LOCATIONS)})",
+        help=f"a cloud for each name, which may have its own kind behind it, as in paris,lyon:opennebula-6.10"
+        f" (default: {','.join(defaults.LOCATIONS)})",
+    )
+    parser.add_argument(
+        "--cloud",
+        choices=(defaults.CLOUD, *RELEASES),
+        default=defaults.CLOUD,
+        help="the kind of the clouds: StratusLab 14.06, or an OpenNebula without it (default: %(default)s)",
     )
     parser.add_argument(
         "--user",
@@ -248,6 +256,7 @@ def _sandbox(options: argparse.Namespace) -> Sandbox:
 
     sandbox = Sandbox(
         locations=options.locations,
+        cloud=options.cloud,
         users=dict(options.users) if options.users else None,
         boot_seconds=options.boot_seconds,
         hosts=options.hosts,

@@ -11,19 +11,16 @@ if TYPE_CHECKING:
 
 
 def write_configuration(
-    path: Path, account: Mapping[str, str], endpoints: Mapping[str, Mapping[str, str]]
+    path: Path, account: Mapping[str, str], locations: Mapping[str, Mapping[str, str]]
 ) -> None:
     """Write a stratuslab-user.cfg which only its owner can read; FileExistsError if there is such a file.
 
-    `account` says who the user is and whom to trust, `endpoints` has the endpoints of each location, both by
-    their names in the file. The first location is the selected one.
+    `account` says who the user is and whom to trust, `locations` has what is to be known of each location,
+    both by their names in the file. The first location is the selected one.
     """
     sections = {
-        "default": {"selected_section": next(iter(endpoints)), **account},
-        **{
-            location: {"name": f"StratusLab at {location}", "country": "Earth", **urls}
-            for location, urls in endpoints.items()
-        },
+        "default": {"selected_section": next(iter(locations)), **account},
+        **{location: {"country": "Earth", **values} for location, values in locations.items()},
     }
     text = "\n".join(_section(name, values) for name, values in sections.items())
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

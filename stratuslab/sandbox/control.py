@@ -7,7 +7,10 @@
     DELETE /_sandbox/faults/ID   removes one
     POST   /_sandbox/clock       {"stop": true} and {"step": SECONDS}
     POST   /_sandbox/vms/fail    {"location": NAME, "id": ID, "message": TEXT} lets a VM fail
+    POST   /_sandbox/images/state     {"location": NAME, "id": ID, "state": STATE} (4 is LOCKED)
+    POST   /_sandbox/datastores/free  {"location": NAME, "id": ID, "free_mb": MIB} changes its free space
 
+The last two are for OpenNebula from 5.12 on.
 Everything but a GET needs the content type application/json. An error is `{"error": TEXT}`.
 """
 
@@ -24,7 +27,7 @@ from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Response
 
 from stratuslab.sandbox.http import browser_guard
-from stratuslab.sandbox.opennebula.model.virtual_machine import VmState
+from stratuslab.sandbox.opennebula_location import OpenNebulaLocation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,8 +38,6 @@ if TYPE_CHECKING:
     from stratuslab.sandbox.faults.active_faults import ActiveFault, Faults
     from stratuslab.sandbox.http.request_log import RequestLog
     from stratuslab.sandbox.location import Location
-    from stratuslab.sandbox.opennebula.model.virtual_machine import VirtualMachine
-    from stratuslab.sandbox.pdisk.disks import Disk
 
 CONTROL = "_sandbox"
 """The first segment of the paths; no location has such a name."""
@@ -49,7 +50,11 @@ class Control:
     """Answers the requests below `/_sandbox/`. Thread-safe."""
 
     def __init__(
-        self, locations: Mapping[str, Location], clock: Clock, request_log: RequestLog, faults: Faults
+        self,
+        locations: Mapping[str, Location | OpenNebulaLocation],
+        clock: Clock,
+        request_log: RequestLog,
+        faults: Faults,
     ) -> None:
         self._locations = locations
         self._clock = clock
@@ -62,6 +67,8 @@ class Control:
             "/faults/<int:fault_id>": {"DELETE": self._remove_fault},
             "/clock": {"POST": self._turn_clock},
             "/vms/fail": {"POST": self._fail_vm},
+            "/images/state": {"POST": self._put_image},
+            "/datastores/free": {"POST": self._free_datastore},
         }
         rules = [
             Rule(f"/{CONTROL}{path}", methods=[method], endpoint=answer)
@@ -86,7 +93,7 @@ class Control:
         return response
 
     def _state(self, _request: Request) -> Response:
-        locations = {name: _contents(location) for name, location in self._locations.items()}
+        locations = {name: location.contents() for name, location in self._locations.items()}
         return _json({"now": self._clock.now(), "locations": locations})
 
     def _log(self, _request: Request) -> Response:
@@ -139,31 +146,32 @@ class Control:
             location.oned.fail(vm_id, message)
         except KeyError:
             raise NotFound(f"There is no VM {vm_id} at {name}.") from None
-        return _json(_contents(location))
+        return _json(location.contents())
 
+    def _put_image(self, request: Request) -> Response:
+        body = _body(request)
+        location, image_id = self._current(body), _field(body, "id", int)
+        try:
+            location.oned.set_image_state(image_id, _field(body, "state", int))
+        except KeyError:
+            raise NotFound(f"There is no image {image_id} at {location.name}.") from None
+        return _json(location.contents())
 
-def _contents(location: Location) -> dict[str, object]:
-    oned, disks = location.oned, location.disks
-    with oned.lock:
-        oned.advance()
-        vms = [_vm(vm) for vm in oned.state.vms.values() if vm.state != VmState.DONE]
-    with disks.lock:
-        volumes = [
-            {**_volume(disk), "vms": [mount.vm_id for mount in disks.mounts(disk.uuid)]}
-            for disk in disks.disks()
-            if not disk.quarantine
-        ]
-    images = [entry.identifier for entry in location.catalogue.entries()]
-    return {"vms": vms, "volumes": volumes, "images": images}
+    def _free_datastore(self, request: Request) -> Response:
+        body = _body(request)
+        location, datastore_id = self._current(body), _field(body, "id", int)
+        try:
+            location.oned.set_free_space(datastore_id, _field(body, "free_mb", int))
+        except KeyError:
+            raise NotFound(f"There is no datastore {datastore_id} at {location.name}.") from None
+        return _json(location.contents())
 
-
-def _vm(vm: VirtualMachine) -> dict[str, object]:
-    owner = vm.owner.login
-    return {"id": vm.id, "name": vm.name, "owner": owner, "state": vm.state, "lcm_state": vm.lcm_state}
-
-
-def _volume(disk: Disk) -> dict[str, object]:
-    return {"uuid": disk.uuid, "tag": disk.tag, "owner": disk.owner, "size_gib": disk.size_gib}
+    def _current(self, body: Mapping[str, object]) -> OpenNebulaLocation:
+        name = _field(body, "location", str)
+        location = self._locations.get(name)
+        if not isinstance(location, OpenNebulaLocation):
+            raise NotFound(f"There is no location {name!r} of OpenNebula from 5.12 on.")
+        return location
 
 
 def _described(fault: ActiveFault) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from types import MappingProxyType
 
+CLOUD = "stratuslab"
 LOCATIONS = ("sandbox",)
 USERS = MappingProxyType({"demo": "demo-pass", "guest": "guest-pass"})
 BOOT_SECONDS = 2.0

@@ -5,9 +5,11 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from stratuslab.sandbox import defaults
 from stratuslab.sandbox.marketplace.catalogue import default_catalogue
 from stratuslab.sandbox.opennebula.model.hosts import make_hosts
 from stratuslab.sandbox.opennebula.model.networks import default_networks
+from stratuslab.sandbox.opennebula.model.virtual_machine import VmState
 from stratuslab.sandbox.opennebula.oned import Oned
 from stratuslab.sandbox.opennebula.transfer_manager import TransferManager
 from stratuslab.sandbox.pdisk.disks import DiskStore
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from stratuslab.sandbox.clock import Clock
     from stratuslab.sandbox.opennebula.model.hosts import Host
     from stratuslab.sandbox.opennebula.model.networks import VirtualNetwork
+    from stratuslab.sandbox.opennebula.model.virtual_machine import VirtualMachine
+    from stratuslab.sandbox.pdisk.disks import Disk
 
 
 class Location:
@@ -32,6 +36,8 @@ class Location:
         networks: Sequence[VirtualNetwork] | None = None,
     ) -> None:
         self.name = name
+        self.cloud = defaults.CLOUD
+        self.clock = clock
         self.disks = DiskStore(clock)
         self.catalogue = default_catalogue(clock)
         transfer_manager = TransferManager(self.disks, self.catalogue)
@@ -39,8 +45,47 @@ class Location:
             hosts or make_hosts(name), networks or default_networks(), clock, transfer_manager, boot_seconds
         )
 
+    def endpoints(self, url: str) -> dict[str, str]:
+        """Return the URLs of the services by their names in the configuration file; `url` is the server's."""
+        return {
+            "endpoint": f"{url}/{self.name}/one-proxy/xmlrpc",
+            "pdisk_endpoint": f"{url}/{self.name}/pdisk",
+            "marketplace_endpoint": f"{url}/{self.name}/marketplace",
+        }
+
+    def settings(self) -> dict[str, str]:
+        """Return what the configuration file says of this cloud beside its URLs."""
+        return {"name": f"StratusLab at {self.name}"}
+
+    def contents(self) -> dict[str, object]:
+        """Return the VMs, volumes and images that there are, for the control."""
+        with self.oned.lock:
+            self.oned.advance()
+            vms = [_vm(vm) for vm in self.oned.state.vms.values() if vm.state != VmState.DONE]
+        with self.disks.lock:
+            volumes = [
+                {**_volume(disk), "vms": [mount.vm_id for mount in self.disks.mounts(disk.uuid)]}
+                for disk in self.disks.disks()
+                if not disk.quarantine
+            ]
+        images = [entry.identifier for entry in self.catalogue.entries()]
+        return {"vms": vms, "volumes": volumes, "images": images}
+
+    def recover(self) -> None:
+        """Work out what is not written into a state file."""
+        self.oned.state.recover_leases()
+
     @contextmanager
     def at_rest(self) -> Iterator[None]:
         """Let nothing change at the location; no operation is half done then."""
         with self.oned.lock, self.disks.lock, self.catalogue.lock:
             yield
+
+
+def _vm(vm: VirtualMachine) -> dict[str, object]:
+    owner = vm.owner.login
+    return {"id": vm.id, "name": vm.name, "owner": owner, "state": vm.state, "lcm_state": vm.lcm_state}
+
+
+def _volume(disk: Disk) -> dict[str, object]:
+    return {"uuid": disk.uuid, "tag": disk.tag, "owner": disk.owner, "size_gib": disk.size_gib}

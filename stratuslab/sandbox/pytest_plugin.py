@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from stratuslab.sandbox.sandbox import Sandbox
 
 _MARKER = (
-    "stratuslab(locations, boot_seconds, faults): what the test's stratuslab_sandbox is like: the names of"
-    " its clouds, how long a machine takes to start, the rules by which something goes wrong."
+    "stratuslab(locations, boot_seconds, faults, cloud): what the test's stratuslab_sandbox is like: the"
+    " names of its clouds, how long a machine takes to start, the rules by which something goes wrong, the"
+    " kind of the clouds."
 )
 
 
@@ -31,12 +32,14 @@ class _Wishes:
     locations: Sequence[str]
     boot_seconds: float
     faults: Sequence[Fault | str] = ()
+    cloud: str = "stratuslab"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare the settings of pytest's configuration file."""
     parser.addini("stratuslab_locations", "names of the clouds of stratuslab_sandbox", "args", ["sandbox"])
     parser.addini("stratuslab_boot_seconds", "seconds that a machine takes to start there", default="0")
+    parser.addini("stratuslab_cloud", "the kind of the clouds, such as opennebula-6.10", default="stratuslab")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -55,7 +58,7 @@ def stratuslab_sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
 
     wishes = _wishes(request)
     with (
-        Sandbox(locations=wishes.locations, boot_seconds=wishes.boot_seconds) as sandbox,
+        Sandbox(locations=wishes.locations, cloud=wishes.cloud, boot_seconds=wishes.boot_seconds) as sandbox,
         pytest.MonkeyPatch.context() as environment,
     ):
         for fault in wishes.faults:
@@ -65,10 +68,17 @@ def stratuslab_sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def stratuslab_driver(stratuslab_sandbox: Sandbox) -> NodeDriver:
-    """Make a driver on stratuslab_sandbox, which asks for the state of a node whenever it is looked at."""
-    module = import_module("stratuslab.libcloud.stratuslab_driver")
-    driver: NodeDriver = module.StratusLabNodeDriver(
+def stratuslab_driver(request: pytest.FixtureRequest, stratuslab_sandbox: Sandbox) -> NodeDriver:
+    """Make a driver on stratuslab_sandbox, which asks for the state of a node whenever it is looked at.
+
+    It is an OpenNebulaNodeDriver if the kind of the clouds is OpenNebula.
+    """
+    is_stratuslab = _wishes(request).cloud == "stratuslab"
+    if is_stratuslab:
+        make = import_module("stratuslab.libcloud.stratuslab_driver").StratusLabNodeDriver
+    else:
+        make = import_module("stratuslab.libcloud.opennebula_driver").OpenNebulaNodeDriver
+    driver: NodeDriver = make(
         "default", stratuslab_user_config=stratuslab_sandbox.config_file, ex_state_max_age=0
     )
     return driver
@@ -77,10 +87,16 @@ def stratuslab_driver(stratuslab_sandbox: Sandbox) -> NodeDriver:
 def _wishes(request: pytest.FixtureRequest) -> _Wishes:
     """Combine the settings and the marks, of which the one nearest to the test wins."""
     config = request.config
-    wishes = _Wishes(config.getini("stratuslab_locations"), float(config.getini("stratuslab_boot_seconds")))
+    wishes = _Wishes(
+        config.getini("stratuslab_locations"),
+        float(config.getini("stratuslab_boot_seconds")),
+        cloud=config.getini("stratuslab_cloud"),
+    )
     marks = [*request.node.iter_markers("stratuslab")]
     for mark in reversed(marks):
         if mark.args or not mark.kwargs.keys() <= wishes.__dict__.keys():
-            pytest.fail("pytest.mark.stratuslab takes locations=, boot_seconds= and faults=", pytrace=False)
+            pytest.fail(
+                "pytest.mark.stratuslab takes locations=, boot_seconds=, faults= and cloud=", pytrace=False
+            )
         wishes = replace(wishes, **mark.kwargs)
     return wishes

@@ -15,7 +15,6 @@ from stratuslab.sandbox.clock import Clock
 from stratuslab.sandbox.configuration import write_configuration
 from stratuslab.sandbox.control import CONTROL, Control
 from stratuslab.sandbox.dialect import DIALECTS
-from stratuslab.sandbox.endpoints import endpoints
 from stratuslab.sandbox.faults.active_faults import Faults
 from stratuslab.sandbox.faults.injection import FaultInjector
 from stratuslab.sandbox.guests.loopback_networks import loopback_networks
@@ -24,6 +23,8 @@ from stratuslab.sandbox.http.request_log import RequestLog
 from stratuslab.sandbox.http.server import Server
 from stratuslab.sandbox.location import Location
 from stratuslab.sandbox.opennebula.model.hosts import make_hosts
+from stratuslab.sandbox.opennebula.releases import RELEASES
+from stratuslab.sandbox.opennebula_location import OpenNebulaLocation
 from stratuslab.sandbox.state.lasting_state import LastingState
 
 if TYPE_CHECKING:
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
     from stratuslab.sandbox.http.certificate_authority import CertificateAuthority, CertificateFiles
+
+CLOUDS = (defaults.CLOUD, *RELEASES)
+"""The kinds of clouds."""
 
 _LOCATION = re.compile(r"(?!(?:default|instance_types)\Z)[a-z0-9][a-z0-9._-]*", re.IGNORECASE)
 _LOGIN = re.compile(r"(?!\s)[^:\x00-\x1f\x7f]+(?<!\s)")
@@ -46,7 +50,10 @@ class Sandbox:
     start, as long as the object lives. `clock` is their time, `request_log` has what was asked of them, and
     `faults` what goes wrong on purpose.
 
-    `locations`: the names of the clouds, each with its own VMs, disks and images.
+    `locations`: the names of the clouds, each with its own VMs, disks and images. A name may have the kind of
+        its cloud behind it, as in `lyon:opennebula-6.10`.
+    `cloud`: the kind of all other clouds: `stratuslab` (release 14.06), `opennebula-5.12`, `opennebula-6.10`
+        or `opennebula-7.4`. OpenNebula is at `/LOCATION/RPC2` and knows only `users`, by passwords or tokens.
     `users`: the passwords by user; everybody may log in at every location, the configuration file has the
         first one. By default `demo` and `guest`, with published passwords; with `ssh` their passwords are
         random, and the published ones are refused.
@@ -82,6 +89,7 @@ class Sandbox:
         self,
         *,
         locations: Sequence[str] = defaults.LOCATIONS,
+        cloud: str = defaults.CLOUD,
         users: Mapping[str, str] | None = None,
         boot_seconds: float = defaults.BOOT_SECONDS,
         hosts: int = defaults.HOSTS,
@@ -96,7 +104,7 @@ class Sandbox:
         clock: Clock | None = None,
         config_file: Path | None = None,
     ) -> None:
-        _check_locations(locations)
+        kinds = _kinds(locations, cloud)
         if boot_seconds < 0:
             raise ValueError("boot_seconds is negative")
         _check_hosts(hosts, host_capacity)
@@ -106,23 +114,24 @@ class Sandbox:
             raise ValueError("there are no certificates without TLS")
         if ssh_port and not ssh:
             raise ValueError("there is no SSH port without SSH")
-        self.clock = Clock() if clock is None else clock
-        self.request_log = RequestLog()
-        self.faults = Faults(tuple(locations))
-        self._locations = {
-            name: Location(
-                name,
-                self.clock,
-                boot_seconds,
-                make_hosts(name, hosts, host_capacity),
-                loopback_networks(number) if ssh else None,
-            )
-            for number, name in enumerate(locations)
-        }
-        self._dialect = DIALECTS[dialect]
-        self._state_file = state_file
         self._users = _new_users(ssh=ssh) if users is None else dict(users)
         _check_users(self._users, ssh=ssh)
+        self.clock = Clock() if clock is None else clock
+        self.request_log = RequestLog()
+        self.faults = Faults(tuple(kinds))
+        self._locations: dict[str, Location | OpenNebulaLocation] = {}
+        for number, (name, kind) in enumerate(kinds.items()):
+            own_hosts = make_hosts(name, hosts, host_capacity)
+            networks = loopback_networks(number) if ssh else None
+            self._locations[name] = (
+                Location(name, self.clock, boot_seconds, own_hosts, networks)
+                if kind == defaults.CLOUD
+                else OpenNebulaLocation(
+                    name, kind, self._users, self.clock, boot_seconds, own_hosts, networks
+                )
+            )
+        self._dialect = DIALECTS[dialect]
+        self._state_file = state_file
         self._port = port
         self._tls = tls
         self._certificate = certificate
@@ -156,9 +165,10 @@ class Sandbox:
     def endpoints(self) -> dict[str, dict[str, str]]:
         """The URLs by location and by their names in the configuration file.
 
-        Those are endpoint, pdisk_endpoint, marketplace_endpoint. RuntimeError if the sandbox is not running.
+        Those are endpoint and, of a StratusLab cloud, pdisk_endpoint and marketplace_endpoint. RuntimeError
+        if the sandbox is not running.
         """
-        return _endpoints(self.url, self._locations)
+        return {name: location.endpoints(self.url) for name, location in self._locations.items()}
 
     @property
     def ca_certificate(self) -> Path | None:
@@ -183,8 +193,18 @@ class Sandbox:
         return self._authority.issue_for_client(dn)
 
     def location(self, name: str) -> Location:
-        """Return the cloud of that name; KeyError if there is none."""
-        return self._locations[name]
+        """Return the StratusLab cloud of that name; KeyError if there is none."""
+        location = self._locations[name]
+        if not isinstance(location, Location):
+            raise KeyError(name)
+        return location
+
+    def opennebula(self, name: str) -> OpenNebulaLocation:
+        """Return the OpenNebula cloud of that name; KeyError if there is none."""
+        location = self._locations[name]
+        if not isinstance(location, OpenNebulaLocation):
+            raise KeyError(name)
+        return location
 
     def start(self) -> None:
         """Start the server and make the configuration file.
@@ -220,8 +240,12 @@ class Sandbox:
             if self._ssh:
                 self._ssh_port = _start_guests(self._locations.values(), folder, self._ssh_port, resources)
             config_file = self._requested_config_file or folder / "stratuslab-user.cfg"
-            endpoints = _endpoints(self._url_at(server.server_port), self._locations)
-            write_configuration(config_file, self._account(authority), endpoints)
+            url = self._url_at(server.server_port)
+            sections = {
+                name: {**location.settings(), **location.endpoints(url)}
+                for name, location in self._locations.items()
+            }
+            write_configuration(config_file, self._account(authority), sections)
             resources.callback(config_file.unlink, missing_ok=True)
             self._resources = resources.pop_all()
         self._port = server.server_port
@@ -263,11 +287,9 @@ class Sandbox:
         return f"<Sandbox {', '.join(self._locations)}>"
 
 
-def _endpoints(url: str, locations: Iterable[str]) -> dict[str, dict[str, str]]:
-    return {location: endpoints(url, location) for location in locations}
-
-
-def _start_guests(locations: Iterable[Location], folder: Path, port: int, resources: ExitStack) -> int:
+def _start_guests(
+    locations: Iterable[Location | OpenNebulaLocation], folder: Path, port: int, resources: ExitStack
+) -> int:
     """Start what needs a package which all the rest does not; return the port."""
     from stratuslab.sandbox.guests.ssh_servers import Guests
 
@@ -284,7 +306,13 @@ def _new_authority(folder: Path) -> CertificateAuthority:
     return CertificateAuthority(folder)
 
 
-def _check_locations(names: Sequence[str]) -> None:
+def _kinds(locations: Sequence[str], cloud: str) -> dict[str, str]:
+    """Return the kind of each cloud by its name; raises ValueError."""
+    pairs = [(name, kind or cloud) for name, _, kind in (text.partition(":") for text in locations)]
+    names = [name for name, _ in pairs]
+    for kind in (cloud, *(kind for _, kind in pairs)):
+        if kind not in CLOUDS:
+            raise ValueError(f"{kind!r} is no kind of cloud; give {', '.join(CLOUDS)}")
     if not names:
         raise ValueError("a sandbox has at least one location")
     for name in names:
@@ -292,6 +320,7 @@ def _check_locations(names: Sequence[str]) -> None:
             raise ValueError(f"{name!r} cannot be the name of a location")
     if len(set(names)) < len(names):
         raise ValueError("two locations have the same name")
+    return dict(pairs)
 
 
 def _check_hosts(hosts: int, capacity: tuple[int, int] | None) -> None:

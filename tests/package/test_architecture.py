@@ -117,7 +117,9 @@ def test_only_the_pytest_plugin_imports_the_driver_by_its_name() -> None:
         and isinstance(node.value, str)
         and any(is_within(node.value, f"stratuslab.{package}") for package in ("client", "libcloud"))
     }
-    assert naming == {("pytest_plugin", "stratuslab.libcloud.stratuslab_driver")}
+    assert naming == {
+        ("pytest_plugin", f"stratuslab.libcloud.{kind}_driver") for kind in ("opennebula", "stratuslab")
+    }
 
 
 @pytest.mark.parametrize("module", CLIENT)

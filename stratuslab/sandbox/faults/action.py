@@ -112,8 +112,35 @@ class Redirect:
             raise ValueError(f"{self.url!r} cannot stand in a header")
 
 
+@dataclass(frozen=True)
+class DriverFailure:
+    """OpenNebula accepts a call, and the driver that is to carry it out fails later, without an answer.
+
+    `stage` is where: `prolog`, `boot`, `shutdown`, `poweroff`, `save` or `epilog`; `fails` is the first one
+    on the way. With `hangs` the driver never ends. OpenNebula 3.2 takes no notice.
+    """
+
+    stage: str
+
+    def __post_init__(self) -> None:
+        if self.stage not in STAGES:
+            raise ValueError(f"{self.stage!r} is nothing that a driver does; give {', '.join(STAGES)}")
+
+
+STAGES = ("fails", "hangs", "prolog", "boot", "shutdown", "poweroff", "save", "epilog")
+
 Action: TypeAlias = (
-    Delay | CutBefore | CutAfter | CutAt | Status | OneError | XmlRpcFault | Garbage | ContentType | Redirect
+    Delay
+    | CutBefore
+    | CutAfter
+    | CutAt
+    | Status
+    | OneError
+    | XmlRpcFault
+    | Garbage
+    | ContentType
+    | Redirect
+    | DriverFailure
 )
 
 

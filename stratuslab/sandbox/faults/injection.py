@@ -15,6 +15,7 @@ from stratuslab.sandbox.faults.action import (
     CutAt,
     CutBefore,
     Delay,
+    DriverFailure,
     Garbage,
     OneError,
     Redirect,
@@ -23,6 +24,7 @@ from stratuslab.sandbox.faults.action import (
 )
 from stratuslab.sandbox.http.connection_cut import cut
 from stratuslab.sandbox.http.jetty import error_page
+from stratuslab.sandbox.opennebula.current.server import DRIVER_FAILURE
 from stratuslab.sandbox.xmlrpc.call import XmlRpcError
 
 if TYPE_CHECKING:
@@ -33,8 +35,10 @@ if TYPE_CHECKING:
 
     from stratuslab.sandbox.faults.action import Action
     from stratuslab.sandbox.faults.rule import Fault
+    from stratuslab.sandbox.opennebula.current.server import CurrentOnedServer
     from stratuslab.sandbox.opennebula.one_proxy import OnedServer, OneProxy
 
+    Compute: TypeAlias = OneProxy | OnedServer | CurrentOnedServer | None
     Answer: TypeAlias = Callable[[], Response]
 
 _GARBAGE = bytes(range(255, -1, -1))
@@ -55,7 +59,7 @@ class FaultInjector:
         faults: Sequence[Fault],
         request: Request,
         carry_out: Answer,
-        compute: OneProxy | OnedServer | None,
+        compute: Compute,
     ) -> Response:
         """Answer a request upon which faults come, each before those that follow it.
 
@@ -66,9 +70,7 @@ class FaultInjector:
             answer = partial(self._under, fault.action, request, answer, compute)
         return answer()
 
-    def _under(
-        self, action: Action, request: Request, answer: Answer, compute: OneProxy | OnedServer | None
-    ) -> Response:
+    def _under(self, action: Action, request: Request, answer: Answer, compute: Compute) -> Response:
         match action:
             case CutBefore():
                 return _cut(Response(), request)
@@ -96,6 +98,8 @@ class FaultInjector:
                 return Response(status=HTTPStatus.FOUND, headers={"Location": url})
             case Garbage():
                 return _garbled(answer())
+            case DriverFailure(stage):
+                request.environ[DRIVER_FAILURE] = stage
             case ContentType(media_type):
                 response = answer()
                 response.headers["Content-Type"] = media_type

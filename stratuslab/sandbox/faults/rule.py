@@ -14,6 +14,7 @@ from stratuslab.sandbox.faults.action import (
     CutAt,
     CutBefore,
     Delay,
+    DriverFailure,
     Garbage,
     OneError,
     Redirect,
@@ -55,6 +56,9 @@ WHAT, of which the first three are ways to lose an answer:
                            a fault of XML-RPC; the call takes no effect
   redirect=URL             status 302; the request takes no effect
   garbage                  carry the request out, answer with a body that is neither text, XML nor JSON
+  driver=fails             OpenNebula from 5.12 on accepts the call; its driver fails later
+                           driver=prolog, boot, shutdown, poweroff, save, epilog: in that stage;
+                           driver=hangs: never ends, so that an image stays LOCKED
   content-type=TYPE        carry the request out, give the answer a wrong type
 
 text= and redirect= take all that follows to the end of the rule, colons too.
@@ -94,7 +98,7 @@ class Fault:
 
     def matches(self, service: str, operation: str, location: str) -> bool:
         """Tell whether the rule is for a request, which is described in the terms of the request log."""
-        if isinstance(self.action, (OneError, XmlRpcFault)) and service != "compute":
+        if isinstance(self.action, (OneError, XmlRpcFault, DriverFailure)) and service != "compute":
             return False
         return self.location in (None, location) and fnmatchcase(operation, self.operation)
 
@@ -216,6 +220,7 @@ _ACTIONS: dict[str, Callable[[str, _Settings], Action]] = {
     "redirect": lambda value, _: Redirect(value),
     "garbage": lambda _, __: Garbage(),
     "content-type": lambda value, _: ContentType(value),
+    "driver": lambda value, _: DriverFailure(value),
 }
 _NAMES = {*_OCCURRENCES, *_ACTIONS, "seed", "carried-out", "retry-after", "type", "text"}
 
@@ -262,3 +267,5 @@ def _action(action: Action) -> Iterator[str]:
             yield "garbage"
         case ContentType(media_type):
             yield f"content-type={media_type}"
+        case DriverFailure(stage):
+            yield f"driver={stage}"

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from stratuslab.sandbox.pdisk.disks import Disk
+    from stratuslab.sandbox.guests.guest import Volume
 
 _GIB = 2**30
 _SIZE_LIMIT = _GIB
@@ -27,7 +27,7 @@ class VolumeContents:
         self._folder = folder
         folder.mkdir()
 
-    def file(self, volume: Disk) -> Path:
+    def file(self, volume: Volume) -> Path:
         """Return the file with the content of a volume."""
         file = self._folder / volume.uuid
         if not file.exists():
@@ -41,7 +41,7 @@ class Devices:
     """A folder which has each attached volume under its target's name (a hard link to its content)."""
 
     def __init__(
-        self, folder: Path, contents: VolumeContents, attached: Callable[[], Mapping[str, Disk]]
+        self, folder: Path, contents: VolumeContents, attached: Callable[[], Mapping[str, Volume]]
     ) -> None:
         self._folder = folder
         self._contents = contents
@@ -64,7 +64,7 @@ class Devices:
         except OSError as error:
             _logger.warning("A volume is not as it should be in its guest: %s", error)
 
-    def _put(self, target: str, volume: Disk) -> None:
+    def _put(self, target: str, volume: Volume) -> None:
         self._folder.mkdir(exist_ok=True)
         (self._folder / target).unlink(missing_ok=True)
         (self._folder / target).hardlink_to(self._contents.file(volume))

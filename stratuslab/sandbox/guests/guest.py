@@ -9,14 +9,16 @@ from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
 from stratuslab.sandbox.opennebula.model.virtual_machine import LcmState
+from stratuslab.sandbox.opennebula_location import OpenNebulaLocation
 from stratuslab.sandbox.pdisk.disks import STATIC_DEVICE
 
 if TYPE_CHECKING:
     from stratuslab.sandbox.location import Location
+    from stratuslab.sandbox.opennebula.current.objects import Vm
     from stratuslab.sandbox.opennebula.model.virtual_machine import VirtualMachine
     from stratuslab.sandbox.opennebula.template.template import Template
-    from stratuslab.sandbox.pdisk.disks import Disk
 
+_MIB_IN_GIB = 1024
 _TARGET = re.compile(r"[a-z]{2,8}")
 
 
@@ -31,9 +33,24 @@ class Guest:
     authorized_keys: str
 
 
-def running_guests(location: Location) -> dict[int, Guest]:
+@dataclass(frozen=True)
+class Volume:
+    """A volume in a VM; `uuid` is the name of its content, `size_gib` its size."""
+
+    uuid: str
+    size_gib: int
+
+
+def running_guests(location: Location | OpenNebulaLocation) -> dict[int, Guest]:
     """Return what is in those VMs of a location which are RUNNING now, by their ids."""
     with location.oned.lock:
+        if isinstance(location, OpenNebulaLocation):
+            location.oned.advance()
+            return {
+                vm.id: Guest(tuple(_addresses(vm)), _authorized_keys(vm.template))
+                for vm in location.oned.books.vms.values()
+                if vm.is_active(LcmState.RUNNING)
+            }
         location.oned.advance()
         return {
             vm.id: Guest(tuple(_addresses(vm)), _authorized_keys(vm.template))
@@ -42,24 +59,41 @@ def running_guests(location: Location) -> dict[int, Guest]:
         }
 
 
-def attached_volumes(location: Location, vm_id: int) -> dict[str, Disk]:
+def attached_volumes(location: Location | OpenNebulaLocation, vm_id: int) -> dict[str, Volume]:
     """Return the volumes which a VM has now, by their targets: `vdc`, `vdz` and so on.
 
     The copies which were made of images for this VM alone are no volumes.
     """
+    if isinstance(location, OpenNebulaLocation):
+        return _datablocks(location, vm_id)
     with location.at_rest():
         vm = location.oned.state.vms.get(vm_id)
-        volumes: dict[str, Disk] = {}
+        volumes: dict[str, Volume] = {}
         if vm is None:
             return volumes
         for mount in location.disks.mounts_on(str(vm_id)):
             target = _static_target(vm, mount.disk) if mount.device == STATIC_DEVICE else mount.device
             if not mount.snapshot and _TARGET.fullmatch(target):
-                volumes[target] = location.disks.get(mount.disk)
+                disk = location.disks.get(mount.disk)
+                volumes[target] = Volume(disk.uuid, disk.size_gib)
         return volumes
 
 
-def _addresses(vm: VirtualMachine) -> list[str]:
+def _datablocks(location: OpenNebulaLocation, vm_id: int) -> dict[str, Volume]:
+    """Return the persistent images that a VM has, but for those that are being attached or detached."""
+    with location.oned.lock:
+        vm = location.oned.books.vms.get(vm_id)
+        disks = vm.template.vectors("DISK") if vm else []
+        return {
+            disk["TARGET"]: Volume(
+                f"{location.name}-image-{disk['IMAGE_ID']}", max(1, int(disk["SIZE"]) // _MIB_IN_GIB)
+            )
+            for disk in disks
+            if disk.get("PERSISTENT") == "YES" and "ATTACH" not in disk and _TARGET.fullmatch(disk["TARGET"])
+        }
+
+
+def _addresses(vm: VirtualMachine | Vm) -> list[str]:
     leases = [nic["IP"] for nic in vm.template.vectors("NIC") if "NETWORK_ID" in nic and "IP" in nic]
     return [address for address in leases if IPv4Address(address).is_loopback]
 
@@ -67,7 +101,11 @@ def _addresses(vm: VirtualMachine) -> list[str]:
 def _authorized_keys(template: Template) -> str:
     keys = []
     for context in template.vectors("CONTEXT"):
-        keys += [context.get("PUBLIC_KEY", ""), _decoded(context.get("CLOUD_INIT_AUTHORIZED_KEYS", ""))]
+        keys += [
+            context.get("SSH_PUBLIC_KEY", ""),
+            context.get("PUBLIC_KEY", ""),
+            _decoded(context.get("CLOUD_INIT_AUTHORIZED_KEYS", "")),
+        ]
     return "\n".join(keys)
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from stratuslab.sandbox.guests.guest import Guest
     from stratuslab.sandbox.location import Location
+    from stratuslab.sandbox.opennebula_location import OpenNebulaLocation
 
 _LOOK_SECONDS = 0.1
 
@@ -33,13 +34,13 @@ class Guests:
     second. Commands run with the rights of this process.
     """
 
-    def __init__(self, locations: Iterable[Location], folder: Path, port: int) -> None:
+    def __init__(self, locations: Iterable[Location | OpenNebulaLocation], folder: Path, port: int) -> None:
         self._locations = list(locations)
         self._folder = folder.resolve()
         self._folder.mkdir()
         self._contents = VolumeContents(self._folder / ".volumes")
         self._host_key = asyncssh.generate_private_key("ssh-ed25519")
-        self._servers: dict[tuple[Location, int], GuestServer] = {}
+        self._servers: dict[tuple[Location | OpenNebulaLocation, int], GuestServer] = {}
         self._reservation = socket.socket()
         try:
             self._reservation.bind(("127.0.0.1", port))
@@ -82,7 +83,7 @@ class Guests:
                 await server.start(self.port)
             self._servers[location, vm_id].devices.refresh()
 
-    def _new_server(self, location: Location, vm_id: int, guest: Guest) -> GuestServer:
+    def _new_server(self, location: Location | OpenNebulaLocation, vm_id: int, guest: Guest) -> GuestServer:
         home = self._folder / location.name / str(vm_id)
         devices = Devices(home / "dev", self._contents, partial(attached_volumes, location, vm_id))
         return GuestServer(guest, home, devices, self._host_key)

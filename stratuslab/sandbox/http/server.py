@@ -164,13 +164,14 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in headers:
             self.send_header(name, value)
         given = {name.lower() for name, _ in headers}
+        self.close_connection = self.close_connection or "connection" in given
         if "server" not in given:
             self.send_header("Server", self.version_string())
         if "content-length" not in given:
             self.send_header("Content-Length", str(len(body)))
-        if self.close_connection:
+        if self.close_connection and "connection" not in given:
             self.send_header("Connection", "close")
-        elif self.request_version == "HTTP/1.0":
+        elif not self.close_connection and self.request_version == "HTTP/1.0":
             self.send_header("Connection", "keep-alive")
         self.end_headers()
         if self.command != "HEAD":

@@ -7,7 +7,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from stratuslab.sandbox.state.file import Batch, Record, RecordName, StateFile, StateFileError
-from stratuslab.sandbox.state.records import record_kinds
+from stratuslab.sandbox.state.opennebula_records import kinds_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from stratuslab.sandbox.clock import Clock
     from stratuslab.sandbox.location import Location
+    from stratuslab.sandbox.opennebula_location import OpenNebulaLocation
 
 
 class LastingState:
@@ -27,8 +28,8 @@ class LastingState:
     be used.
     """
 
-    def __init__(self, path: Path, locations: Iterable[Location], clock: Clock) -> None:
-        self._kinds = {location: record_kinds(location) for location in locations}
+    def __init__(self, path: Path, locations: Iterable[Location | OpenNebulaLocation], clock: Clock) -> None:
+        self._kinds = {location: kinds_of(location) for location in locations}
         self._clock = clock
         self._lock = threading.Lock()
         self._unwritten: list[Batch] = []
@@ -83,7 +84,7 @@ class LastingState:
                     kind.table.forget_changes()
         self._file.close()
 
-    def _bring_back(self, location: Location, path: Path) -> None:
+    def _bring_back(self, location: Location | OpenNebulaLocation, path: Path) -> None:
         records = defaultdict(list)
         for record in self._file.records(location.name):
             records[record.kind].append(record)
@@ -97,9 +98,9 @@ class LastingState:
                 except (AttributeError, KeyError, TypeError, ValueError) as error:
                     reason = f"its records of the kind {kind.name} make no sense"
                     raise StateFileError(f"{path} cannot be the state of a sandbox: {reason}") from error
-            location.oned.state.recover_leases()
+            location.recover()
 
-    def _changes(self, location: Location) -> Batch:
+    def _changes(self, location: Location | OpenNebulaLocation) -> Batch:
         removed, put = [], []
         with location.at_rest():
             for kind in self._kinds[location]:

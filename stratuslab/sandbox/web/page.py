@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
-from stratuslab.sandbox.endpoints import endpoints
 from stratuslab.sandbox.http.jetty import method_not_allowed
+from stratuslab.sandbox.location import Location
 from stratuslab.sandbox.web.html_parts import Row, moment, table
+from stratuslab.sandbox.web.opennebula import opennebula_tables
 from stratuslab.sandbox.web.tables import image_table, request_table, volume_table
 from stratuslab.sandbox.web.vms import vm_table
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Request
 
     from stratuslab.sandbox.http.request_log import RequestLog
-    from stratuslab.sandbox.location import Location
+    from stratuslab.sandbox.opennebula_location import OpenNebulaLocation
 
 _ROWS = 100
 _REQUEST_ROWS = 30
@@ -110,7 +111,7 @@ _CLOUD = Markup(
 class WebPage:
     """The page: of each location at most a hundred VMs, volumes and images, and the last requests."""
 
-    def __init__(self, locations: Sequence[Location], request_log: RequestLog) -> None:
+    def __init__(self, locations: Sequence[Location | OpenNebulaLocation], request_log: RequestLog) -> None:
         self._locations = locations
         self._request_log = request_log
 
@@ -122,34 +123,38 @@ class WebPage:
 
     def _document(self, url: str) -> str:
         names = [location.name for location in self._locations]
+        rows = [_row(location, url) for location in self._locations]
         links = {"locations": "Locations", **{f"location-{name}": name for name in names}, "log": "Requests"}
         return _PAGE.format(
             style=Markup(_STYLE),  # noqa: S704 - our own
             script=Markup(_SCRIPT),  # noqa: S704 - our own
             links=Markup().join(itertools.starmap(_LINK.format, links.items())),
-            now=moment(self._locations[0].catalogue.now()),
-            locations=table(
-                "services", "Services of each location", _HEADINGS, [_row(name, url) for name in names], ""
-            ),
+            now=moment(self._locations[0].clock.now()),
+            locations=table("services", "Services of each location", _HEADINGS, rows, ""),
             clouds=Markup().join(map(_cloud, self._locations)),
             requests=request_table(self._request_log.newest(_REQUEST_ROWS)),
         )
 
 
-def _row(location: str, url: str) -> Row:
-    services = endpoints(url.rstrip("/"), location).values()
-    return Row(f"services-{location}", location, [_CODE.format(service) for service in services])
+def _row(location: Location | OpenNebulaLocation, url: str) -> Row:
+    services = [_CODE.format(service) for service in location.endpoints(url.rstrip("/")).values()]
+    none: list[Markup | str] = [""] * (len(_HEADINGS) - 1 - len(services))
+    return Row(f"services-{location.name}", location.name, [*services, *none])
 
 
-def _cloud(location: Location) -> Markup:
+def _cloud(location: Location | OpenNebulaLocation) -> Markup:
+    tables = _tables(location) if isinstance(location, Location) else opennebula_tables(location, _ROWS)
+    return _CLOUD.format(name=location.name, tables=Markup().join(tables))
+
+
+def _tables(location: Location) -> Sequence[Markup]:
     disks, catalogue = location.disks, location.catalogue
     vms = location.oned.newest_documents(_ROWS)  # first, for it lets happen what was due, also to the disks
     with disks.lock:
         shown = [disk for disk in disks.disks() if not disk.quarantine][:_ROWS]
         volumes = [(disk, disks.mounts(disk.uuid)) for disk in shown]
-    tables = (
+    return (
         vm_table(location.name, vms),
         volume_table(location.name, volumes),
         image_table(location.name, catalogue.entries()[:_ROWS], catalogue.now()),
     )
-    return _CLOUD.format(name=location.name, tables=Markup().join(tables))

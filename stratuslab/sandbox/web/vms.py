@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 from markupsafe import Markup
 
+from stratuslab.sandbox.opennebula.current import states
 from stratuslab.sandbox.opennebula.model.virtual_machine import LcmState, Reason, VmState
 from stratuslab.sandbox.opennebula.model.vm_document import number
 from stratuslab.sandbox.web.html_parts import Row, moment, state, table
@@ -24,14 +25,22 @@ _STAY = Markup("<li>{}{}</li>")
 _PHASE = Markup("<br>{} {} to {}")
 _PRESENT_PHASE = Markup("<br>{} since {}")
 _PHASES = {"Transfer": ("PSTIME", "PETIME"), "Running": ("RSTIME", "RETIME"), "Epilog": ("ESTIME", "EETIME")}
-_VM_STATES: dict[int, str] = {state.value: state.name for state in VmState}
-_LCM_STATES: dict[int, str] = {state.value: state.name for state in LcmState}
+_VM_STATES: dict[int, str] = {
+    **{int(state): state.name for state in states.VmState},
+    **{state.value: state.name for state in VmState},
+}
+_LCM_STATES: dict[int, str] = {
+    **{int(state): state.name for state in states.LcmState},
+    **{state.value: state.name for state in LcmState},
+}
 _REASONS: dict[int, str] = {reason.value: reason.name for reason in Reason if reason}
 _MOODS: dict[str, Mood] = {
     "RUNNING": "good",
     "HOLD": "rest",
     "STOPPED": "rest",
     "SUSPENDED": "rest",
+    "POWEROFF": "rest",
+    "UNDEPLOYED": "rest",
     "DONE": "rest",
     "FAILED": "bad",
     "FAILURE": "bad",
@@ -67,7 +76,9 @@ def _row(row_id: str, text: str) -> Row:
 
 def _state(vm: Element) -> Markup:
     name = _state_name(_number(vm, "STATE"), _number(vm, "LCM_STATE"))
-    return state(name, _MOODS.get(name, "moving"), vm.findtext("TEMPLATE/ERROR/MESSAGE", ""))
+    error = vm.findtext("TEMPLATE/ERROR/MESSAGE") or vm.findtext("USER_TEMPLATE/ERROR", "")
+    reason = error or vm.findtext("USER_TEMPLATE/SCHED_MESSAGE") or ""
+    return state(name, "bad" if name.endswith("FAILURE") else _MOODS.get(name, "moving"), reason)
 
 
 def _state_name(state: int, lcm_state: int) -> str:

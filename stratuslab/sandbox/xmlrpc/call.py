@@ -13,6 +13,10 @@ Scalar: TypeAlias = str | int | bool
 Result: TypeAlias = "Scalar | Sequence[Result] | Mapping[str, Result]"
 
 
+class LongInteger(int):
+    """An integer that is written as `<i8>`."""
+
+
 class XmlRpcError(Exception):
     """A call that was not carried out; `code` is xmlrpc-c's."""
 

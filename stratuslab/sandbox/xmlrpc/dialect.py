@@ -9,7 +9,7 @@ from xml.parsers.expat import ExpatError
 from xml.sax.saxutils import escape
 from xmlrpc.client import Error, loads
 
-from stratuslab.sandbox.xmlrpc.call import MethodCall, XmlRpcError
+from stratuslab.sandbox.xmlrpc.call import LongInteger, MethodCall, XmlRpcError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -131,6 +131,8 @@ class XmlRpcCDialect:
 def _number(value: int) -> str:
     if isinstance(value, bool):
         return f"<boolean>{value:d}</boolean>"
+    if isinstance(value, LongInteger):
+        return f"<i8>{value:d}</i8>"
     return f"<i4>{value:d}</i4>"
 
 

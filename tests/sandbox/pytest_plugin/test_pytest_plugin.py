@@ -130,7 +130,9 @@ def test_a_wrong_mark_says_what_is_right(pytester: pytest.Pytester, arguments: s
     )
     result = pytester.runpytest_subprocess()
     assert result.parseoutcomes() == {"errors": 1}
-    result.stdout.fnmatch_lines(["pytest.mark.stratuslab takes locations=, boot_seconds= and faults="])
+    result.stdout.fnmatch_lines(
+        ["pytest.mark.stratuslab takes locations=, boot_seconds=, faults= and cloud="]
+    )
 
 
 def test_they_are_listed_with_all_others(pytester: pytest.Pytester) -> None:

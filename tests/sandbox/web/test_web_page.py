@@ -82,7 +82,7 @@ def test_a_failure_has_its_reason(fetch: Fetch, start_vm: Callable[[str], int], 
 @pytest.mark.parametrize(
     ("document", "state"),
     [
-        ("<VM><ID>7</ID><STATE>3</STATE><LCM_STATE>42</LCM_STATE></VM>", "LCM_STATE 42"),
+        ("<VM><ID>7</ID><STATE>3</STATE><LCM_STATE>142</LCM_STATE></VM>", "LCM_STATE 142"),
         ("<VM><ID>7</ID><STATE>42</STATE></VM>", "STATE 42"),
         ("<VM><ID>7</ID><STATE>6</STATE>", "broken document no element found: line 1, column 30"),
     ],

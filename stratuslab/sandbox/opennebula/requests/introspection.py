@@ -9,7 +9,7 @@ from stratuslab.sandbox.opennebula.requests.request import FaultCode
 from stratuslab.sandbox.xmlrpc.call import MethodCall, XmlRpcError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from stratuslab.sandbox.xmlrpc.call import Result, Value
 
@@ -23,22 +23,30 @@ _SIGNATURES = {
     "system.shutdown": "is",
     "system.capabilities": "S",
     "system.getCapabilities": "S",
-    **{method: f"As{arguments}" for method, arguments in METHODS.items()},
 }
 _MULTICALL = "system.multicall"
 
 
 class Introspection:
-    """Answers the `system.` methods; `carry_out` is what becomes of the calls inside of a multicall."""
+    """Answers the `system.` methods; `carry_out` is what becomes of the calls inside of a multicall.
 
-    def __init__(self, carry_out: Callable[[MethodCall], Result]) -> None:
+    `methods` are those that it tells of, with the types of their arguments after the session.
+    """
+
+    def __init__(
+        self, carry_out: Callable[[MethodCall], Result], methods: Mapping[str, str] = METHODS
+    ) -> None:
         self._carry_out = carry_out
+        self._signatures = {
+            **_SIGNATURES,
+            **{method: f"As{arguments}" for method, arguments in methods.items()},
+        }
         self._methods: dict[str, Callable[..., Result]] = {
             "system.shutdown": _shutdown,
-            "system.listMethods": lambda: [*_SIGNATURES],
-            "system.methodExist": lambda method: method in _SIGNATURES,
-            "system.methodHelp": _help,
-            "system.methodSignature": _signature,
+            "system.listMethods": lambda: [*self._signatures],
+            "system.methodExist": lambda method: method in self._signatures,
+            "system.methodHelp": self._help,
+            "system.methodSignature": self._signature,
             _MULTICALL: self._multicall,
             "system.capabilities": _capabilities,
             "system.getCapabilities": _introspection_capability,
@@ -64,6 +72,20 @@ class Introspection:
         except XmlRpcError as error:
             return {"faultCode": error.code, "faultString": str(error)}
 
+    def _help(self, method: str) -> Result:
+        self._known(method)
+        return "No help is available for this method."
+
+    def _signature(self, method: str) -> Result:
+        return [[_TYPES[letter] for letter in self._known(method)]]
+
+    def _known(self, method: str) -> str:
+        try:
+            return self._signatures[method]
+        except KeyError:
+            text = f"Method '{method}' does not exist"
+            raise XmlRpcError(FaultCode.NO_SUCH_METHOD, text) from None
+
 
 def refusal_of_session(method: str) -> XmlRpcError:
     """Make the fault for a method which was given the session before its own arguments."""
@@ -87,22 +109,6 @@ def _call_in(part: Value) -> MethodCall:
 
 def _shutdown(_comment: str) -> Result:
     raise XmlRpcError(FaultCode.REQUEST_REFUSED, "The sandbox does not do this.")
-
-
-def _help(method: str) -> Result:
-    _known(method)
-    return "No help is available for this method."
-
-
-def _signature(method: str) -> Result:
-    return [[_TYPES[letter] for letter in _known(method)]]
-
-
-def _known(method: str) -> str:
-    try:
-        return _SIGNATURES[method]
-    except KeyError:
-        raise XmlRpcError(FaultCode.NO_SUCH_METHOD, f"Method '{method}' does not exist") from None
 
 
 def _capabilities() -> Result:

@@ -114,6 +114,10 @@ class Arguments:
             raise XmlRpcError(FaultCode.TYPE, "Parameter that is supposed to be a boolean is not")
         return value
 
+    def has(self, index: int) -> bool:
+        """Tell whether there are that many arguments."""
+        return index < len(self._values)
+
     def _fetch(self, index: int) -> Value:
         if index >= len(self._values):
             raise XmlRpcError(FaultCode.TYPE, "Not enough parameters")

@@ -1,0 +1,241 @@
+"""The disks and NICs of VMs: what OpenNebula fills in from images and networks."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address
+from typing import TYPE_CHECKING
+
+from stratuslab.sandbox.opennebula.current.attributes import number
+from stratuslab.sandbox.opennebula.current.books import may
+from stratuslab.sandbox.opennebula.current.refusals import Code, RefusalError, not_authorized
+from stratuslab.sandbox.opennebula.current.states import ImageState
+from stratuslab.sandbox.opennebula.model.networks import mac_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from stratuslab.sandbox.opennebula.current.books import Books
+    from stratuslab.sandbox.opennebula.current.objects import Account, Image, Network, Vm
+    from stratuslab.sandbox.opennebula.releases import Release
+    from stratuslab.sandbox.opennebula.template.template import Vector
+
+_VOLATILE = ("fs", "swap")
+_BEING_MADE = (ImageState.LOCKED, ImageState.LOCKED_USED, ImageState.LOCKED_USED_PERS)
+_UNUSABLE = (ImageState.DISABLED, ImageState.ERROR, ImageState.DELETE)
+_CDROM = 1
+
+
+class Devices:
+    """Gives disks and NICs to VMs and takes them back. Not thread-safe."""
+
+    def __init__(self, books: Books, release: Release) -> None:
+        self._books = books
+        self._release = release
+
+    def image_of(self, disk: Vector, user: Account) -> Image | None:
+        """Find the image that a disk names, None for a volatile disk; raises RefusalError with bare texts."""
+        if "IMAGE_ID" in disk:
+            image_id = disk["IMAGE_ID"]
+            image = self._books.images.get(int(image_id)) if image_id.isdecimal() else None
+            if image is None:
+                raise RefusalError(Code.INTERNAL, f"Image with ID: {image_id} does not exist")
+        elif "IMAGE" in disk:
+            uname = disk.get("IMAGE_UNAME", user.name)
+            image = next(
+                (i for i in self._books.images.values() if self._is_named(i, disk["IMAGE"], uname)), None
+            )
+            if image is None:
+                owner = self._books.user_named(uname)
+                raise RefusalError(
+                    Code.INTERNAL,
+                    f"User {owner.id if owner else -1} does not own an image with name: {disk['IMAGE']} ."
+                    " Set IMAGE_UNAME or IMAGE_UID of owner in DISK.",
+                )
+        elif disk.get("TYPE", "").lower() in _VOLATILE:
+            return None
+        else:
+            raise RefusalError(Code.INTERNAL, "Unknown disk type ")
+        if not may(user, image, "USE"):
+            raise not_authorized(user, "USE IMAGE", image.id)
+        return image
+
+    def fill_disk(self, disk: Vector, disk_id: int, image: Image | None, vm: Vm) -> None:
+        """Fill in what a disk has from its image; raises RefusalError with bare texts."""
+        disk["DISK_ID"] = str(disk_id)
+        if image is None:
+            disk.setdefault("DEV_PREFIX", "sd")
+        else:
+            self._fill_from(image, disk)
+        if not disk.get("TARGET"):
+            disk["TARGET"] = self.free_target(vm, disk["DEV_PREFIX"])
+
+    def fill_system(self, disk: Vector) -> None:
+        """Fill in what a volatile disk has once it is on a host."""
+        if "IMAGE_ID" not in disk:
+            disk.update(
+                ALLOW_ORPHANS="NO",
+                CLUSTER_ID="0",
+                DATASTORE=self._books.datastores[0].name,
+                DATASTORE_ID="0",
+                DISK_TYPE="FILE",
+                TM_MAD="ssh",
+            )
+            disk.setdefault("FORMAT", "raw")
+            disk["DRIVER"] = disk["FORMAT"]
+
+    def free_target(self, vm: Vm, prefix: str) -> str:
+        """Return the first device name with this prefix that no disk of the VM has."""
+        taken = {vector.get("TARGET") for name in ("DISK", "CONTEXT") for vector in vm.template.vectors(name)}
+        letters = "abcdefghijklmnopqrstuvwxyz"
+        return next(prefix + letter for letter in letters if prefix + letter not in taken)
+
+    def acquire(self, image: Image, vm: Vm) -> None:
+        """Let a VM use an image; raises RefusalError with a bare text."""
+        if image.state in _UNUSABLE or (image.persistent and image.vms):
+            why = "it is persistent and already in use" if image.vms else "it is in state ERROR"
+            raise RefusalError(Code.INTERNAL, f"Cannot acquire image {image.id}, {why}")
+        image.vms.append(vm.id)
+        self.settle(image)
+
+    def release_image(self, image_id: int, vm: Vm) -> None:
+        """Let a VM use an image no longer."""
+        image = self._books.images.get(image_id)
+        if image is not None and vm.id in image.vms:
+            image.vms.remove(vm.id)
+            self.settle(image)
+
+    def settle(self, image: Image) -> None:
+        """Bring an image into the state that its use makes, unless it is broken or on its way out."""
+        if image.state not in _UNUSABLE:
+            made = image.state in _BEING_MADE and (image.due is not None or image.hangs)
+            free, used, used_pers = (
+                (ImageState.LOCKED, ImageState.LOCKED_USED, ImageState.LOCKED_USED_PERS)
+                if made
+                else (ImageState.READY, ImageState.USED, ImageState.USED_PERS)
+            )
+            idle = ImageState.CLONE if image.cloning_ops and not made else free
+            image.state = (used_pers if image.persistent else used) if image.vms else idle
+        self._books.images[image.id] = image
+
+    def network_of(self, nic: Vector, user: Account) -> Network | None:
+        """Find the network that a NIC names, None if it leaves the choice to the scheduler."""
+        if nic.get("NETWORK_ID"):
+            text = nic["NETWORK_ID"]
+            network = self._books.networks.get(int(text)) if text.isdecimal() else None
+            if network is None:
+                raise RefusalError(Code.INTERNAL, f"Virtual network with ID: {text} does not exist")
+            return network
+        if not nic.get("NETWORK"):
+            return None
+        uname = nic.get("NETWORK_UNAME", user.name)
+        for network in self._books.networks.values():
+            if network.name == nic["NETWORK"] and self._books.uname(network.uid) == uname:
+                return network
+        owner = self._books.user_named(uname)
+        raise RefusalError(
+            Code.INTERNAL,
+            f"User {owner.id if owner else -1} does not own a network with name: {nic['NETWORK']} ."
+            " Set NETWORK_UNAME or NETWORK_UID of owner in NIC.",
+        )
+
+    def fill_nic(self, nic: Vector, nic_id: int, network: Network | None, vm: Vm) -> None:
+        """Give a NIC an address; raises RefusalError."""
+        nic["NIC_ID"] = str(nic_id)
+        nic.setdefault("NAME", f"NIC{nic_id}")
+        if network is None:
+            return
+        address = network.lease(vm.id, nic.get("IP", ""))
+        if address is None:
+            text = f"Cannot get IP/MAC lease from virtual network {network.id}."
+            raise RefusalError(Code.INTERNAL, text)
+        self._books.networks[network.id] = network
+        nic.update(
+            AR_ID="0",
+            BRIDGE=network.bridge,
+            BRIDGE_TYPE="linux",
+            CLUSTER_ID="0",
+            IP=address,
+            MAC=mac_of(IPv4Address(address)),
+            NETWORK=network.name,
+            NETWORK_ID=str(network.id),
+            SECURITY_GROUPS="0",
+            TARGET=f"one-{vm.id}-{nic_id}",
+            VN_MAD="bridge",
+        )
+        if self._release.has_uuids:
+            for name in ("DNS", "GATEWAY"):
+                if network.template.single(name):
+                    nic[name] = network.template.single(name)
+
+    def give_back(self, vm: Vm, nics: Iterable[Vector] | None = None) -> None:
+        """Take back the addresses of a VM's NICs, by default of all."""
+        addresses = None if nics is None else {nic.get("IP") for nic in nics}
+        for network in self._books.networks.values():
+            gone = [
+                address
+                for address, holder in network.leases.items()
+                if holder == vm.id and (addresses is None or address in addresses)
+            ]
+            for address in gone:
+                del network.leases[address]
+            if gone:
+                self._books.networks[network.id] = network
+
+    def context_of(self, nic: Vector) -> dict[str, str]:
+        """Return what CONTEXT says of a NIC with an address."""
+        network = self._books.networks[int(nic["NETWORK_ID"])]
+        names = (
+            "DNS EXTERNAL GATEWAY IP IP6 IP6_PREFIX_LENGTH IP6_ULA MAC MASK METRIC MTU NETWORK"
+            " SEARCH_DOMAIN VLAN_ID VROUTER_IP VROUTER_IP6 VROUTER_MANAGEMENT"
+        )
+        values = dict.fromkeys([*names.split(), *self._release.context_of_nic], "")
+        mask = network.template.single("NETWORK_MASK") or "255.255.255.0"
+        values.update(
+            DNS=network.template.single("DNS"),
+            GATEWAY=network.template.single("GATEWAY"),
+            IP=nic["IP"],
+            MAC=nic["MAC"],
+            MASK=mask,
+            NETWORK=str(IPv4Address(int(IPv4Address(nic["IP"])) & int(IPv4Address(mask)))),
+        )
+        return {f"ETH{nic['NIC_ID']}_{name}": value for name, value in values.items()}
+
+    def _is_named(self, image: Image, name: str, uname: str) -> bool:
+        return image.name == name and self._books.uname(image.uid) == uname
+
+    def _fill_from(self, image: Image, disk: Vector) -> None:
+        is_cdrom = image.type == _CDROM
+        size = number(disk.get("SIZE", str(image.size)))
+        if size is None or (size < image.size and not image.persistent):
+            text = f"SIZE of {disk['SIZE']}MB is less than the image [{image.id}] size of {image.size}MB."
+            raise RefusalError(Code.INTERNAL, text)
+        disk.setdefault("DEV_PREFIX", image.template.single("DEV_PREFIX") or "sd")
+        disk.update(
+            ALLOW_ORPHANS="NO",
+            CLONE="NO" if image.persistent or is_cdrom else "YES",
+            CLONE_TARGET="SYSTEM",
+            CLUSTER_ID="0",
+            DATASTORE=self._books.datastores[image.datastore_id].name,
+            DATASTORE_ID=str(image.datastore_id),
+            DISK_SNAPSHOT_TOTAL_SIZE="0",
+            DISK_TYPE="FILE",
+            IMAGE=image.name,
+            IMAGE_ID=str(image.id),
+            IMAGE_STATE=str(int(image.state)),
+            LN_TARGET="NONE",
+            ORIGINAL_SIZE=str(image.size),
+            READONLY="YES" if is_cdrom else disk.get("READONLY", "NO"),
+            SAVE="YES" if image.persistent else "NO",
+            SIZE=str(image.size) if image.persistent else f"{size:.0f}",
+            SOURCE=image.source,
+            TM_MAD="ssh",
+            TYPE="CDROM" if is_cdrom else "FILE",
+        )
+        if self._release.has_formats:
+            disk.update(FORMAT=image.format, DRIVER=image.format)
+        elif image.type == 2:
+            disk.update(DRIVER=image.format)
+        if image.persistent:
+            disk["PERSISTENT"] = "YES"
+        if self._release.persistent_snapshots:
+            disk["PERSISTENT_SNAPSHOTS"] = "YES"

@@ -1,0 +1,246 @@
+"""What an OpenNebula keeps: users, VMs, images, datastores, networks, VM templates.
+
+Everything in here is made of what JSON can hold, so that it can be written down as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address
+
+from stratuslab.sandbox.opennebula.current.states import ImageState, LcmState, VmState
+from stratuslab.sandbox.opennebula.template.template import Template
+
+OWNER_ONLY = "110000000"
+USED_BY_ALL = "110100100"
+USED_BY_GROUP = "110100000"
+USERS, ONEADMIN = 1, 0
+
+
+@dataclass
+class Token:
+    """A login token; `expires` in Unix seconds, -1 for never."""
+
+    text: str
+    expires: int
+    group: int
+
+
+@dataclass
+class Account:
+    """A user; `password_hash` is what `one.user.info` shows. A quota is by section, id and name."""
+
+    id: int
+    name: str
+    gid: int
+    password_hash: str = ""
+    template: Template = field(default_factory=Template)
+    tokens: list[Token] = field(default_factory=list)
+    quotas: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def login(self) -> str:
+        """The name by which the user logs in."""
+        return self.name
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether the user may see and do everything."""
+        return self.gid == ONEADMIN
+
+    @property
+    def gname(self) -> str:
+        """The name of the group."""
+        return "oneadmin" if self.is_admin else "users"
+
+
+@dataclass
+class Owned:
+    """What belongs to somebody; `permissions` has a digit for use, manage, admin of owner, group, others."""
+
+    id: int
+    uid: int
+    gid: int
+    name: str
+    permissions: str = OWNER_ONLY
+    lock: int = 0
+    locked_at: int = 0
+
+
+@dataclass
+class Turn:
+    """What happens by itself at a time: a VM comes into a state, and `event` is done then."""
+
+    time: float
+    state: int
+    lcm_state: int
+    event: str = ""
+
+
+@dataclass
+class Stay:
+    """A record of a VM's history; times in Unix seconds."""
+
+    seq: int
+    hid: int
+    hostname: str
+    stime: int
+    etime: int = 0
+    prolog_stime: int = 0
+    prolog_etime: int = 0
+    running_stime: int = 0
+    running_etime: int = 0
+    epilog_stime: int = 0
+    epilog_etime: int = 0
+    action: int = 0
+    uid: int = -1
+    gid: int = -1
+
+
+@dataclass
+class Snapshot:
+    """A snapshot of a disk; `size` in MiB."""
+
+    id: int
+    name: str
+    date: int
+    size: int
+    parent: int
+
+
+@dataclass
+class Snapshots:
+    """The snapshots of a disk or of an image."""
+
+    next_id: int = 0
+    active: int = -1
+    snapshots: list[Snapshot] = field(default_factory=list)
+
+    def children(self, snapshot_id: int) -> list[int]:
+        """Return the snapshots that were made after this one."""
+        return [snapshot.id for snapshot in self.snapshots if snapshot.parent == snapshot_id]
+
+    def find(self, snapshot_id: int) -> Snapshot | None:
+        """Return the snapshot of that id, None if there is none."""
+        return next((snapshot for snapshot in self.snapshots if snapshot.id == snapshot_id), None)
+
+    def add(self, name: str, date: int, size: int) -> int:
+        """Take a snapshot, which is the active one then; return its id."""
+        self.snapshots.append(Snapshot(self.next_id, name, date, size, self.active))
+        self.active = self.next_id
+        self.next_id += 1
+        return self.active
+
+    def remove(self, snapshot: Snapshot) -> None:
+        """Remove a snapshot."""
+        self.snapshots.remove(snapshot)
+        if self.active == snapshot.id:
+            self.active = snapshot.parent
+
+
+@dataclass
+class Vm(Owned):
+    """A VM; times in Unix seconds. `template` is OpenNebula's part of it, `user_template` the user's.
+
+    `fails_in` names the stage in which a driver is to fail, once. `disk_snapshots` are by the DISK_ID.
+    """
+
+    template: Template = field(default_factory=Template)
+    user_template: Template = field(default_factory=Template)
+    stime: int = 0
+    etime: int = 0
+    state: int = int(VmState.PENDING)
+    lcm_state: int = int(LcmState.LCM_INIT)
+    deploy_id: str = ""
+    history: list[Stay] = field(default_factory=list)
+    agenda: list[Turn] = field(default_factory=list)
+    disk_snapshots: dict[str, Snapshots] = field(default_factory=dict)
+    next_disk: int = 0
+    next_nic: int = 0
+    fails_in: str = ""
+    on_way: str = ""
+    literal: str = ""
+
+    def is_active(self, *lcm_states: int) -> bool:
+        """Tell whether the VM is ACTIVE and in one of these life-cycle states."""
+        return self.state == VmState.ACTIVE and self.lcm_state in lcm_states
+
+    def disk(self, disk_id: int) -> dict[str, str] | None:
+        """Return the disk of that DISK_ID, None if there is none."""
+        return next((d for d in self.template.vectors("DISK") if d.get("DISK_ID") == str(disk_id)), None)
+
+
+@dataclass
+class Image(Owned):
+    """An image; `size` in MiB, `regtime` in Unix seconds."""
+
+    type: int = 0
+    persistent: bool = False
+    regtime: int = 0
+    path: str = ""
+    source: str = ""
+    format: str = "raw"
+    size: int = 0
+    state: int = int(ImageState.LOCKED)
+    datastore_id: int = 1
+    vms: list[int] = field(default_factory=list)
+    template: Template = field(default_factory=Template)
+    snapshots: Snapshots = field(default_factory=Snapshots)
+    cloning_ops: int = 0
+    cloning_id: int = -1
+    fails: bool = False
+    hangs: bool = False
+    due: float | None = None
+
+
+@dataclass
+class Datastore(Owned):
+    """A datastore; sizes in MiB. `type` is 0 for images, 1 for the system, 2 for files."""
+
+    type: int = 0
+    total_mb: int = 0
+    free_mb: int = 0
+    limit_mb: int = 0
+
+
+@dataclass
+class Network(Owned):
+    """A network with one range of addresses; `leases` has the VM's id by address."""
+
+    bridge: str = ""
+    first: str = ""
+    size: int = 0
+    template: Template = field(default_factory=Template)
+    leases: dict[str, int] = field(default_factory=dict)
+
+    def address(self, number: int) -> str:
+        """Return the address of that number, from 0."""
+        return str(IPv4Address(self.first) + number)
+
+    def lease(self, vm_id: int, requested: str = "") -> str | None:
+        """Give an address to a VM, None if the requested one or all are taken."""
+        if requested:
+            number = _distance(self.first, requested)
+            free = 0 <= number < self.size and requested not in self.leases
+            address = requested if free else None
+        else:
+            numbers = range(self.size)
+            address = next((a for a in map(self.address, numbers) if a not in self.leases), None)
+        if address is not None:
+            self.leases[address] = vm_id
+        return address
+
+
+@dataclass
+class VmTemplate(Owned):
+    """A VM template."""
+
+    regtime: int = 0
+    template: Template = field(default_factory=Template)
+
+
+def _distance(first: str, address: str) -> int:
+    try:
+        return int(IPv4Address(address)) - int(IPv4Address(first))
+    except ValueError:
+        return -1

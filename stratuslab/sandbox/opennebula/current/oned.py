@@ -1,0 +1,155 @@
+"""OpenNebula's core of a release from 5.12 on, at one location."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from stratuslab.sandbox.opennebula.current.allocation import Allocation
+from stratuslab.sandbox.opennebula.current.books import Books
+from stratuslab.sandbox.opennebula.current.contents import fill
+from stratuslab.sandbox.opennebula.current.devices import Devices
+from stratuslab.sandbox.opennebula.current.life_cycle import LifeCycle
+from stratuslab.sandbox.opennebula.current.methods import NOT_OFFERED, OFFERED
+from stratuslab.sandbox.opennebula.current.placement import Placement
+from stratuslab.sandbox.opennebula.current.quotas import Quotas
+from stratuslab.sandbox.opennebula.current.refusals import Code, RefusalError
+from stratuslab.sandbox.opennebula.current.requests.devices import DeviceRequests
+from stratuslab.sandbox.opennebula.current.requests.images import ImageRequests
+from stratuslab.sandbox.opennebula.current.requests.infrastructure import InfrastructureRequests
+from stratuslab.sandbox.opennebula.current.requests.request import Request
+from stratuslab.sandbox.opennebula.current.requests.snapshots import SnapshotRequests
+from stratuslab.sandbox.opennebula.current.requests.templates import TemplateRequests
+from stratuslab.sandbox.opennebula.current.requests.users import UserRequests
+from stratuslab.sandbox.opennebula.current.requests.vms import VmRequests
+from stratuslab.sandbox.opennebula.current.states import VmState
+from stratuslab.sandbox.opennebula.current.vm_documents import vm_document
+from stratuslab.sandbox.opennebula.requests.request import Arguments, FaultCode
+from stratuslab.sandbox.xmlrpc.call import LongInteger, XmlRpcError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from stratuslab.sandbox.clock import Clock
+    from stratuslab.sandbox.opennebula.current.requests.request import Requests
+    from stratuslab.sandbox.opennebula.model.hosts import Host
+    from stratuslab.sandbox.opennebula.model.networks import VirtualNetwork
+    from stratuslab.sandbox.opennebula.releases import Release
+    from stratuslab.sandbox.xmlrpc.call import Scalar, Value
+
+
+class CurrentOned:
+    """An OpenNebula from 5.12 on. Thread-safe.
+
+    Besides the calls there are methods by which a test puts things where no call can put them; those raise
+    KeyError for what does not exist. Hold `lock` (re-entrant) to look at `books`.
+    """
+
+    def __init__(
+        self,
+        release: Release,
+        hosts: Sequence[Host],
+        networks: Sequence[VirtualNetwork],
+        passwords: Mapping[str, str],
+        clock: Clock,
+        boot_seconds: float,
+    ) -> None:
+        self.release = release
+        self.lock = threading.RLock()
+        self._clock = clock
+        books = self.books = Books([*hosts])
+        fill(books, passwords, networks, clock.now())
+        quotas = Quotas(books)
+        devices = Devices(books, release)
+        allocation = Allocation(books, devices, quotas, release)
+        self._life_cycle = LifeCycle(books, devices, allocation, release, boot_seconds)
+        self._users = UserRequests(books, quotas)
+        vms = VmRequests(books, allocation, self._life_cycle, quotas, release)
+        images = ImageRequests(books, devices, self._life_cycle, quotas, release)
+        self._requests: Requests = {
+            **vms.requests,
+            **DeviceRequests(books, devices, allocation, self._life_cycle, images, release).requests,
+            **SnapshotRequests(books, self._life_cycle, release).requests,
+            **images.requests,
+            **TemplateRequests(
+                books, devices, lambda template, request, hold: vms.create(template, request, hold=hold)
+            ).requests,
+            **self._users.requests,
+            **InfrastructureRequests(books, Placement(books), release).requests,
+        }
+
+    def call(self, method: str, arguments: Sequence[Value], driver: str = "") -> list[Scalar]:
+        """Carry out a call, whose first argument is the session.
+
+        `driver` tells how the driver behind it is to fail: in the stage of that name, in the first one
+        (`fails`), or by never ending (`hangs`). Returns [True, value, 0], or [False, text, code, id of the
+        object, replication index]; raises XmlRpcError for a wrong method or arguments of the wrong number
+        or type.
+        """
+        if method not in OFFERED and method not in NOT_OFFERED:
+            raise XmlRpcError(FaultCode.NO_SUCH_METHOD, f"Method '{method}' not defined")
+        session = Arguments(arguments).string(0)
+        with self.lock:
+            now = self._clock.now()
+            self.advance()
+            try:
+                user = self._users.authenticated(session, now)
+                if method not in self._requests:
+                    raise RefusalError(Code.INTERNAL, "The sandbox does not do this.")
+                value = self._requests[method](Request(user, Arguments(arguments[1:]), now, driver))
+            except RefusalError as refusal:
+                text = f"[{method}] {refusal}"
+                return [False, text, int(refusal.code), refusal.object_id, LongInteger(-1)]
+        return [True, value, 0]
+
+    def advance(self) -> None:
+        """Let everything happen which was due until now; each call does so first."""
+        with self.lock:
+            self._life_cycle.advance(self._clock.now())
+
+    def fail(self, vm_id: int, message: str) -> None:
+        """Put a VM into BOOT_FAILURE with a message, shown in its USER_TEMPLATE/ERROR."""
+        with self.lock:
+            self.advance()
+            self._life_cycle.fail(self.books.vms[vm_id], message, self._clock.now())
+
+    def set_state(self, vm_id: int, state: int, lcm_state: int = 0) -> None:
+        """Put a VM into a state, where it stays until an action is asked for; nothing else of it changes."""
+        with self.lock:
+            self.advance()
+            vm = self.books.vms[vm_id]
+            self._life_cycle.halt(vm)
+            vm.state, vm.lcm_state = state, lcm_state
+            self.books.vms[vm_id] = vm
+
+    def set_image_state(self, image_id: int, state: int) -> None:
+        """Put an image into a state, where it stays: LOCKED (4) for instance."""
+        with self.lock:
+            self.advance()
+            image = self.books.images[image_id]
+            image.state, image.due = state, None
+            self.books.images[image_id] = image
+
+    def set_free_space(self, datastore_id: int, mebibytes: int) -> None:
+        """Let a datastore have so much free space, 0 for a full one."""
+        with self.lock:
+            datastore = self.books.datastores[datastore_id]
+            datastore.free_mb = mebibytes
+            self.books.datastores[datastore_id] = datastore
+
+    def document(self, vm_id: int) -> str:
+        """Return a VM as one.vm.info shows it."""
+        with self.lock:
+            self.advance()
+            return vm_document(self.books.vms[vm_id], self.books, self.release)
+
+    def newest_documents(self, limit: int) -> list[str]:
+        """Return at most so many VMs as one.vm.info shows them, newest first, the DONE ones at the end."""
+        with self.lock:
+            self.advance()
+            vms = sorted(self.books.vms.values(), key=lambda vm: (vm.state == VmState.DONE, -vm.id))
+            return [vm_document(vm, self.books, self.release) for vm in vms[:limit]]
+
+    def recover(self) -> None:
+        """Work out what is not written into a state file."""
+        self._life_cycle.recover()

@@ -1,0 +1,111 @@
+"""In what the releases of OpenNebula from 5.12 on differ, as far as a client sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_NO_ALIASES: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Release:
+    """A release; the defaults are those of 6.10.
+
+    `aliases`: the actions of older releases that are still taken, by what they do.
+    `config_is_public`: every user may see `one.system.config`.
+    `locked_images_are_admins`: to delete a LOCKED image one has to be an administrator.
+    `failed_deletions_show`: an image whose deletion fails stays, in ERROR; else it is gone.
+    `resizes_running`: a RUNNING VM may be resized.
+    `memory_is_quota`: a wrong MEMORY is refused as if it were above a quota.
+    `raw_is_restricted`: RAW/DATA is refused as restricted, not as a wrong section.
+    `search`: how the search by `KEY=VALUE` is called when it is refused.
+    `no_such_disk`: the text for a DISK_ID that is not there.
+    `disk_calls_answer_vm`: calls about a disk or a snapshot of an image answer the object's id.
+    `snapshot_calls_answer`: `one.vm.snapshotrevert` and `snapshotdelete` answer the VM's id, else -1.
+    `active_snapshot_counts`: revert to, and deletion of, the active snapshot are refused.
+    `update_prefix`: what stands before a syntax error of `one.vm.update`, and its code.
+    `failures_name_object`: failures of `one.vm.disksaveas` bear the VM's id.
+    `id_is_read_first`: `one.vm.action` looks at its second argument before the first.
+    `system_datastore`: why no image goes into a system datastore.
+    `busy_before_image`: an attach looks at the VM's state before it looks at the image.
+    The others say what the documents have.
+    """
+
+    version: str
+    aliases: Mapping[str, str] = field(default_factory=lambda: _NO_ALIASES)
+    config_is_public: bool = True
+    locked_images_are_admins: bool = False
+    failed_deletions_show: bool = True
+    resizes_running: bool = True
+    memory_is_quota: bool = False
+    raw_is_restricted: bool = True
+    search: str = "JSON query search"
+    no_such_disk: str = "Could not detach disk with DISK_ID {}, it does not exist."
+    disk_calls_answer_vm: bool = False
+    snapshot_calls_answer: bool = False
+    active_snapshot_counts: bool = False
+    update_prefix: tuple[str, int] = ("", 2048)
+    failures_name_object: bool = False
+    id_is_read_first: bool = False
+    system_datastore: str = "New images can only be allocated in a files or image datastore."
+    busy_before_image: bool = False
+    vcpu_in_short_list: bool = True
+    has_formats: bool = True
+    has_backups: bool = True
+    has_network_states: bool = True
+    has_uuids: bool = True
+    has_plans: bool = False
+    public_cloud: str = " & !(PUBLIC_CLOUD = YES)"
+    persistent_snapshots: bool = False
+    has_modification_times: bool = False
+    context_of_nic: tuple[str, ...] = ("IP6_GATEWAY", "IP6_METHOD", "IP6_METRIC", "METHOD")
+
+
+RELEASES: Mapping[str, Release] = MappingProxyType(
+    {
+        "opennebula-5.12": Release(
+            "5.12.13",
+            aliases=MappingProxyType(
+                {"shutdown": "terminate", "shutdown-hard": "terminate-hard", "delete": "terminate-hard"}
+            ),
+            config_is_public=False,
+            locked_images_are_admins=True,
+            failed_deletions_show=False,
+            resizes_running=False,
+            memory_is_quota=True,
+            raw_is_restricted=False,
+            search="Full text search",
+            snapshot_calls_answer=True,
+            active_snapshot_counts=True,
+            update_prefix=("Cannot update template. ", 8192),
+            system_datastore="New images cannot be allocated in a system datastore.",
+            busy_before_image=True,
+            vcpu_in_short_list=False,
+            has_formats=False,
+            has_backups=False,
+            has_network_states=False,
+            has_uuids=False,
+            context_of_nic=("CONTEXT_FORCE_IPV4", "GATEWAY6", "METRIC6"),
+        ),
+        "opennebula-6.10": Release("6.10.5"),
+        "opennebula-7.4": Release(
+            "7.4.0",
+            no_such_disk="VM disk does not exist",
+            disk_calls_answer_vm=True,
+            snapshot_calls_answer=True,
+            failures_name_object=True,
+            id_is_read_first=True,
+            has_plans=True,
+            public_cloud="",
+            persistent_snapshots=True,
+            has_modification_times=True,
+            context_of_nic=("IP6_GATEWAY", "IP6_METHOD", "IP6_METRIC", "METHOD", "ROUTES"),
+        ),
+    }
+)
+"""The releases by the name of the cloud that speaks them."""
