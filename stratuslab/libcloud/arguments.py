@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
+import functools
+import inspect
 import math
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
 from libcloud.compute.base import StorageVolume
@@ -11,12 +14,14 @@ from stratuslab.client.errors import InvalidArgumentError
 from stratuslab.client.pdisk.disk import is_disk_id
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 __all__ = [
     "disk_id",
     "given",
+    "nearest",
     "one_of",
+    "only_known_keywords",
     "proxy_address",
     "seconds",
     "several",
@@ -29,6 +34,31 @@ __all__ = [
 _MOST_DIGITS = 18
 _Item = TypeVar("_Item")
 _Choice = TypeVar("_Choice", bound=str)
+_Result = TypeVar("_Result")
+_Arguments = ParamSpec("_Arguments")
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return ``; did you mean 'X'?``, or nothing where no known name is near."""
+    found = difflib.get_close_matches(name, list(known), 1)
+    return f"; did you mean {found[0]!r}?" if found else ""
+
+
+def only_known_keywords(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
+    """Let the ``TypeError`` for an unknown keyword name the nearest right one, as Python 3.10 does not."""
+    known = list(inspect.signature(function).parameters)
+
+    @functools.wraps(function)
+    def checked(*arguments: _Arguments.args, **keywords: _Arguments.kwargs) -> _Result:
+        for name in keywords:
+            if name not in known:
+                raise TypeError(
+                    f"{function.__qualname__}() got an unexpected keyword argument {name!r}"
+                    f"{nearest(name, known)}"
+                )
+        return function(*arguments, **keywords)
+
+    return checked
 
 
 def given(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from stratuslab.libcloud.ssh_keys import private_key_file_for
 from stratuslab.libcloud.unsupported import UnsupportedOperations
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from libcloud.compute.base import Node
     from libcloud.compute.deployment import Deployment
@@ -48,7 +48,7 @@ class DeploymentOperations(UnsupportedOperations):
         at_exit_func: Callable[..., Any] | None = None,
         wait_period: int = 5,
         **create_node_kwargs: Any,
-    ) -> Node:
+    ) -> StratusLabNode:
         """Start a node, wait until it runs and run a deployment on it over SSH; needs paramiko.
 
         This is Libcloud's own method and signature, except that ``ssh_key`` defaults to the file of
@@ -68,7 +68,7 @@ class DeploymentOperations(UnsupportedOperations):
                     "deploy_node finds no private key to log in with: give ssh_key or auth, or write "
                     f"user_public_key_file and user_private_key_file into {cloud.source}"
                 )
-        node: Node = super().deploy_node(
+        node = super().deploy_node(
             deploy,
             ssh_username=ssh_username,
             ssh_alternate_usernames=ssh_alternate_usernames,
@@ -84,31 +84,31 @@ class DeploymentOperations(UnsupportedOperations):
             wait_period=wait_period,
             **create_node_kwargs,
         )
-        return node
+        return cast("StratusLabNode", node)
 
-    def wait_until_running(
+    def wait_until_running(  # type: ignore[override]  # a list of what it holds
         self,
-        nodes: list[Node],
+        nodes: Sequence[Node],
         wait_period: float = 5,
         timeout: int = 600,
         ssh_interface: str = "public_ips",
         force_ipv4: bool = True,
         ex_list_nodes_kwargs: dict[str, Any] | None = None,
-    ) -> list[tuple[Node, list[str]]]:
+    ) -> list[tuple[StratusLabNode, list[str]]]:
         """Wait until the nodes run and have addresses, asking only their locations.
 
         This is Libcloud's own method: one ``one.vmpool.info`` a location every ``wait_period``
         seconds. A service that is down or restarted in between is waited for.
         ``ex_list_nodes_kwargs`` are arguments of :meth:`list_nodes`.
         """
-        nodes = [self._as_own(node) for node in nodes]
-        asked = {location.id: location for location in map(self._locations.of_node, nodes)}
+        awaited = [self._as_own(node) for node in nodes]
+        asked = {location.id: location for location in map(self._locations.of_node, awaited)}
         arguments = {"ex_location": list(asked.values()), **(ex_list_nodes_kwargs or {})}
         end = time.monotonic() + timeout
         while True:
             try:
-                found: list[tuple[Node, list[str]]] = super().wait_until_running(
-                    nodes,
+                found = super().wait_until_running(
+                    awaited,
                     wait_period=wait_period,
                     timeout=round(end - time.monotonic(), 2),  # type: ignore[arg-type]  # any number will do
                     ssh_interface=ssh_interface,
@@ -121,7 +121,7 @@ class DeploymentOperations(UnsupportedOperations):
                 logger.warning("still waiting for %d node(s): %s", len(nodes), error)
                 time.sleep(wait_period)
             else:
-                return found
+                return cast("list[tuple[StratusLabNode, list[str]]]", found)
 
     def _as_own(self, node: Node) -> Node:
         """Return a node whose ``uuid`` is that of the list, also for one of plain Libcloud's class."""

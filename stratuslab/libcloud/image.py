@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from libcloud.compute.base import NodeImage
@@ -13,16 +14,34 @@ if TYPE_CHECKING:
 
     from libcloud.compute.base import NodeDriver
 
-__all__ = ["IMAGE_KINDS", "images_of", "mentions"]
+__all__ = ["IMAGE_KINDS", "StratusLabImage", "images_of", "mentions"]
 
 IMAGE_KINDS = ("machine", "disk", "all")
 
 _FIELDS = tuple(field.name for field in dataclasses.fields(ImageMetadata))
 
 
+class StratusLabImage(NodeImage):
+    """A Marketplace image: its times are the attributes ``endorsed``, ``created`` and ``valid``, in UTC.
+
+    ``extra`` is plain data, which ``json.dumps`` takes; its times are ISO 8601 text.
+    """
+
+    def __init__(
+        self, entry: ImageMetadata, endorsers: list[str | None], url: str, driver: NodeDriver
+    ) -> None:
+        extra = {field: _plain(getattr(entry, field)) for field in _FIELDS}
+        super().__init__(
+            entry.identifier, entry.name, driver, extra={**extra, "endorsers": endorsers, "url": url}
+        )
+        self.endorsed = entry.endorsed
+        self.created = entry.created
+        self.valid = entry.valid
+
+
 def images_of(
     entries: Iterable[ImageMetadata], driver: NodeDriver, url_of: Callable[[str], str]
-) -> list[NodeImage]:
+) -> list[StratusLabImage]:
     """Return one image an identifier, in the order in which the identifiers appear.
 
     ``extra`` holds every field of :class:`~stratuslab.client.ImageMetadata`, of the
@@ -35,11 +54,15 @@ def images_of(
     images = []
     for identifier, found in by_identifier.items():
         found.sort(key=lambda entry: entry.age_key, reverse=True)
-        extra: dict[str, Any] = {field: getattr(found[0], field) for field in _FIELDS}
-        extra["endorsers"] = [entry.endorser for entry in found]
-        extra["url"] = url_of(identifier)
-        images.append(NodeImage(identifier, found[0].name, driver, extra=extra))
+        endorsers = [entry.endorser for entry in found]
+        images.append(StratusLabImage(found[0], endorsers, url_of(identifier), driver))
     return images
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return list(value) if isinstance(value, tuple) else value
 
 
 def mentions(entry: ImageMetadata, text: str) -> bool:

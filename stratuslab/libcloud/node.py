@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from libcloud.compute.base import NodeLocation
-    from stratuslab.client.opennebula.vm import VirtualMachine, VmNic
+    from stratuslab.client.opennebula.vm import HistoryRecord, VirtualMachine, VmNic
     from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
 
-__all__ = ["NODE_STATES", "StratusLabNode", "node_of", "state_of"]
+__all__ = ["NODE_STATES", "StratusLabNode", "iso_text", "node_of", "state_of"]
 
 NODE_STATES: dict[VmState, NodeState] = {
     VmState.PENDING: NodeState.PENDING,
@@ -49,7 +49,9 @@ class StratusLabNode(Node):
     nothing.
 
     ``location`` is where the VM is, ``host`` the cloud's machine it is or was last on (None before
-    there is one). ``created_at`` is in UTC. ``extra`` holds:
+    there is one). ``created_at``, ``ended_at`` (None before the end) and the times in ``history``, a list
+    of :class:`~stratuslab.client.opennebula.vm.HistoryRecord`, are in UTC. ``extra`` is plain data, which
+    ``json.dumps`` takes; its times are ISO 8601 text:
 
     ==================== =====================================================================
     ``location``         the id of the location
@@ -66,6 +68,7 @@ class StratusLabNode(Node):
     ``deploy_id``        the hypervisor's name of the VM, or None
     ``requirements``     what was required of the host, or None
     ``inbound_ports``    ports on which the image serves, as text
+    ``metadata``         what ``ex_metadata`` of ``create_node`` said, as a dictionary of texts
     ``token``            the mark by which ``ex_find_node`` finds the VM, or None
     ``graphics``         the VNC display, as the cloud describes it
     ``error``            why the VM failed, or None
@@ -76,10 +79,14 @@ class StratusLabNode(Node):
     ==================== =====================================================================
     """
 
+    id: str  # never None: every VM has a number
+    extra: dict[str, Any]
     driver: StratusLabNodeDriver
     image: NodeImage | None
     size: NodeSize | None
     created_at: datetime
+    ended_at: datetime | None
+    history: list[HistoryRecord]
 
     def __init__(
         self,
@@ -96,6 +103,8 @@ class StratusLabNode(Node):
         created_at: datetime | None = None,
     ) -> None:
         self.location = location
+        self.ended_at = None
+        self.history = []
         super().__init__(
             node_id,
             name,
@@ -117,8 +126,13 @@ class StratusLabNode(Node):
 
     @state.setter
     def state(self, value: NodeState) -> None:
-        self._state = value
+        vars(self)["state"] = value  # where consumers that cache nodes look for it
         self._asked: float | None = time.monotonic()
+
+    @property
+    def _state(self) -> NodeState:
+        state: NodeState = vars(self)["state"]
+        return state
 
     @property
     def host(self) -> str | None:
@@ -147,6 +161,12 @@ class StratusLabNode(Node):
         self.state = state_of(vm)
         self.public_ips, self.private_ips = _addresses(vm)
         self.extra = _extra(vm, self.location.id)
+        self.note_times(vm)
+
+    def note_times(self, vm: VirtualMachine) -> None:
+        """Take over the times that ``extra`` has as text."""
+        self.ended_at = vm.ended
+        self.history = list(vm.history)
 
     def _refresh_if_old(self) -> None:
         if self._state == NodeState.TERMINATED:
@@ -161,6 +181,11 @@ class StratusLabNode(Node):
             f"public_ips={self.public_ips}, private_ips={self.private_ips}, "
             f"provider={self.driver.name} ...>"
         )
+
+
+def iso_text(moment: datetime | None) -> str | None:
+    """Return a moment as ISO 8601 text, which is plain data."""
+    return None if moment is None else moment.isoformat()
 
 
 def state_of(vm: VirtualMachine) -> NodeState:
@@ -182,7 +207,7 @@ def node_of(
     ``known_sizes`` are sizes by CPUs, RAM and swap in MiB.
     """
     public_ips, private_ips = _addresses(vm)
-    return StratusLabNode(
+    node = StratusLabNode(
         str(vm.id),
         vm.name,
         state_of(vm),
@@ -195,6 +220,8 @@ def node_of(
         extra=_extra(vm, location.id),
         created_at=vm.created,
     )
+    node.note_times(vm)
+    return node
 
 
 def _addresses(vm: VirtualMachine) -> tuple[list[str], list[str]]:
@@ -211,7 +238,7 @@ def _is_public(nic: VmNic) -> bool:
     if nic.network in ("public", "local", "private"):
         return nic.network == "public"
     try:
-        return not ipaddress.ip_address(nic.ip or "").is_private
+        return ipaddress.ip_address(nic.ip or "").is_global
     except ValueError:
         return True
 
@@ -222,11 +249,13 @@ def _own_size(vm: VirtualMachine, driver: StratusLabNodeDriver) -> StratusLabNod
 
 
 def _image(vm: VirtualMachine, driver: StratusLabNodeDriver) -> NodeImage | None:
-    """Return the Marketplace image from which the VM was made, None if it was made from a volume."""
-    source = vm.root_disk.source if vm.root_disk else None
-    _, found, path = (source or "").partition("/metadata/")
-    identifier = path.partition("/")[0]
-    return NodeImage(identifier, identifier, driver) if found and identifier else None
+    """Return the Marketplace image or the volume from which the VM was made, None where it does not say."""
+    source = (vm.root_disk.source if vm.root_disk else None) or ""
+    _, found, path = source.partition("/metadata/")
+    identifier = path.partition("/")[0] if found else ""
+    if source.startswith("pdisk:"):
+        identifier = source.rpartition("/")[2].rpartition(":")[2]
+    return NodeImage(identifier, identifier, driver) if identifier else None
 
 
 def _extra(vm: VirtualMachine, location_id: str) -> dict[str, Any]:
@@ -253,17 +282,22 @@ def _extra(vm: VirtualMachine, location_id: str) -> dict[str, Any]:
         ],
         "networks": [{"network": nic.network, "ip": nic.ip, "mac": nic.mac} for nic in vm.nics],
         "history": [
-            {"hostname": record.hostname, "started": record.started, "ended": record.ended}
+            {
+                "hostname": record.hostname,
+                "started": iso_text(record.started),
+                "ended": iso_text(record.ended),
+            }
             for record in vm.history
         ],
         "deploy_id": vm.deploy_id,
         "requirements": vm.requirements,
         "inbound_ports": list(vm.inbound_ports),
+        "metadata": dict(vm.metadata),
         "token": vm.token,
         "graphics": dict(vm.graphics),
         "error": vm.error,
         "waiting": vm.waiting,
         "used_ram_kib": vm.used_ram_kib,
         "used_cpu_percent": vm.used_cpu_percent,
-        "ended_at": vm.ended,
+        "ended_at": iso_text(vm.ended),
     }

@@ -51,6 +51,7 @@ _ARGUMENT_OF_FIELD = {
     "public_keys": "auth",
     "context": "ex_context",
     "context_method": "ex_context_method",
+    "metadata": "ex_metadata",
     "user_data": "ex_userdata",
     "inbound_ports": "image.extra['inbound_ports']",
     "kernel": "ex_kernel",
@@ -73,6 +74,7 @@ class NodeRequest:
     auth: NodeAuthSSHKey | NodeAuthPassword | None = None
     ex_userdata: str | bytes | None = None
     ex_context: Mapping[str, str] | None = None
+    ex_metadata: Mapping[str, str] | None = None
     ex_context_method: ContextMethod | None = None
     ex_network: Network = "public"
     ex_ip_address: str | None = None
@@ -127,6 +129,7 @@ class NodeRequest:
             requirements=self.ex_requirements,
             public_keys=_key_of(self.auth) if self.auth else default_public_key(site.cloud),
             context=self.ex_context or {},
+            metadata=self.ex_metadata or {},
             context_method=self.ex_context_method or site.cloud.context_method,
             user_data=self.ex_userdata,
             kernel=self.ex_kernel,

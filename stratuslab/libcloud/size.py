@@ -9,10 +9,12 @@ from stratuslab.client.errors import InvalidArgumentError
 from stratuslab.libcloud.arguments import whole_number
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from libcloud.compute.base import NodeDriver
     from stratuslab.client.configuration.cloud import InstanceType
 
-__all__ = ["StratusLabNodeSize", "resources_of", "size_of"]
+__all__ = ["StratusLabNodeSize", "known_size", "resources_of", "size_named", "size_of"]
 
 
 class StratusLabNodeSize(NodeSize):
@@ -48,6 +50,11 @@ class StratusLabNodeSize(NodeSize):
             extra={"cpu": cpu, "swap": self.swap},
         )
 
+    @property
+    def vcpus(self) -> int:
+        """The number of CPUs, by the name that OpenStack's driver uses."""
+        return self.cpu
+
     def __repr__(self) -> str:
         return (
             f"<StratusLabNodeSize: id={self.id}, name={self.name}, "
@@ -62,13 +69,35 @@ def size_of(kind: InstanceType, driver: NodeDriver) -> StratusLabNodeSize:
     )
 
 
+def known_size(size: NodeSize | str | None, sizes: Callable[[], Sequence[StratusLabNodeSize]]) -> NodeSize:
+    """Return a ``NodeSize`` with RAM as it is; without, or as text, look its id or name up.
+
+    Consumers that keep ids make such a ``NodeSize``. Raises
+    :class:`~stratuslab.client.errors.InvalidArgumentError`, which lists the sizes, for an unknown one.
+    """
+    if not isinstance(size, NodeSize):
+        return size_named(size, sizes())
+    # A NodeSize made without an id has the id "None": then its name is meant.
+    return size if size.ram else size_named(size.name if size.id == "None" else size.id, sizes())
+
+
+def size_named(wanted: str | None, sizes: Sequence[StratusLabNodeSize]) -> StratusLabNodeSize:
+    """Return the size of an id or a name."""
+    found = next((size for size in sizes if wanted in (size.id, size.name)), None)
+    if found is None:
+        raise InvalidArgumentError(
+            f"found {wanted!r}; give a NodeSize with ram, or one of list_sizes(): "
+            f"{', '.join(size.id for size in sizes)}",
+            argument="size",
+        )
+    return found
+
+
 def resources_of(size: NodeSize) -> tuple[int, int, int]:
     """Return CPUs, RAM and swap (MiB) of any driver's size: 1 CPU and no swap unless ``extra`` says more.
 
-    Raises :class:`~stratuslab.client.errors.InvalidArgumentError` for what is no size.
+    Raises :class:`~stratuslab.client.errors.InvalidArgumentError` for what is no number.
     """
-    if not isinstance(size, NodeSize):
-        raise InvalidArgumentError(f"found {size!r}; give one of list_sizes() or a NodeSize", argument="size")
     extra: dict[str, Any] = size.extra
     cpu = getattr(size, "cpu", None) or extra.get("cpu") or 1
     swap = getattr(size, "swap", None) or extra.get("swap") or 0

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import logging
 from dataclasses import replace
-from typing import IO, TYPE_CHECKING, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from libcloud.compute.base import (
     Node,
@@ -26,10 +27,14 @@ from stratuslab.client.errors import (
     NotFoundError,
 )
 from stratuslab.client.marketplace.marketplace import STATUSES
+from stratuslab.client.opennebula.vm import VirtualMachine
+from stratuslab.client.opennebula.vm_states import VmState
 from stratuslab.client.opennebula.vm_template import NETWORKS, ImageDescription, Vnc
 from stratuslab.libcloud.arguments import (
     given,
+    nearest,
     one_of,
+    only_known_keywords,
     proxy_address,
     seconds,
     truth,
@@ -37,13 +42,13 @@ from stratuslab.libcloud.arguments import (
     whole_number,
 )
 from stratuslab.libcloud.deployment import DeploymentOperations
-from stratuslab.libcloud.image import IMAGE_KINDS, images_of, mentions
+from stratuslab.libcloud.image import IMAGE_KINDS, StratusLabImage, images_of, mentions
 from stratuslab.libcloud.locations import Locations, over_all
 from stratuslab.libcloud.network import StratusLabNetwork
 from stratuslab.libcloud.node import StratusLabNode, node_of
 from stratuslab.libcloud.node_request import ANY_VNC, NodeRequest
 from stratuslab.libcloud.provider import STRATUSLAB, register
-from stratuslab.libcloud.size import StratusLabNodeSize, size_of
+from stratuslab.libcloud.size import StratusLabNodeSize, known_size, size_named, size_of
 from stratuslab.libcloud.volume import StratusLabVolume
 from stratuslab.libcloud.volume_operations import VolumeOperations
 
@@ -63,6 +68,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ImageDescription",
+    "StratusLabImage",
     "StratusLabNetwork",
     "StratusLabNode",
     "StratusLabNodeDriver",
@@ -104,6 +110,7 @@ class StratusLabNodeDriver(VolumeOperations, DeploymentOperations):
     :param backoff: as with any Libcloud driver.
     :param proxy_url: HTTP proxy for all services; otherwise what ``HTTP_PROXY``, ``HTTPS_PROXY`` and
         ``NO_PROXY`` in the environment say.
+    :param kwargs: what other drivers take is ignored, with a warning in the log, as by all drivers.
 
     Raises :class:`~stratuslab.client.errors.ConfigurationError` if there is no configuration, and
     :class:`~stratuslab.client.errors.InvalidArgumentError`. Sends nothing.
@@ -132,6 +139,7 @@ class StratusLabNodeDriver(VolumeOperations, DeploymentOperations):
         retry_delay: float | None = None,
         backoff: float | None = None,
         proxy_url: str | None = None,
+        **kwargs: Any,
     ) -> None:
         # Not BaseDriver's constructor: it would make a connection to one host, and there are many.
         self.key = key
@@ -139,6 +147,12 @@ class StratusLabNodeDriver(VolumeOperations, DeploymentOperations):
         self.secure = secure
         self.api_version = api_version
         self.region = region
+        for name in kwargs:
+            logger.warning(
+                "the driver knows no argument %r and ignores it%s",
+                name,
+                nearest(name, _CONSTRUCTOR_ARGUMENTS),
+            )
         self.ex_state_max_age = seconds("ex_state_max_age", ex_state_max_age, least=0.0)
         overrides = given(
             {
@@ -176,6 +190,16 @@ class StratusLabNodeDriver(VolumeOperations, DeploymentOperations):
         self._locations.default = self._locations.meant(location)
 
     @property
+    def locations(self) -> dict[str, NodeLocation]:
+        """The locations by their id, as release 14.06 had them."""
+        return {location.id: location for location in self._locations.all()}
+
+    @property
+    def sizes(self) -> list[StratusLabNodeSize]:
+        """The sizes, as release 14.06 had them."""
+        return self.list_sizes()
+
+    @property
     def connection(self) -> ServiceSession:  # type: ignore[override]  # made when first used
         """The connection to the compute service of the default location."""
         return self._at(None).rpc.connection.session
@@ -196,20 +220,22 @@ class StratusLabNodeDriver(VolumeOperations, DeploymentOperations):
         """Return the sections of the file in its order; ``[default]`` only if it is chosen. Sends nothing."""
         return self._locations.all()
 
-    def list_sizes(self, location: GivenLocation | None = None) -> list[NodeSize]:
+    def list_sizes(  # type: ignore[override]  # a list of what it holds
+        self, location: GivenLocation | None = None
+    ) -> list[StratusLabNodeSize]:
         """Return the instance types, which are the same everywhere. Sends nothing."""
         if location is not None:
             self._locations.meant(location)
-        return list(self._sizes())
+        return self._sizes()
 
-    def list_images(
+    def list_images(  # type: ignore[override]  # a list of what it holds
         self,
         location: GivenLocation | None = None,
         *,
         ex_status: ImageStatus = "valid",
         ex_kind: str = "machine",
         ex_search: str | None = None,
-    ) -> list[NodeImage]:
+    ) -> list[StratusLabImage]:
         """Return the images of a location's Marketplace, one an identifier (``GET /metadata``).
 
         :param location: the default location if None.
@@ -236,7 +262,7 @@ class StratusLabNodeDriver(VolumeOperations, DeploymentOperations):
         ]
         return images_of(entries, self, marketplace.url_of)
 
-    def get_image(self, image_id: str) -> NodeImage:
+    def get_image(self, image_id: str) -> StratusLabImage:
         """Return an image of the default location's Marketplace (``GET /metadata/ID``).
 
         Raises :class:`~stratuslab.client.errors.NotFoundError`, which says whether the image is
@@ -247,13 +273,13 @@ class StratusLabNodeDriver(VolumeOperations, DeploymentOperations):
 
     # Nodes
 
-    def list_nodes(
+    def list_nodes(  # type: ignore[override]  # a list of what it holds
         self,
         *,
         ex_location: GivenLocation | Sequence[GivenLocation] | None = None,
         ex_all_users: bool = False,
         ex_on_error: OnError = "raise",
-    ) -> list[Node]:
+    ) -> list[StratusLabNode]:
         """Return the nodes of all locations, in the order of :meth:`list_locations`.
 
         The locations are asked side by side, with one request each (``one.vmpool.info``).
@@ -266,23 +292,26 @@ class StratusLabNodeDriver(VolumeOperations, DeploymentOperations):
         """
         locations = self._locations.chosen(ex_location, "ex_location")
 
-        def ask(location: NodeLocation) -> list[Node]:
+        def ask(location: NodeLocation) -> list[StratusLabNode]:
             vms = self._at(location).monitor.list_vms(all_users=ex_all_users)
             sizes = self._sizes_by_resources()
             return [node_of(vm, location, self, known_sizes=sizes) for vm in vms]
 
         return over_all("list_nodes", locations, ask, ex_on_error)
 
+    @only_known_keywords
     def create_node(
         self,
-        name: str | None,
-        size: NodeSize,
-        image: NodeImage,
+        name: str | None = None,
+        size: NodeSize | str | None = None,
+        image: NodeImage | str | None = None,
         location: GivenLocation | None = None,
         auth: NodeAuthSSHKey | NodeAuthPassword | None = None,
         *,
         ex_userdata: str | bytes | None = None,
         ex_context: Mapping[str, str] | None = None,
+        ex_metadata: Mapping[str, str] | None = None,
+        ex_availability_zone: GivenLocation | None = None,
         ex_context_method: ContextMethod | None = None,
         ex_network: Network = "public",
         ex_ip_address: str | None = None,
@@ -309,14 +338,17 @@ class StratusLabNodeDriver(VolumeOperations, DeploymentOperations):
         has taken the node it is returned, whatever fails after.
 
         :param name: at most 128 bytes of UTF-8 without ``<`` and ``&``; None for the cloud's own.
-        :param size: of any driver; CPUs and swap (MiB) from ``extra``, else 1 and 0.
-        :param image: from a list; or ``NodeImage`` with a Marketplace identifier, with the UUID of a
-            volume to boot from, or with a URL as id.
+        :param size: of any driver, with CPUs and swap (MiB) from ``extra``, else 1 and 0; or an id or
+            name of :meth:`list_sizes`, also in a ``NodeSize`` without ``ram``.
+        :param image: from a list; or a Marketplace identifier, the UUID of a volume to boot from, or a
+            URL, as text or in a ``NodeImage``.
         :param location: the default location if None.
         :param auth: ``NodeAuthSSHKey`` of any type. If None: the file in ``user_public_key_file``,
             else the first of ``~/.ssh/id_ed25519.pub``, ``id_ecdsa.pub`` and ``id_rsa.pub``, else none.
         :param ex_userdata: for cloud-init, at most 16384 bytes when compressed.
         :param ex_context: further keys and values for the guest.
+        :param ex_metadata: texts to note of the node, shown again in ``extra["metadata"]``.
+        :param ex_availability_zone: the same as ``location``.
         :param ex_context_method: ``one`` or ``cloud-init``; otherwise ``default_context_method``.
         :param ex_network: network of the node's address: ``public``, ``local`` or ``private``.
         :param ex_ip_address: IPv4 address to ask for.
@@ -347,7 +379,10 @@ class StratusLabNodeDriver(VolumeOperations, DeploymentOperations):
         several nodes bear the token.
         """
         self._get_and_check_auth(auth)  # type: ignore[arg-type]  # None is allowed
-        where = self._locations.meant(location)
+        where = self._zone_or_location(ex_availability_zone, location)
+        size = known_size(size, self._sizes)
+        if not isinstance(image, NodeImage):
+            image = NodeImage(image, image, self)  # type: ignore[arg-type]  # None is refused as an id below
         request = NodeRequest(
             name=name,
             size=size,
@@ -355,6 +390,7 @@ class StratusLabNodeDriver(VolumeOperations, DeploymentOperations):
             auth=auth,
             ex_userdata=ex_userdata,
             ex_context=ex_context,
+            ex_metadata=ex_metadata,
             ex_context_method=ex_context_method,
             ex_network=ex_network,
             ex_ip_address=ex_ip_address,
@@ -427,18 +463,28 @@ class StratusLabNodeDriver(VolumeOperations, DeploymentOperations):
         """Return what the Marketplace says of an image or identifier (``GET /metadata/ID``)."""
         return self._at(location).marketplace.image(image.id if isinstance(image, NodeImage) else image)
 
+    def ex_get_size(self, size_id: str) -> StratusLabNodeSize:
+        """Return the size of an id or name. Sends nothing.
+
+        Raises :class:`~stratuslab.client.errors.InvalidArgumentError`, which lists the sizes.
+        """
+        return size_named(size_id, self._sizes())
+
     def ex_list_networks(self) -> list[StratusLabNetwork]:
         """Return the networks on which a node can have its address, the same everywhere. Sends nothing."""
         return [StratusLabNetwork(name, name) for name in NETWORKS]
 
-    def list_nodes_in_location(self, location: GivenLocation | None) -> list[Node]:
+    def list_nodes_in_location(self, location: GivenLocation | None) -> list[StratusLabNode]:
         """Return the nodes of one location, the default one if None (``one.vmpool.info``)."""
         return self.list_nodes(ex_location=self._locations.meant(location))
 
     def ex_get_node_details(
         self, node_id: str | int, location: GivenLocation | None = None
     ) -> StratusLabNode | None:
-        """Return one node, also when it is terminated, or None if there never was one (``one.vm.info``).
+        """Return one node, or None if there is none or none any more (``one.vm.info``).
+
+        A node that has ended is None, though the cloud still knows it: programs ask for None to learn
+        that. :meth:`ex_refresh_node` tells how a node ended.
 
         :param location: the default location if None: every location counts its nodes from 0.
         """
@@ -447,7 +493,7 @@ class StratusLabNodeDriver(VolumeOperations, DeploymentOperations):
             vm = self._at(where).monitor.describe_vm(vm_id(node_id))
         except NotFoundError:
             return None
-        return self._node(vm, where)
+        return None if vm.state is VmState.TERMINATED else self._node(vm, where)
 
     def ex_find_node(self, token: str, location: GivenLocation | None = None) -> StratusLabNode | None:
         """Return the node that was started with a token, or None (``one.vmpool.info``).
@@ -474,6 +520,14 @@ class StratusLabNodeDriver(VolumeOperations, DeploymentOperations):
         else:
             node.update(vm)
         return node
+
+    def ex_start_node(self, node: Node) -> bool:
+        """Call :meth:`start_node`, by the name that other drivers have for it."""
+        return self.start_node(node)
+
+    def ex_stop_node(self, node: Node) -> bool:
+        """Call :meth:`stop_node`, by the name that other drivers have for it."""
+        return self.stop_node(node)
 
     def ex_suspend_node(self, node: Node) -> bool:
         """Save a running node's state and keep it on its host; :meth:`start_node` resumes it.
@@ -531,6 +585,17 @@ class StratusLabNodeDriver(VolumeOperations, DeploymentOperations):
     def _at(self, location: GivenLocation | None) -> Site:
         return self._locations.site(self._locations.meant(location))
 
+    def _zone_or_location(self, zone: GivenLocation | None, location: GivenLocation | None) -> NodeLocation:
+        if zone is None:
+            return self._locations.meant(location)
+        where = self._locations.meant(zone, "ex_availability_zone")
+        if location is not None and self._locations.meant(location) is not where:
+            raise InvalidArgumentError(
+                f"found {where.id!r}, and another location; give one of the two",
+                argument="ex_availability_zone",
+            )
+        return where
+
     def _runner_of(self, node: Node) -> Runner:
         return self._at(self._locations.of_node(node)).runner
 
@@ -541,6 +606,9 @@ class StratusLabNodeDriver(VolumeOperations, DeploymentOperations):
     def _changed(node: Node) -> None:
         if isinstance(node, StratusLabNode):
             node.expire()
+
+
+_CONSTRUCTOR_ARGUMENTS = tuple(inspect.signature(StratusLabNodeDriver.__init__).parameters)[1:]
 
 
 def _cloud_at(host: str, key: str | None, secret: str | None, port: int | None, secure: bool) -> Cloud:

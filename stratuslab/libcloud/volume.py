@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from libcloud.compute.base import StorageVolume
 from libcloud.compute.types import StorageVolumeState
@@ -37,6 +37,9 @@ class StratusLabVolume(StorageVolume):
                     None for a volume of one's own
     =============== ===========================================================================
     """
+
+    id: str
+    extra: dict[str, Any]  # Libcloud's may be None
 
     def __init__(self, disk: Disk, location: NodeLocation, driver: NodeDriver) -> None:
         super().__init__(

@@ -29,7 +29,9 @@ class VolumeOperations(UnsupportedOperations):
 
     _locations: Locations
 
-    def list_volumes(self, location: GivenLocation | None = None) -> list[StorageVolume]:
+    def list_volumes(  # type: ignore[override]  # a list of what it holds
+        self, location: GivenLocation | None = None
+    ) -> list[StratusLabVolume]:
         """Return the user's own volumes at a location, newest first (``GET /disks/``).
 
         :param location: the default location if None.
@@ -53,7 +55,7 @@ class VolumeOperations(UnsupportedOperations):
         *,
         ex_visibility: Visibility = "private",
         ex_token: str | None = None,
-    ) -> StorageVolume:
+    ) -> StratusLabVolume:
         """Make an empty volume (``POST /disks/``, never sent twice).
 
         When the answer is lost, the volume is looked for by the token with which it was marked (its

@@ -139,7 +139,7 @@ def test_any_drivers_size_will_do(sandbox, driver) -> None:
 @pytest.mark.parametrize(
     ("ram", "extra", "message"),
     [
-        (None, {}, "size.ram: found None; give a whole number of MiB from 1"),
+        (None, {}, "the argument size: found 'x'; give a NodeSize with ram, or one of"),
         (512, {"cpu": 0.5}, r"size.extra\['cpu'\]: found 0.5; give a whole number"),
         (512, {"swap": "much"}, r"size.extra\['swap'\]: found 'much'; give a whole number"),
         (512, {"cpu": -1}, r"size.extra\['cpu'\]: found -1; give a whole number from 1"),
@@ -203,7 +203,10 @@ def test_an_unknown_image_makes_no_node(driver, sandbox) -> None:
         ({"name": "back\\"}, "the argument name: ends with a backslash"),
         ({"name": "smile \U0001f600"}, r"the argument name: holds the character U\+1F600"),
         ({"name": "bell\x07"}, r"the argument name: holds the character U\+0007"),
-        ({"size": "m1.small"}, "the argument size: found 'm1.small'"),
+        (
+            {"size": "m9.huge"},
+            r"the argument size: found 'm9.huge'; give a NodeSize with ram, or one of .*m1.small",
+        ),
         ({"size": None}, "the argument size: found None"),
         ({"image": "some-image"}, "the argument image: found the id 'some-image'"),
         ({"location": "nowhere"}, "the argument location: found 'nowhere'"),

@@ -124,11 +124,11 @@ def test_an_image_named_with_endorser_and_date_keeps_its_identifier(sandbox, dri
     assert node.image.id == IMAGE
 
 
-def test_a_node_booted_from_a_volume_has_no_image(sandbox, driver) -> None:
+def test_a_node_booted_from_a_volume_has_it_as_its_image(sandbox, driver) -> None:
     disk = "<DISK><DISK_ID>0</DISK_ID><SOURCE>pdisk:h:1/95b75092-17d2-459f-9fa0-cd1deaa721f1</SOURCE></DISK>"
     [node] = listed(sandbox, driver, vm(42, template=TEMPLATE + disk))
 
-    assert node.image is None
+    assert node.image.id == "95b75092-17d2-459f-9fa0-cd1deaa721f1"
 
 
 def test_the_host_is_that_of_the_newest_record(sandbox, driver) -> None:

@@ -6,7 +6,7 @@ import math
 import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from urllib.parse import unquote_plus
+from urllib.parse import parse_qsl, unquote_plus
 from xml.etree.ElementTree import Element, SubElement
 
 from stratuslab.client.errors import InvalidArgumentError, NotFoundError
@@ -15,6 +15,7 @@ from stratuslab.client.transport.xml_document import DocumentError
 
 __all__ = [
     "LAST_VM_ID",
+    "METADATA_ATTRIBUTE",
     "TOKEN_ATTRIBUTE",
     "HistoryRecord",
     "VirtualMachine",
@@ -25,6 +26,8 @@ __all__ = [
 
 TOKEN_ATTRIBUTE = "LIBCLOUD_TOKEN"  # noqa: S105  a mark, not a secret
 """The template attribute of our own which OpenNebula keeps with the VM."""
+METADATA_ATTRIBUTE = "LIBCLOUD_METADATA"
+"""The one that holds what users note of a VM, as the query of a URL, which can hold any text."""
 
 _EMPTY = Element("TEMPLATE")
 _ID = re.compile(r"[0-9]{1,10}")
@@ -88,9 +91,9 @@ class VirtualMachine:
     ``cpu`` is the number of CPUs of the guest, ``cpu_share`` what is reserved on the host; sizes are
     in MiB. ``disks`` are in the order of the template, the root disk has ``disk_id`` 0. ``host`` is
     where the VM is or was last. ``error`` is the cloud's reason for a failure, ``waiting`` its
-    reason for not starting it. ``token`` is the mark it
-    was started with. ``context`` has upper-case keys and, like ``inbound_ports``, is empty
-    where the front end leaves it out of lists.
+    reason for not starting it. ``token`` is the mark it was started with, ``metadata`` what its user
+    noted. ``context`` has upper-case keys and, like ``inbound_ports``, is empty where the front end leaves
+    it out of lists.
     """
 
     id: int
@@ -113,6 +116,7 @@ class VirtualMachine:
     requirements: str | None
     inbound_ports: tuple[str, ...]
     token: str | None
+    metadata: dict[str, str]
     graphics: dict[str, str]
     error: str | None
     waiting: str | None
@@ -191,12 +195,17 @@ class VirtualMachine:
             requirements=_text(template, "REQUIREMENTS") or _text(own, "SCHED_REQUIREMENTS"),
             inbound_ports=tuple(port.strip() for port in ports.split(",") if port.strip()),
             token=_text(own, TOKEN_ATTRIBUTE) or _text(template, TOKEN_ATTRIBUTE),
+            metadata=_metadata(_text(own, METADATA_ATTRIBUTE) or _text(template, METADATA_ATTRIBUTE)),
             graphics={} if graphics is None else {item.tag: (item.text or "").strip() for item in graphics},
             error=_text(template, "ERROR/MESSAGE") or _text(own, "ERROR"),
             waiting=_text(own, "SCHED_MESSAGE"),
             used_ram_kib=_integer(vm.findtext("MONITORING/MEMORY") or vm.findtext("MEMORY")),
             used_cpu_percent=_number(vm.findtext("MONITORING/CPU") or vm.findtext("CPU")),
         )
+
+
+def _metadata(text: str | None) -> dict[str, str]:
+    return dict(parse_qsl(text, keep_blank_values=True)) if text else {}
 
 
 def _disk(disk: Element) -> VmDisk:

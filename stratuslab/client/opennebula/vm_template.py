@@ -7,13 +7,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, get_args
+from urllib.parse import urlencode
 
 from stratuslab.client.configuration.cloud import ContextMethod
 from stratuslab.client.errors import InvalidArgumentError
 from stratuslab.client.opennebula.cloud_init import encoded_keys, encoded_user_data
 from stratuslab.client.opennebula.releases import STRATUSLAB_14_06, FrontEnd
 from stratuslab.client.opennebula.template_text import attribute, checked_key, vector
-from stratuslab.client.opennebula.vm import TOKEN_ATTRIBUTE
+from stratuslab.client.opennebula.vm import METADATA_ATTRIBUTE, TOKEN_ATTRIBUTE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,6 +90,7 @@ class VmTemplate:
         raw_data: libvirt XML to add, for KVM.
         vnc: the VNC display; None for none.
         save_as: make an image of the root disk when the VM is shut down.
+        metadata: texts to note of the VM, by their names.
         token: a mark by which the VM can be found in lists, None for none.
     """
 
@@ -116,6 +118,7 @@ class VmTemplate:
     raw_data: str | None = None
     vnc: Vnc | None = Vnc()
     save_as: ImageDescription | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
     token: str | None = None
 
     def __post_init__(self) -> None:
@@ -134,6 +137,7 @@ class VmTemplate:
         ):
             _check_kind(argument, text, str, "text")
         _check_kind("context", self.context, Mapping, "a dictionary")
+        _check_kind("metadata", self.metadata, Mapping, "a dictionary")
         _check_kind("user_data", self.user_data, (str, bytes), "text or bytes")
         _check_kind("vnc", self.vnc, Vnc, "a Vnc, or None for none")
         _check_kind("save_as", self.save_as, ImageDescription, "an ImageDescription")
@@ -172,6 +176,8 @@ class VmTemplate:
             parts.append(vector("CREATE_IMAGE", _image_description(self.save_as)))
         if self.inbound_ports:
             parts.append(attribute("INBOUND_PORTS", ",".join(self.inbound_ports), "inbound_ports"))
+        if self.metadata:
+            parts.append(attribute(METADATA_ATTRIBUTE, _encoded_metadata(self.metadata), "metadata"))
         if self.token:
             parts.append(attribute(TOKEN_ATTRIBUTE, self.token, "token"))
         return "\n".join(parts) + "\n"
@@ -362,6 +368,22 @@ def _without_variables(value: str, argument: str) -> str:
             argument=argument,
         )
     return value
+
+
+def _encoded_metadata(metadata: Mapping[str, str]) -> str:
+    for key, value in metadata.items():
+        if not isinstance(key, str) or not key:
+            raise InvalidArgumentError(f"found the key {key!r}; give text", argument="metadata")
+        if not isinstance(value, str):
+            raise InvalidArgumentError(
+                f"found a {type(value).__name__}; give a string", argument=f"metadata[{key!r}]"
+            )
+    try:
+        return urlencode(metadata)
+    except UnicodeEncodeError:
+        raise InvalidArgumentError(
+            "has text with a surrogate, which UTF-8 cannot hold; leave it out", argument="metadata"
+        ) from None
 
 
 def _given(items: Mapping[str, tuple[str, str | None]]) -> _Items:
