@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from stratuslab.client.errors import (
     CredentialsError,
     DuplicateError,
+    ServiceError,
     StratusLabError,
     UnsettledError,
     outcome_unknown,
@@ -18,6 +19,7 @@ from stratuslab.client.opennebula.monitor import Monitor
 from stratuslab.client.opennebula.releases import STRATUSLAB_14_06
 from stratuslab.client.opennebula.rpc import Rpc
 from stratuslab.client.opennebula.vm import LAST_VM_ID, VirtualMachine, checked_vm_id
+from stratuslab.client.transport.failures import in_doubt
 from stratuslab.client.transport.settlement import grace_after, settle
 
 if TYPE_CHECKING:
@@ -183,8 +185,14 @@ class Runner:
             "start": self._front_end.start,
         }[action]
         operation = "one.vm.action"
-        value = self._rpc.call(
-            operation, word, checked_vm_id(vm_id), changes=True, repeatable=action == "destroy"
-        )
+        try:
+            value = self._rpc.call(
+                operation, word, checked_vm_id(vm_id), changes=True, repeatable=action == "destroy"
+            )
+        except ServiceError as error:
+            doubt = in_doubt(error)
+            if doubt is error:
+                raise
+            raise doubt from error
         if isinstance(value, bool) or not isinstance(value, int) or value != vm_id:
             raise self._rpc.malformed(operation, f"it is not about VM {vm_id}")

@@ -30,7 +30,7 @@ from stratuslab.client.pdisk.disk import (
 )
 from stratuslab.client.pdisk.json_document import decode
 from stratuslab.client.transport.connection import HttpAnswer, Request, ServiceConnection
-from stratuslab.client.transport.failures import worst_of
+from stratuslab.client.transport.failures import in_doubt, worst_of
 from stratuslab.client.transport.settlement import grace_after, settle
 from stratuslab.client.transport.xml_document import DocumentError
 
@@ -50,6 +50,7 @@ MAX_DISK_GIB = 1024
 MAX_TAG_LENGTH = 255
 MAX_TOKEN_LENGTH = 64
 
+_CHANGES = ("DELETE /disks/UUID", "DELETE /disks/UUID/mounts/MOUNT", "POST /disks/UUID/mounts/")
 # PDisk takes an identifier of 27 characters for that of an image.
 _TOKEN = re.compile(rf"(?![A-Za-z0-9_-]{{27}}\Z)[A-Za-z0-9._-]{{1,{MAX_TOKEN_LENGTH}}}")
 
@@ -305,7 +306,10 @@ class PersistentDisk:
 
     def _accepted(self, operation: str, answer: HttpAnswer) -> HttpAnswer:
         if answer.status not in (HTTPStatus.OK, HTTPStatus.CREATED):
-            refused = self._connection.refused(operation, answer, _message(answer))
+            message = _message(answer)
+            refused: StratusLabError = self._connection.refused(operation, answer, message)
+            if message is None and operation in _CHANGES:
+                refused = in_doubt(refused)
             raise worst_of(refused, repeated=answer.repeated and operation.startswith("DELETE"))
         return answer
 

@@ -17,6 +17,8 @@ from stratuslab.client.errors import (
     AnswerLostError,
     AnswerTimeoutError,
     ConnectTimeoutError,
+    CredentialsError,
+    ForbiddenError,
     MalformedAnswerError,
     ServiceError,
     StratusLabError,
@@ -24,6 +26,7 @@ from stratuslab.client.errors import (
     UnreachableError,
     error_of_status,
     outcome_unknown,
+    refused_by_status,
 )
 from stratuslab.client.transport.redaction import Secrecy
 
@@ -37,6 +40,7 @@ __all__ = [
     "MAX_REDIRECTS",
     "Failures",
     "certificate_refused",
+    "in_doubt",
     "never_connected",
     "quotes_the_server",
     "reason_of",
@@ -92,15 +96,26 @@ def reason_of(error: BaseException) -> str:
     return str(seen).rpartition(": ")[2] or type(seen).__name__
 
 
+def in_doubt(error: StratusLabError) -> StratusLabError:
+    """Return the worst that is true of a change which a status denies that may be a server's in between.
+
+    Such a server may have asked before it said no; one that wants credentials or knows no such path did not.
+    """
+    nowhere = isinstance(error, ServiceError) and error.http_code == HTTPStatus.NOT_FOUND
+    if nowhere or not refused_by_status(error) or isinstance(error, (CredentialsError, ForbiddenError)):
+        return error
+    return _perhaps(error, "a server in between may have answered, and this may have been carried out")
+
+
 def worst_of(error: StratusLabError, *, repeated: bool) -> StratusLabError:
     """Return the worst that is true of a request, of which ``repeated`` an earlier try may have succeeded."""
     if not repeated or outcome_unknown(error):
         return error
-    worst = AnswerLostError(
-        f"{error.message}; an earlier try of this request may have been carried out",
-        location=error.location,
-        operation=error.operation,
-    )
+    return _perhaps(error, "an earlier try of this request may have been carried out")
+
+
+def _perhaps(error: StratusLabError, what: str) -> AnswerLostError:
+    worst = AnswerLostError(f"{error.message}; {what}", location=error.location, operation=error.operation)
     worst.__cause__ = error
     return worst
 

@@ -7,12 +7,16 @@ reads: ``one.vm.info``,     up to 3 times           a connection refused or cut,
 ``one.vmpool.info``, GET                            429, 502, 503, 504
 ``one.vm.action`` destroy   up to 3 times           the same: to end a VM twice is to end it once
 DELETE of a disk or mount   up to 3 times           the same; if the first one may have been carried out,
-                                                    404 to a later one is success
+                                                    PDisk's own word that it is not there is success
 ``one.vm.allocate``,        never                   instead, what they make is looked for by its token (a
 POST of a disk or a mount                           mount: by its VM) until the time-out has passed once more;
                                                     after a status of 3xx or 4xx just once (a mount: not then)
 other ``one.vm.action``     never                   the error says that it may have been carried out
 =========================== ======================= =========================================================
+
+What is raised after several tries is the worst that is true of all: once a try may have been carried out, no
+refusal of a later one says that nothing was done. A look that failed settles nothing. An answer that does
+not come on a connection kept from before is given up after half of the time, and asked for on a new one.
 
 The pauses are 0.2, 0.4 and 0.8 s, each times a random factor between 0.5 and 1.5, or what ``Retry-After``
 demands. All happens within the time-out of one request: what does not fit is not tried. A certificate or
