@@ -8,6 +8,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 from libcloud.compute.base import StorageVolume
 
 from stratuslab.client.errors import (
@@ -259,3 +260,23 @@ def test_an_action_on_another_node_is_not_ours(sandbox, hasty, monkeypatch) -> N
     )
     with pytest.raises(MalformedAnswerError, match=f"not about VM {node.id}"):
         hasty.destroy_node(node)
+
+
+# What could not even be prepared was not sent
+
+
+@pytest.mark.parametrize(
+    "error", [requests.exceptions.InvalidHeader, requests.exceptions.ContentDecodingError]
+)
+@pytest.mark.parametrize("kind", ["node", "volume"])
+def test_a_request_that_could_not_be_made_was_not_sent(sandbox, hasty, monkeypatch, kind, error) -> None:
+    image, size = hasty.list_images()[0], hasty.list_sizes()[0]
+    sandbox.request_log.clear()
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise error("a header of another type")
+
+    monkeypatch.setattr(requests.Session, "prepare_request", refuse)
+    with pytest.raises(UnreachableError, match="could not be made"):
+        hasty.create_node("x", size, image) if kind == "node" else hasty.create_volume(1, "x")
+    assert len(sandbox.request_log) == 0
