@@ -178,8 +178,9 @@ def main(creations: int) -> int:
         oned = sandbox.location("here").oned
         _, pool, _ = oned.call("one.vmpool.info", [-3, 0, 10**8, -2], "demo")
         vms = {vm.findtext("ID", ""): vm for vm in ElementTree.fromstring(str(pool))}
-        tokens = {vm.findtext("TEMPLATE/LIBCLOUD_TOKEN", ""): vm_id for vm_id, vm in vms.items()}
-        told = tally.returned | tally.named | {tokens[token] for token in tally.tokens if token in tokens}
+        token_of = {vm_id: vm.findtext("TEMPLATE/LIBCLOUD_TOKEN", "") for vm_id, vm in vms.items()}
+        told = tally.returned | tally.named
+        told |= {vm_id for vm_id, token in token_of.items() if token in tally.tokens}
         alive = {
             vm_id
             for vm_id, vm in vms.items()
@@ -188,7 +189,10 @@ def main(creations: int) -> int:
         lost, invented = set(vms) - told, told - set(vms)
         false = tally.gone & alive
     print(f"{creations} creations by {THREADS} threads: {len(tally.returned)} nodes returned, ", end="")
-    print(f"{len(tally.tokens)} UnsettledErrors ({len(tally.tokens & set(tokens))} of them exist), ", end="")
+    print(
+        f"{len(tally.tokens)} UnsettledErrors ({len(tally.tokens & set(token_of.values()))} of them exist), ",
+        end="",
+    )
     print(f"{len(tally.named)} named twice, {tally.refused} refused")
     print(
         f"{len(vms)} VMs in the cloud: {len(lost)} lost, {len(invented)} invented, {tally.wrong} given twice"

@@ -280,3 +280,11 @@ def test_a_request_that_could_not_be_made_was_not_sent(sandbox, hasty, monkeypat
     with pytest.raises(UnreachableError, match="could not be made"):
         hasty.create_node("x", size, image) if kind == "node" else hasty.create_volume(1, "x")
     assert len(sandbox.request_log) == 0
+
+
+def test_a_deletion_that_is_late_and_then_repeated_is_a_deletion(sandbox, hasty) -> None:
+    volume = hasty.create_volume(1, "data")
+    hasty.list_volumes()
+    sandbox.faults.add("DELETE /disks/UUID:nth=1:delay=1:carried-out")
+
+    assert hasty.destroy_volume(volume)

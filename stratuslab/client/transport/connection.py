@@ -138,7 +138,7 @@ class ServiceConnection:
                 pause = pause_before(repeat, answer.retry_after)
                 in_time = time.monotonic() + pause < deadline
                 if repeat == repeats or not in_time or answer.status not in TEMPORARY_STATUSES:
-                    return replace(answer, repeated=repeated)
+                    return replace(answer, repeated=repeated or answer.repeated)
                 repeated = True
             time.sleep(pause)
             repeat += 1
@@ -186,12 +186,22 @@ class ServiceConnection:
                 self._pool.hang_up()
         try:
             if kept and isinstance(failure, AnswerTimeoutError):
-                return self._send(request, deadline)
+                return self._send_anew(request, deadline)
             # Not where it was caught: the context would be what a library says, which may quote the server.
             raise failure
         finally:
             # A frame that holds its own error would keep our sockets until the garbage is collected.
             del failure
+
+    def _send_anew(self, request: Request, deadline: float) -> HttpAnswer:
+        """Send a request again of which the first try was given up and may have been carried out."""
+        try:
+            return replace(self._send(request, deadline), repeated=True)
+        except StratusLabError as error:
+            worst = worst_of(error, repeated=True)
+            if worst is error:
+                raise
+            raise worst from error
 
     def _borrow(self, request: Request, deadline: float) -> ServiceSession:
         """Return a session, of which no other thread's request is under way.
