@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stratuslab.sandbox import defaults
+from stratuslab.sandbox import defaults, fork
 from stratuslab.sandbox.application import Application
 from stratuslab.sandbox.clock import Clock
 from stratuslab.sandbox.configuration import write_configuration
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import WSGIApplication
 
+    from stratuslab.sandbox.guests.ssh_servers import Guests
     from stratuslab.sandbox.http.certificate_authority import CertificateAuthority, CertificateFiles
 
 CLOUDS = (defaults.CLOUD, *RELEASES)
@@ -81,6 +82,9 @@ class Sandbox:
         of the state file.
     `config_file`: the configuration file to make, which must not exist; by default one in a temporary
         directory. It is removed at the end.
+
+    After a fork the sandbox is that of the parent. A child has its URLs and is a client like any other; it
+    holds no socket of it, and `stop` or its own end leave the server and all files as they are.
 
     Raises ValueError for names, passwords or times which cannot be.
     """
@@ -141,6 +145,8 @@ class Sandbox:
         self._requested_config_file = config_file
         self._config_file: Path | None = None
         self._resources = ExitStack()
+        self._parts: list[fork.Abandonable] = []
+        self._is_anothers = False
 
     @property
     def config_file(self) -> Path:
@@ -209,13 +215,17 @@ class Sandbox:
     def start(self) -> None:
         """Start the server and make the configuration file.
 
-        RuntimeError if the sandbox is running already, OSError if the port is in use, FileExistsError if the
+        RuntimeError if the sandbox is running already, also in the process from which this one was forked,
+        OSError if the port is in use, FileExistsError if the
         configuration file is there before, StateFileError (an OSError) if the state file cannot be used,
         ValueError if `certificate` is no distinguished name.
         """
         if self._config_file is not None:
             raise RuntimeError("the sandbox is running")
+        if self._is_anothers:
+            raise RuntimeError("the sandbox belongs to another process, from which this one was forked")
         injector = FaultInjector()
+        parts: list[fork.Abandonable] = []
         application: WSGIApplication = Application(
             self._locations.values(),
             Accounts(self._users, welcomes_strangers=not self._ssh),
@@ -229,16 +239,23 @@ class Sandbox:
             if self._state_file is not None:
                 state = LastingState(self._state_file, self._locations.values(), self.clock)
                 resources.callback(state.close)
+                parts.append(state)
                 application = state.committing(application)
-            folder = Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="stratuslab-sandbox-")))
+            folder = Path(tempfile.mkdtemp(prefix="stratuslab-sandbox-"))
+            resources.callback(fork.removal_of(folder, self))
             authority = _new_authority(folder) if self._tls else None
             tls_context = authority.server_context() if authority else None
             server = Server(application, self._port, tls_context)
             server.start()
             resources.callback(server.stop)
+            parts.append(server)
             resources.callback(injector.interrupt)
             if self._ssh:
-                self._ssh_port = _start_guests(self._locations.values(), folder, self._ssh_port, resources)
+                guests = _new_guests(self._locations.values(), folder, self._ssh_port)
+                guests.start()
+                resources.callback(guests.stop)
+                parts.append(guests)
+                self._ssh_port = guests.port
             config_file = self._requested_config_file or folder / "stratuslab-user.cfg"
             url = self._url_at(server.server_port)
             sections = {
@@ -248,15 +265,29 @@ class Sandbox:
             write_configuration(config_file, self._account(authority), sections)
             resources.callback(config_file.unlink, missing_ok=True)
             self._resources = resources.pop_all()
+        self._parts = parts
+        fork.abandon_in_children(self)
         self._port = server.server_port
         self._authority = authority
         self._config_file = config_file
 
     def stop(self) -> None:
-        """Stop the server, which keeps its port for another start, and remove the configuration file."""
+        """Stop the server, which keeps its port for another start, and remove the configuration file.
+
+        In a forked child of the process that has started it, this changes nothing for the parent.
+        """
+        fork.keep_in_children(self)
+        self._parts = []
         self._config_file = None
         self._authority = None
         self._resources.close()
+
+    def abandon(self) -> None:
+        """Leave all that runs and all files to the parent; called in a forked child."""
+        self._is_anothers = True
+        self._resources.pop_all()
+        for part in self._parts:
+            part.abandon()
 
     def _url_at(self, port: int) -> str:
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{port}"
@@ -287,16 +318,11 @@ class Sandbox:
         return f"<Sandbox {', '.join(self._locations)}>"
 
 
-def _start_guests(
-    locations: Iterable[Location | OpenNebulaLocation], folder: Path, port: int, resources: ExitStack
-) -> int:
-    """Start what needs a package which all the rest does not; return the port."""
+def _new_guests(locations: Iterable[Location | OpenNebulaLocation], folder: Path, port: int) -> Guests:
+    """Import what needs a package which all the rest does not."""
     from stratuslab.sandbox.guests.ssh_servers import Guests
 
-    guests = Guests(locations, folder / "guests", port)
-    guests.start()
-    resources.callback(guests.stop)
-    return guests.port
+    return Guests(locations, folder / "guests", port)
 
 
 def _new_authority(folder: Path) -> CertificateAuthority:

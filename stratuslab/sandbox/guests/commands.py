@@ -65,6 +65,13 @@ class Commands:
             await asyncio.wait([*ends, *self._sessions], timeout=_GRACE_SECONDS)
         self._reap(busy=set())
 
+    def descriptors(self) -> list[int]:
+        """Return the file descriptors of the pipes to and from the commands."""
+        pipes = [
+            pipe for process, _ in self._processes for pipe in (process.stdin, process.stdout, process.stderr)
+        ]
+        return [pipe.fileno() for pipe in pipes if pipe and not pipe.closed]
+
     async def _run_to_its_end(self, channel: asyncssh.SSHServerProcess[bytes]) -> None:
         with suppress(asyncssh.Error, OSError):
             try:

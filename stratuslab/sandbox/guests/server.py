@@ -58,6 +58,12 @@ class GuestServer:
         )
         await self._commands.end()
 
+    def descriptors(self) -> list[int]:
+        """Return the file descriptors of all sockets and pipes."""
+        listening = [socket.fileno() for acceptor in self._acceptors for socket in acceptor.sockets]
+        connected = [connection.get_extra_info("socket").fileno() for connection in self._connections]
+        return [*listening, *connected, *self._commands.descriptors()]
+
     async def _listen(self, address: str, port: int) -> asyncssh.SSHAcceptor:
         return await asyncssh.listen(
             address,

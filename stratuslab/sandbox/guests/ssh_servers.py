@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import asyncssh
 
+from stratuslab.sandbox.fork import replace_descriptors
 from stratuslab.sandbox.guests.devices import Devices, VolumeContents
 from stratuslab.sandbox.guests.guest import attached_volumes, running_guests
 from stratuslab.sandbox.guests.server import GuestServer
@@ -60,6 +61,12 @@ class Guests:
         self._stopping.set()
         self._thread.join()
         self._reservation.close()
+
+    def abandon(self) -> None:
+        """Let go of all sockets and pipes, in a forked child; nothing of it reaches clients and commands."""
+        replace_descriptors([self._reservation.fileno()])
+        for server in self._servers.values():
+            replace_descriptors(server.descriptors())
 
     async def _serve(self) -> None:
         try:

@@ -14,6 +14,7 @@ from socketserver import TCPServer
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from stratuslab.sandbox.fork import replace_descriptors
 from stratuslab.sandbox.http import connection_cut, tls
 
 if TYPE_CHECKING:
@@ -66,6 +67,10 @@ class Server(ThreadingHTTPServer):
             _end_of_requests(connection)
         for thread in connections.values():
             thread.join(_GRACE_SECONDS)
+
+    def abandon(self) -> None:
+        """Let go of all sockets, in a forked child; nothing of it reaches the clients."""
+        replace_descriptors(open_one.fileno() for open_one in (self.socket, *self._connections))
 
     def server_bind(self) -> None:
         """Take the port, without asking any name server who this machine is."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from stratuslab.sandbox.opennebula.model.hosts import Host
     from stratuslab.sandbox.opennebula.model.networks import VirtualNetwork
-    from stratuslab.sandbox.opennebula.scheduler import Scheduler
+    from stratuslab.sandbox.opennebula.model.scheduler import Scheduler
     from stratuslab.sandbox.opennebula.transfer_manager import TransferManager
 
 

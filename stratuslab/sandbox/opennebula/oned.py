@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from stratuslab.sandbox.opennebula.life_cycle import LifeCycle, UnknownActionError, WrongStateError
 from stratuslab.sandbox.opennebula.model.image import saved_image
 from stratuslab.sandbox.opennebula.model.images import OneImages
+from stratuslab.sandbox.opennebula.model.scheduler import Scheduler
 from stratuslab.sandbox.opennebula.model.users import ONEADMIN, UserPool
 from stratuslab.sandbox.opennebula.model.virtual_machine import LcmState, VirtualMachine, VmState
 from stratuslab.sandbox.opennebula.model.vm_document import document, number, pool_document
@@ -30,7 +31,6 @@ from stratuslab.sandbox.opennebula.requests.request import (
 )
 from stratuslab.sandbox.opennebula.requests.templates import KeptTemplate, TemplateRequests
 from stratuslab.sandbox.opennebula.requests.users import UserRequests
-from stratuslab.sandbox.opennebula.scheduler import Scheduler
 from stratuslab.sandbox.opennebula.template.template import Template, TemplateError, parse
 from stratuslab.sandbox.opennebula.vm_allocation import AllocationError, RestrictedAttributeError, allocate
 from stratuslab.sandbox.table import Table

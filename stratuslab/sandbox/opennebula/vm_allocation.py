@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from xml.parsers import expat
 
+from stratuslab.sandbox.opennebula.model.names import NAME_LIMIT
 from stratuslab.sandbox.opennebula.model.networks import NoLeaseError, connect
 from stratuslab.sandbox.opennebula.model.virtual_machine import VirtualMachine
 from stratuslab.sandbox.opennebula.model.vm_document import document
-from stratuslab.sandbox.opennebula.requests.request import NAME_LIMIT
 from stratuslab.sandbox.opennebula.template.variables import VariableError, replaced
 
 if TYPE_CHECKING:

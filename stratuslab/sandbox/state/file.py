@@ -6,6 +6,8 @@ import sqlite3
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
+from stratuslab.sandbox.fork import make_immortal
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
@@ -106,6 +108,10 @@ class StateFile:
         """Let go of the file."""
         with self._errors():
             self._connection.close()
+
+    def abandon(self) -> None:
+        """Leave the file to the parent, in a forked child: not even close it, which SQLite forbids there."""
+        make_immortal(self._connection)
 
     def _open(self) -> None:
         self._connection.execute("PRAGMA locking_mode = EXCLUSIVE")

@@ -70,6 +70,10 @@ class LastingState:
 
         return committing_application
 
+    def abandon(self) -> None:
+        """Leave the file to the parent, in a forked child."""
+        self._file.abandon()
+
     def close(self) -> None:
         """Write what has changed and let go of the file; the locations live on without it."""
         try:

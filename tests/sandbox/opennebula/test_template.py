@@ -4,7 +4,7 @@ from contextlib import suppress
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stratuslab.sandbox.opennebula.template.template import Template, TemplateError, parse
@@ -120,6 +120,7 @@ def test_replace_leaves_one_value() -> None:
     assert sorted(template.attributes) == [("A", "4"), ("B", "2")]
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(NAMES, QUOTABLE | st.dictionaries(NAMES, QUOTABLE, min_size=1))))
 def test_what_is_quoted_is_understood(attributes: list[tuple[str, str | dict[str, str]]]) -> None:
     text = "\n".join(

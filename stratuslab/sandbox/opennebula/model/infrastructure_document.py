@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from stratuslab.sandbox.opennebula.model.networks import mac_of
 from stratuslab.sandbox.opennebula.model.permissions import OWNER_ONLY, USED_BY_ALL
-from stratuslab.sandbox.opennebula.scheduler import allotted
+from stratuslab.sandbox.opennebula.model.scheduler import allotted
 from stratuslab.sandbox.opennebula.template.template import Template
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from ipaddress import AddressValueError, IPv4Address
 from typing import TYPE_CHECKING
 
+from stratuslab.sandbox.opennebula.model.names import NAME_LIMIT
 from stratuslab.sandbox.opennebula.model.networks import VirtualNetwork
-from stratuslab.sandbox.opennebula.requests.request import NAME_LIMIT
 from stratuslab.sandbox.opennebula.template.template import TemplateError, parse
 
 if TYPE_CHECKING:

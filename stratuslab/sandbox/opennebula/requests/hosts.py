@@ -17,9 +17,9 @@ from stratuslab.sandbox.opennebula.requests.request import (
 if TYPE_CHECKING:
     from stratuslab.sandbox.clock import Clock
     from stratuslab.sandbox.opennebula.model.hosts import Host
+    from stratuslab.sandbox.opennebula.model.scheduler import Scheduler
     from stratuslab.sandbox.opennebula.model.users import User
     from stratuslab.sandbox.opennebula.requests.request import Arguments, Requests
-    from stratuslab.sandbox.opennebula.scheduler import Scheduler
 
 
 class HostRequests:

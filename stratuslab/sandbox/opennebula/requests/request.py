@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+from stratuslab.sandbox.opennebula.model.names import NAME_LIMIT
 from stratuslab.sandbox.xmlrpc.call import XmlRpcError
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     Requests: TypeAlias = Mapping[str, Callable[[User, "Arguments"], str | int]]
 
-NAME_LIMIT = 128
 _MINE = -3
 _ALL = -2
 _MINE_AND_GROUP = -1
