@@ -184,6 +184,8 @@ class Allocation:
                     self._devices.acquire(image, vm)
                     disk["IMAGE_ID"] = str(image.id)
                 self._devices.fill_disk(disk, disk_id, image, vm)
+                if image is not None and image.state in _LOCKED:
+                    disk["CLONING"] = "YES"
             except RefusalError as refusal:
                 if refusal.code == Code.AUTHORIZATION:
                     raise
@@ -231,8 +233,8 @@ class Allocation:
         template.replace("AUTOMATIC_REQUIREMENTS", f"{cluster}{rest}!(PIN_POLICY = PINNED)")
         if has_disk or has_nic:
             template.replace("AUTOMATIC_DS_REQUIREMENTS", '("CLUSTERS/ID" @> 0)')
-        if has_nic:
             template.replace("AUTOMATIC_NIC_REQUIREMENTS", '("CLUSTERS/ID" @> 0)')
+        if has_nic:
             for rule in ("OUTBOUND", "INBOUND"):
                 template.attributes.append(
                     (
@@ -245,6 +247,11 @@ class Allocation:
                         },
                     )
                 )
+        for os in template.vectors("OS"):
+            for order, device in enumerate(os.get("BOOT", "").split(",")):
+                for number_, vector in enumerate(template.vectors(device.rstrip("0123456789").upper())):
+                    if device.endswith(str(number_)):
+                        vector["ORDER"] = str(order + 1)
         if self._release.has_uuids:
             os = next(iter(template.vectors("OS")), {})
             template.replace("OS", {**os, "UUID": str(uuid.uuid4())})

@@ -54,7 +54,7 @@ class Devices:
         elif disk.get("TYPE", "").lower() in _VOLATILE:
             return None
         else:
-            raise RefusalError(Code.INTERNAL, "Unknown disk type ")
+            raise RefusalError(Code.INTERNAL, f"Unknown disk type {disk.get('TYPE', '').upper()}")
         if not may(user, image, "USE"):
             raise not_authorized(user, "USE IMAGE", image.id)
         return image
@@ -80,8 +80,11 @@ class Devices:
                 DISK_TYPE="FILE",
                 TM_MAD="ssh",
             )
-            disk.setdefault("FORMAT", "raw")
-            disk["DRIVER"] = disk["FORMAT"]
+            if self._release.has_formats:
+                disk.setdefault("FORMAT", "raw")
+                disk["DRIVER"] = disk["FORMAT"]
+            if self._release.persistent_snapshots:
+                disk["PERSISTENT_SNAPSHOTS"] = "YES"
 
     def free_target(self, vm: Vm, prefix: str) -> str:
         """Return the first device name with this prefix that no disk of the VM has."""
@@ -233,8 +236,8 @@ class Devices:
         )
         if self._release.has_formats:
             disk.update(FORMAT=image.format, DRIVER=image.format)
-        elif image.type == 2:
-            disk.update(DRIVER=image.format)
+        elif image.template.single("DRIVER"):
+            disk["DRIVER"] = image.template.single("DRIVER")
         if image.persistent:
             disk["PERSISTENT"] = "YES"
         if self._release.persistent_snapshots:

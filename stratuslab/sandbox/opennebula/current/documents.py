@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from stratuslab.sandbox.opennebula.current.objects import Datastore, Image, Network, VmTemplate
     from stratuslab.sandbox.opennebula.releases import Release
 
+_VM_LEASE = 0x1000000000
+_MIGRATION = {"DS_LIVE_MIGRATE": "YES", "DS_MIGRATE_SNAP": "YES"}
 _KINDS = ("IMAGE_DS", "SYSTEM_DS", "FILE_DS")
 
 
@@ -61,7 +63,8 @@ def datastore_document(datastore: Datastore, books: Books, release: Release) -> 
         "TYPE": _KINDS[datastore.type],
         **({"DS_MIGRATE": "YES", "SHARED": "YES"} if is_system else {}),
         **({} if is_system else {"CLONE_TARGET": "SYSTEM", "DS_MAD": "fs", "LN_TARGET": "NONE"}),
-        **({"PERSISTENT_SNAPSHOTS": "YES"} if release.persistent_snapshots and not is_system else {}),
+        **({"PERSISTENT_SNAPSHOTS": "YES"} if release.persistent_snapshots else {}),
+        **(_MIGRATION if release.persistent_snapshots and is_system else {}),
         **({"LIMIT_MB": str(datastore.limit_mb)} if datastore.limit_mb else {}),
     }
     images = [image.id for image in books.images.values() if image.datastore_id == datastore.id]
@@ -96,7 +99,10 @@ def network_document(network: Network, books: Books, release: Release, *, leases
             f"<UPDATED_VMS>{updated}</UPDATED_VMS><OUTDATED_VMS></OUTDATED_VMS>"
             "<UPDATING_VMS></UPDATING_VMS><ERROR_VMS></ERROR_VMS>"
         )
+    offset = {network.address(number): number for number in range(network.size)} if network.leases else {}
+    allocated = "".join(f" {offset[address]} {_VM_LEASE + vm}" for address, vm in network.leases.items())
     values = {
+        **({"ALLOCATED": allocated} if allocated and not leases else {}),
         "AR_ID": "0",
         "IP": network.first,
         "MAC": _mac(network.first),

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from stratuslab.sandbox.opennebula.current.attributes import number
-from stratuslab.sandbox.opennebula.current.objects import Stay, Turn
+from stratuslab.sandbox.opennebula.current.objects import Snapshots, Stay, Turn
 from stratuslab.sandbox.opennebula.current.placement import Placement
 from stratuslab.sandbox.opennebula.current.states import ImageState, LcmState, VmState, state_name
 from stratuslab.sandbox.opennebula.current.ways import (
@@ -245,7 +245,8 @@ class LifeCycle:
             self._without_room.add(vm.id)
             self._books.vms[vm.id] = vm
             return
-        vm.user_template.attributes = [a for a in vm.user_template.attributes if a[0] != "SCHED_MESSAGE"]
+        if vm.user_template.single("SCHED_MESSAGE"):
+            vm.user_template.replace("SCHED_MESSAGE", "")
         vm.history.append(Stay(len(vm.history), host.id, host.name, int(now), prolog_stime=int(now)))
         beginning = {"stopped": STOPPED, "undeployed": UNDEPLOYED}.get(vm.on_way, PENDING)
         vm.on_way = ""
@@ -293,8 +294,7 @@ class LifeCycle:
         if image is not None and image.persistent:
             image.size = int(number(disk.get("SIZE", "")) or image.size)
             snapshots = vm.disk_snapshots.get(disk["DISK_ID"])
-            if snapshots is not None:
-                image.snapshots = snapshots
+            image.snapshots = snapshots or Snapshots(is_known=False)
         self._devices.release_image(int(disk["IMAGE_ID"]), vm)
 
     def _failed(self, vm: Vm, now: float, stage: str) -> None:
@@ -342,6 +342,9 @@ class LifeCycle:
         if image is None:
             return
         image.hangs = False
+        if self._release.has_formats:
+            kept = [item for item in image.template.attributes if item[0] != "SAVE_AS_HOT"]
+            image.template.attributes = kept
         if failed:
             self._break(image, "", now)
         else:
@@ -360,5 +363,7 @@ class LifeCycle:
             vm.state = VmState.CLONING_FAILURE
         elif not any(image.state in _WAITING for image in images):
             vm.state = VmState.HOLD if vm.template.single("SUBMIT_ON_HOLD") else VmState.PENDING
+            for disk in vm.template.vectors("DISK"):
+                disk.pop("CLONING", None)
             self.start(vm, now)
         self._books.vms[vm.id] = vm

@@ -110,11 +110,12 @@ class Snapshot:
 
 @dataclass
 class Snapshots:
-    """The snapshots of a disk or of an image."""
+    """The snapshots of a disk or of an image; not `is_known` is what shows as an empty element."""
 
     next_id: int = 0
     active: int = -1
     snapshots: list[Snapshot] = field(default_factory=list)
+    is_known: bool = True
 
     def children(self, snapshot_id: int) -> list[int]:
         """Return the snapshots that were made after this one."""
@@ -125,11 +126,11 @@ class Snapshots:
         return next((snapshot for snapshot in self.snapshots if snapshot.id == snapshot_id), None)
 
     def add(self, name: str, date: int, size: int) -> int:
-        """Take a snapshot, which is the active one then; return its id."""
+        """Take a snapshot, which is not the active one before it is done; return its id."""
         self.snapshots.append(Snapshot(self.next_id, name, date, size, self.active))
-        self.active = self.next_id
         self.next_id += 1
-        return self.active
+        self.is_known = True
+        return self.next_id - 1
 
     def remove(self, snapshot: Snapshot) -> None:
         """Remove a snapshot."""

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from stratuslab.sandbox.opennebula.releases import Release
 
 _SHORT_DISK = (
-    "CLONE", "DATASTORE", "DATASTORE_ID", "DISK_ID", "DISK_TYPE", "IMAGE", "IMAGE_ID", "SIZE", "TYPE",
+    "DISK_ID", "DATASTORE", "DATASTORE_ID", "IMAGE", "IMAGE_ID", "SIZE", "TYPE", "CLONE", "CLONE_TARGET",
+    "LN_TARGET", "DISK_SNAPSHOT_TOTAL_SIZE",
 )  # fmt: skip
 _SHORT_NIC = ("ALIAS_ID", "IP", "IP6", "IP6_GLOBAL", "IP6_ULA", "MAC", "NETWORK", "NETWORK_ID", "NIC_ID",
     "PARENT_ID", "SECURITY_GROUPS")  # fmt: skip
@@ -76,7 +77,10 @@ def short_vm_document(vm: Vm, books: Books, release: Release) -> str:
         return vm.literal
     parts = Template(
         [
-            *(("DISK", _only(disk, _SHORT_DISK)) for disk in vm.template.vectors("DISK")),
+            *(
+                ("DISK", {name: disk.get(name, "") for name in _SHORT_DISK})
+                for disk in vm.template.vectors("DISK")
+            ),
             *(("GRAPHICS", graphics) for graphics in vm.template.vectors("GRAPHICS")),
             *(("NIC", _only(nic, _SHORT_NIC)) for nic in vm.template.vectors("NIC")),
             *(("NIC_ALIAS", _only(nic, _SHORT_NIC)) for nic in vm.template.vectors("NIC_ALIAS")),
@@ -101,6 +105,8 @@ def short_vm_document(vm: Vm, books: Books, release: Release) -> str:
 
 def snapshot_elements(snapshots: Snapshots, disk_id: str = "") -> str:
     """Return SNAPSHOTS of a disk or an image; `disk_id` is the element that a disk's have."""
+    if not snapshots.is_known:
+        return "<SNAPSHOTS></SNAPSHOTS>"
     items = []
     for snapshot in snapshots.snapshots:
         values = {

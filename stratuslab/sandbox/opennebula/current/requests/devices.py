@@ -61,8 +61,8 @@ class DeviceRequests:
                 "detached": self._detached,
                 "nic-detached": self._nic_detached,
                 "nic-failed": self._nic_failed,
-                "saved": lambda _, now, image_id: life_cycle.saved(int(image_id), now, failed=False),
-                "save-failed": lambda _, now, image_id: life_cycle.saved(int(image_id), now, failed=True),
+                "saved": lambda vm, now, image_id: self._saved(vm, now, image_id, failed=False),
+                "save-failed": lambda vm, now, image_id: self._saved(vm, now, image_id, failed=True),
             }
         )
         self.requests: Requests = {
@@ -83,7 +83,9 @@ class DeviceRequests:
         vm = self._books.vm(request.user, vm_id, "MANAGE")
         if self._release.busy_before_image:
             self._ready(vm, _ATTACH, "attach a new disk to")
-        disk = dict(next(iter(template.vectors("DISK")), {}))
+        if not template.vectors("DISK"):
+            raise RefusalError(Code.ACTION, "Internal error parsing DISK attribute")
+        disk = dict(template.vectors("DISK")[0])
         try:
             image = self._devices.image_of(disk, request.user)
         except RefusalError as refusal:
@@ -239,9 +241,16 @@ class DeviceRequests:
         except RefusalError as refusal:
             raise RefusalError(refusal.code, str(refusal), named) from refusal
         image.due, image.hangs = None, True
+        disk.update(HOTPLUG_SAVE_AS_ACTIVE="YES", HOTPLUG_SAVE_AS_SNAPSHOT_ID="-1")
         self._books.images[image.id] = image
         self._pause(vm, _SAVE[place], f"saved {image.id}", request, f"save-failed {image.id}")
         return image.id
+
+    def _saved(self, vm: Vm, now: float, image_id: str, *, failed: bool) -> None:
+        self._life_cycle.saved(int(image_id), now, failed=failed)
+        for disk in vm.template.vectors("DISK"):
+            for name in ("HOTPLUG_SAVE_AS_ACTIVE", "HOTPLUG_SAVE_AS_SNAPSHOT_ID"):
+                disk.pop(name, None)
 
     def _resize(self, request: Request) -> int:
         vm_id, disk_id = request.arguments.integer(0), request.arguments.integer(1)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from stratuslab.sandbox.opennebula.releases import Release
 
 TYPES = {"OS": 0, "CDROM": 1, "DATABLOCK": 2, "KERNEL": 3, "RAMDISK": 4, "CONTEXT": 5, "BACKUP": 6}
-_NOT_KEPT = ("NAME", "TYPE", "PERSISTENT", "PATH", "SOURCE", "FSTYPE", "FORMAT", "SIZE", "DRIVER")
+_NOT_KEPT = ("NAME", "TYPE", "PERSISTENT", "PATH", "SOURCE", "SIZE")
 _UNKNOWN_SIZE_MIB = 1024
 _LOCKED = (ImageState.LOCKED, ImageState.LOCKED_USED, ImageState.LOCKED_USED_PERS)
 _PREFIX = "Error allocating a new image. "
@@ -83,7 +83,8 @@ class ImageRequests:
         if not (size.isdecimal() or (not size and kind != "DATABLOCK")):
             text = "Cannot parse image SIZE: Wrong number or missing SIZE attribute."
             raise RefusalError(Code.INTERNAL, text)
-        kept = [(name, value) for name, value in template.attributes if name not in _NOT_KEPT]
+        not_kept = (*_NOT_KEPT, *(("FORMAT", "DRIVER") if self._release.has_formats else ("FSTYPE",)))
+        kept = [(name, value) for name, value in template.attributes if name not in not_kept]
         if "DEV_PREFIX" not in dict(kept):
             kept.append(("DEV_PREFIX", "hd" if kind == "CDROM" else "sd"))
         image = Image(

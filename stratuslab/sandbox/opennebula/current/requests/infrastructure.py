@@ -126,7 +126,8 @@ class InfrastructureRequests:
 
     def _zones(self, _request: Request) -> str:
         state = "<STATE>0</STATE>" if self._release.has_backups else ""
-        endpoint = Template([("ENDPOINT", "http://localhost:2633/RPC2")]).to_xml()
+        grpc = [("ENDPOINT_GRPC", "localhost:2634")] if self._release.has_plans else []
+        endpoint = Template([("ENDPOINT", "http://localhost:2633/RPC2"), *grpc]).to_xml()
         zone = f"<ZONE><ID>0</ID><NAME>OpenNebula</NAME>{state}{endpoint}<SERVER_POOL></SERVER_POOL></ZONE>"
         return pool("ZONE_POOL", [zone])
 

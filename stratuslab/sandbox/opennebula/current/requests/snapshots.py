@@ -41,7 +41,11 @@ class SnapshotRequests:
         self._life_cycle = life_cycle
         self._release = release
         life_cycle.events.update(
-            {"disk-snapshot-failed": self._creation_failed, "snapshot-deleted": self._vm_snapshot_deleted}
+            {
+                "snapshot-taken": self._taken,
+                "snapshot-failed": self._creation_failed,
+                "snapshot-deleted": self._vm_snapshot_deleted,
+            }
         )
         self.requests: Requests = {
             "one.vm.disksnapshotcreate": self._create,
@@ -65,12 +69,26 @@ class SnapshotRequests:
         number = snapshots_of(vm, disk_id).add(name, int(request.now), size)
         disk["DISK_SNAPSHOT_TOTAL_SIZE"] = str(int(disk.get("DISK_SNAPSHOT_TOTAL_SIZE", "0")) + size)
         self._share(vm, disk)
-        failed = f"disk-snapshot-failed {disk_id}/{number}"
-        self._life_cycle.pause(vm, lcm_state, "", request.now, request.driver, failed)
+        disk.update(DISK_SNAPSHOT_ACTIVE="YES", DISK_SNAPSHOT_ID=str(number))
+        which = f"{disk_id}/{number}"
+        self._life_cycle.pause(
+            vm, lcm_state, f"snapshot-taken {which}", request.now, request.driver, f"snapshot-failed {which}"
+        )
         return number
+
+    def _taken(self, vm: Vm, _now: float, which: str) -> None:
+        disk_id, _, number = which.partition("/")
+        snapshots_of(vm, int(disk_id)).active = int(number)
+        self._unmark(vm, disk_id)
+
+    def _unmark(self, vm: Vm, disk_id: str) -> None:
+        disk = vm.disk(int(disk_id)) or {}
+        for name in ("DISK_SNAPSHOT_ACTIVE", "DISK_SNAPSHOT_ID"):
+            disk.pop(name, None)
 
     def _creation_failed(self, vm: Vm, _now: float, which: str) -> None:
         disk_id, _, number = which.partition("/")
+        self._unmark(vm, disk_id)
         snapshots = snapshots_of(vm, int(disk_id))
         snapshot = snapshots.find(int(number))
         if snapshot is not None:
@@ -140,6 +158,8 @@ class SnapshotRequests:
             "SNAPSHOT_ID": str(number),
             "TIME": str(int(request.now)),
         }
+        if self._release.has_formats:
+            values["SYSTEM_DISK_SIZE"] = vm.template.single("MEMORY")
         vm.template.attributes.append(("SNAPSHOT", values))
         failed = f"snapshot-deleted {number}"
         self._life_cycle.pause(vm, lcm_state, "", request.now, request.driver, failed)
@@ -195,7 +215,7 @@ class SnapshotRequests:
         image_id, number = request.arguments.integer(0), request.arguments.integer(1)
         snapshots, _ = self._of_image(request)
         snapshots.snapshots.clear()
-        snapshots.active = -1
+        snapshots.active, snapshots.is_known = -1, False
         self._life_cycle.make(self._books.images[image_id], request.now, request.driver)
         return image_id if self._release.disk_calls_answer_vm else number
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from stratuslab.sandbox.opennebula.template.template import Value
 
 _PREFIX = "Error allocating a new virtual machine template. "
-_ABOUT_TEMPLATE = ("USER_INPUTS", "INPUTS_ORDER", "MEMORY_UNIT_COST", "SCHED_ACTION")
 
 
 class TemplateRequests:
@@ -77,7 +76,6 @@ class TemplateRequests:
         extra = request.template(3) if request.arguments.has(3) else Template()
         persistent = request.optional_boolean(4, default=False)
         wanted = merged(template.template, extra)
-        wanted.attributes = [item for item in wanted.attributes if item[0] not in _ABOUT_TEMPLATE]
         if name:
             wanted.replace("NAME", name)
         elif not wanted.single("NAME"):

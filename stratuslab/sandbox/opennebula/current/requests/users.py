@@ -11,6 +11,7 @@ from stratuslab.sandbox.opennebula.current.documents import pool
 from stratuslab.sandbox.opennebula.current.objects import Token
 from stratuslab.sandbox.opennebula.current.quotas import changed_quotas
 from stratuslab.sandbox.opennebula.current.refusals import Code, RefusalError, missing, not_authorized
+from stratuslab.sandbox.opennebula.template.template import Template
 
 if TYPE_CHECKING:
     from stratuslab.sandbox.opennebula.current.books import Books
@@ -80,6 +81,7 @@ class UserRequests:
         users = [*self._books.users.values()] if request.user.is_admin else [request.user]
         documents = [
             f"<USER>{self._elements(user)}{xml_of(user.template)}</USER>"
+            f"<QUOTAS><ID>{user.id}</ID>{self._quotas.document(user)}</QUOTAS>"
             for user in sorted(users, key=lambda user: -user.id)
         ]
         return pool("USER_POOL", [*documents, _DEFAULT_QUOTAS])
@@ -88,7 +90,7 @@ class UserRequests:
         user = self._user(request, request.arguments.integer(0), "MANAGE")
         changes = request.template(1)
         append = request.arguments.integer(2) == 1
-        user.template = updated(user.template, changes) if append else changes
+        user.template = updated(user.template if append else Template(), changes)
         self._books.users[user.id] = user
         return user.id
 
