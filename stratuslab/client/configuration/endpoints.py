@@ -195,7 +195,7 @@ def _split(url: str) -> Endpoint:
     if not parts.hostname:
         raise EndpointError("names no host; write for example https://cloud.example.org/one-proxy/xmlrpc")
     if ":" not in parts.hostname and not _HOST_NAME.fullmatch(parts.hostname):
-        raise EndpointError("names a host as none can be called; write for example cloud.example.org")
+        raise EndpointError("has a host name that is not valid; write for example cloud.example.org")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     path = "/".join(["", *(segment for segment in parts.path.split("/") if segment)])
     return Endpoint(parts.scheme == "https", host, port, path)

@@ -228,7 +228,7 @@ class _Section:
             raise self.error(
                 key,
                 "is plain http, which shows your password to everybody on the way; "
-                "write https, or allow_plain_http = true if that is your will",
+                "write https, or allow_plain_http = true if you accept that",
             )
         return found
 

@@ -147,7 +147,7 @@ class Runner:
         try:
             vm = self._monitor.describe_vm(vm_id)
         except StratusLabError as error:
-            logger.warning("VM %d was started, but its details are not to be had: %s", vm_id, error)
+            logger.warning("VM %d was started, but its details could not be read: %s", vm_id, error)
             return VirtualMachine.accepted(vm_id, name)
         except BaseException:
             logger.warning(

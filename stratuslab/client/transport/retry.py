@@ -58,7 +58,7 @@ def pause_before(repeat: int, retry_after: float | None) -> float:
 
 
 def seconds_of(retry_after: str | None) -> float | None:
-    """Return the seconds that a ``Retry-After`` header demands; None if there is none or it is no such."""
+    """Return the seconds that a ``Retry-After`` header asks for, or None if it is missing or malformed."""
     if not retry_after:
         return None
     if retry_after.isascii() and retry_after.isdecimal() and len(retry_after) < 10:
