@@ -18,6 +18,20 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 LAYERS = [{"site"}, {"marketplace", "opennebula", "pdisk"}, {"transport"}, {"configuration", "errors"}]
 """The folders and files of ``client``, from the top down; what is in none of them is at the very top."""
+SERVICES = {
+    "http": set(),
+    "xmlrpc": set(),
+    "opennebula/template": set(),
+    "marketplace": {"http"},
+    "pdisk": {"http", "marketplace"},
+    "opennebula": {"http", "xmlrpc", "marketplace", "pdisk"},
+}
+"""The folders of the sandbox's services, and what each may import beside itself and the ground."""
+GROUND = {"clock", "defaults", "dialect", "fork", "table"}
+"""The files of ``sandbox`` that any of its folders may import."""
+LOCATIONS = {"location", "opennebula_location"}
+"""The files of ``sandbox`` that wire the services of a cloud; what looks at a whole cloud imports them."""
+LOOKERS = {"faults", "guests", "state", "web"}
 SPEAKS_HTTP = {"aiohttp", "http.client", "httpx", "requests", "socket", "urllib.request", "urllib3"}
 
 
@@ -28,11 +42,22 @@ def module_name(path: Path) -> str:
 SOURCES = {module_name(path): path for path in sorted(ROOT.glob("stratuslab/**/*.py"))}
 
 
-def imports_of(module: str) -> Iterator[str]:
+def parsed(module: str) -> ast.Module:
+    return ast.parse(SOURCES[module].read_text(encoding="utf-8"))
+
+
+def nodes_at_run_time(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the nodes below this one, without what is there for a type checker."""
+    for child in ast.iter_child_nodes(node):
+        if not (isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"):
+            yield child
+            yield from nodes_at_run_time(child)
+
+
+def imports_of(module: str, nodes: Iterable[ast.AST] | None = None) -> Iterator[str]:
     """Yield what a module imports, as far as the names are modules; `a.b.c` stands for `a` and `a.b` too."""
-    path = SOURCES[module]
-    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    package = module if SOURCES[module].name == "__init__.py" else module.rpartition(".")[0]
+    for node in ast.walk(parsed(module)) if nodes is None else nodes:
         if isinstance(node, ast.Import):
             yield from (name.name for name in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -56,6 +81,22 @@ CLIENT = {
     for module in modules_of("client")
     if module != "stratuslab.client"
 }
+
+
+RUN_TIME = {
+    module: {name for name in imports_of(module, nodes_at_run_time(parsed(module))) if name in SOURCES}
+    - {module, *(package for package in SOURCES if is_within(module, package))}
+    for module in SOURCES
+}
+"""What each module imports when it runs, but for the packages that it is in."""
+
+
+def folder_of(module: str) -> str:
+    """Return the folder of a module of ``sandbox`` as it is named above, the name of a file at its top."""
+    parts = module.split(".")[2:]
+    if parts[:2] == ["opennebula", "template"]:
+        return "opennebula/template"
+    return parts[0] if parts else ""
 
 
 def reached_from(module: str, graph: dict[str, set[str]]) -> set[str]:
@@ -127,6 +168,37 @@ def test_no_circle_in_client(module: str) -> None:
     assert module not in reached_from(module, CLIENT)
 
 
+@pytest.mark.parametrize("module", SOURCES)
+def test_no_circle_at_run_time(module: str) -> None:
+    assert module not in reached_from(module, RUN_TIME)
+
+
+def test_every_folder_of_the_sandbox_is_named_here() -> None:
+    folders = {path.parent.name for path in ROOT.glob("stratuslab/sandbox/*/__init__.py")}
+    assert folders == {*SERVICES, *LOOKERS} - {"opennebula/template"}
+    assert {f"stratuslab.sandbox.{name}" for name in GROUND | LOCATIONS} <= {*SOURCES}
+
+
+@pytest.mark.parametrize("folder", [*SERVICES, *LOOKERS, *GROUND, *LOCATIONS])
+def test_arrows_in_the_sandbox(folder: str) -> None:
+    if folder in SERVICES:
+        allowed = {folder, *SERVICES[folder], *GROUND}
+        if folder == "opennebula":
+            allowed.add("opennebula/template")
+    elif folder in GROUND:
+        allowed = GROUND
+    else:
+        allowed = {*SERVICES, *GROUND, *LOCATIONS, *({folder} & LOOKERS)}
+    crossing = {
+        (module, name)
+        for module in modules_of("sandbox")
+        if folder_of(module) == folder
+        for name in RUN_TIME[module]
+        if folder_of(name) not in allowed
+    }
+    assert crossing == set()
+
+
 @pytest.mark.parametrize(
     ("layer", "above"),
     [(layer, above) for place, layer in enumerate(LAYERS) for above in LAYERS[:place]],
@@ -187,10 +259,6 @@ def public_definitions(body: list[ast.stmt], prefix: str) -> Iterator[tuple[str,
             is_public(node.name) or node.name == "__init__"
         ):
             yield f"{prefix}.{node.name}", node
-
-
-def parsed(module: str) -> ast.Module:
-    return ast.parse(SOURCES[module].read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("module", SOURCES)

@@ -18,7 +18,7 @@ from stratuslab.sandbox.opennebula.requests.introspection import (
 from stratuslab.sandbox.opennebula.requests.methods import METHODS
 from stratuslab.sandbox.opennebula.requests.request import Arguments
 from stratuslab.sandbox.xmlrpc.call import XmlRpcError
-from stratuslab.sandbox.xmlrpc.dialect import ApacheDialect, XmlRpcCDialect, read_call
+from stratuslab.sandbox.xmlrpc.formats import ApacheFormat, XmlRpcCFormat, read_call
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +47,7 @@ class OneProxy:
 
     def __init__(self, oned: Oned) -> None:
         self._oned = oned
-        self._dialect = ApacheDialect()
+        self._format = ApacheFormat()
 
     def handle(self, request: Request, user: str) -> Response:
         """Answer a request of that user."""
@@ -57,7 +57,7 @@ class OneProxy:
         try:
             if len(body) > _SIZE_LIMIT:
                 raise XmlRpcError(0, _ONED_REFUSES)
-            call = read_call(body, self._dialect)
+            call = read_call(body, self._format)
             if is_introspection(call.method):
                 raise refusal_of_session(call.method)
             return self.answer(request, self._oned.call(call.method, call.parameters[1:], user))
@@ -66,11 +66,11 @@ class OneProxy:
 
     def answer(self, request: Request, values: Sequence[Scalar]) -> Response:
         """Answer a call with the array of values which OpenNebula gives back."""
-        return self._response(request, self._dialect.answer(values))
+        return self._response(request, self._format.answer(values))
 
     def fault(self, request: Request, error: XmlRpcError) -> Response:
         """Answer a call that was not carried out."""
-        return self._response(request, self._dialect.fault(error))
+        return self._response(request, self._format.fault(error))
 
     def _response(self, request: Request, content: bytes) -> Response:
         response = Response(content, content_type="text/xml")
@@ -86,7 +86,7 @@ class OnedServer:
     def __init__(self, oned: Oned, accounts: Accounts) -> None:
         self._oned = oned
         self._accounts = accounts
-        self._dialect = XmlRpcCDialect()
+        self._format = XmlRpcCFormat()
         self._introspection = Introspection(self._carried_out)
 
     def handle(self, request: Request) -> Response:
@@ -104,10 +104,10 @@ class OnedServer:
         if len(body) > _SIZE_LIMIT:
             return Response("XML-RPC call is too large\r\n", 500)
         try:
-            call = read_call(body, self._dialect)
+            call = read_call(body, self._format)
             if is_introspection(call.method):
-                return self._response(self._dialect.result(self._introspection.call(call)))
-            return self._response(self._dialect.answer(self._carried_out(call)))
+                return self._response(self._format.result(self._introspection.call(call)))
+            return self._response(self._format.answer(self._carried_out(call)))
         except XmlRpcError as error:
             return self.fault(request, error)
 
@@ -119,11 +119,11 @@ class OnedServer:
 
     def answer(self, _request: Request, values: Sequence[Scalar]) -> Response:
         """Answer a call with the array of values which OpenNebula gives back."""
-        return self._response(self._dialect.answer(values))
+        return self._response(self._format.answer(values))
 
     def fault(self, _request: Request, error: XmlRpcError) -> Response:
         """Answer a call that was not carried out."""
-        return self._response(self._dialect.fault(error))
+        return self._response(self._format.fault(error))
 
     def _response(self, content: bytes) -> Response:
         return Response(content, content_type="text/xml; charset=utf-8")

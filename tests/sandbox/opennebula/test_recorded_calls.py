@@ -17,6 +17,7 @@ from xml.etree import ElementTree
 from xmlrpc.client import dumps
 
 import pytest
+from stratuslab.sandbox.xmlrpc.dialect import XmlRpcCDialect, read_call
 
 from stratuslab.sandbox.clock import Clock
 from stratuslab.sandbox.opennebula.current.attributes import read_template
@@ -28,7 +29,6 @@ from stratuslab.sandbox.opennebula.model.networks import default_networks
 from stratuslab.sandbox.opennebula.releases import RELEASES
 from stratuslab.sandbox.opennebula.template.template import Template
 from stratuslab.sandbox.xmlrpc.call import XmlRpcError
-from stratuslab.sandbox.xmlrpc.dialect import XmlRpcCDialect, read_call
 
 RECORDED = Path(__file__).with_name("recorded")
 PASSWORDS = {"alice": "alicepw", "bob": "bobpw"}

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 from stratuslab.sandbox.opennebula.current.methods import NOT_OFFERED, OFFERED
 from stratuslab.sandbox.opennebula.requests.introspection import Introspection, is_introspection
 from stratuslab.sandbox.xmlrpc.call import XmlRpcError
-from stratuslab.sandbox.xmlrpc.dialect import XmlRpcCDialect, read_call
+from stratuslab.sandbox.xmlrpc.formats import XmlRpcCFormat, read_call
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +30,7 @@ class CurrentOnedServer:
 
     def __init__(self, oned: CurrentOned) -> None:
         self._oned = oned
-        self._dialect = XmlRpcCDialect()
+        self._format = XmlRpcCFormat()
 
     def handle(self, request: Request) -> Response:
         """Answer a request."""
@@ -49,21 +49,21 @@ class CurrentOnedServer:
             return self._oned.call(call.method, call.parameters, driver)
 
         try:
-            call = read_call(request.get_data(), self._dialect)
+            call = read_call(request.get_data(), self._format)
             if is_introspection(call.method):
                 introspection = Introspection(carry_out, {**OFFERED, **NOT_OFFERED})
-                return self._response(self._dialect.result(introspection.call(call)))
-            return self._response(self._dialect.answer(carry_out(call)))
+                return self._response(self._format.result(introspection.call(call)))
+            return self._response(self._format.answer(carry_out(call)))
         except XmlRpcError as error:
             return self.fault(request, error)
 
     def answer(self, _request: Request, values: Sequence[Scalar]) -> Response:
         """Answer a call with the array of values which OpenNebula gives back."""
-        return self._response(self._dialect.answer(values))
+        return self._response(self._format.answer(values))
 
     def fault(self, _request: Request, error: XmlRpcError) -> Response:
         """Answer a call that was not carried out."""
-        return self._response(self._dialect.fault(error))
+        return self._response(self._format.fault(error))
 
     def _response(self, content: bytes) -> Response:
         return Response(content, content_type="text/xml; charset=utf-8")

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stratuslab.sandbox.xmlrpc.call import XmlRpcError
-from stratuslab.sandbox.xmlrpc.dialect import ApacheDialect, XmlRpcCDialect, read_call
+from stratuslab.sandbox.xmlrpc.formats import ApacheFormat, XmlRpcCFormat, read_call
 
-APACHE, XMLRPC_C = ApacheDialect(), XmlRpcCDialect()
+APACHE, XMLRPC_C = ApacheFormat(), XmlRpcCFormat()
 BMP_TEXT = st.text(
     st.characters(
         max_codepoint=0xFFFD,
@@ -40,12 +40,12 @@ def test_parameters_arrive_as_they_were_sent(values: list[str | bool | int]) -> 
     assert [*map(type, parameters)] == [*map(type, values)]
 
 
-@pytest.mark.parametrize("dialect", [APACHE, XMLRPC_C])
+@pytest.mark.parametrize("xml_format", [APACHE, XMLRPC_C])
 @given(values=VALUES)
 def test_answers_arrive_as_they_were_sent(
-    dialect: ApacheDialect | XmlRpcCDialect, values: list[str | bool | int]
+    xml_format: ApacheFormat | XmlRpcCFormat, values: list[str | bool | int]
 ) -> None:
-    ((found,), method) = xmlrpc.client.loads(dialect.answer(values))
+    ((found,), method) = xmlrpc.client.loads(xml_format.answer(values))
     assert method is None
     assert found == values
     assert [*map(type, found)] == [*map(type, values)]
@@ -160,11 +160,11 @@ def test_any_body_is_a_call_or_a_fault(body: str) -> None:
 
 
 @pytest.mark.parametrize("parameter", ["a\U0001f600", ["\U0001f600"], {"a": {"\U0001f600": 1}}])
-@pytest.mark.parametrize("dialect", [APACHE, XMLRPC_C])
+@pytest.mark.parametrize("xml_format", [APACHE, XMLRPC_C])
 def test_characters_beyond_the_bmp_are_a_fault(
-    dialect: ApacheDialect | XmlRpcCDialect, parameter: object
+    xml_format: ApacheFormat | XmlRpcCFormat, parameter: object
 ) -> None:
     body = xmlrpc.client.dumps(("session", parameter), "one.vm.allocate").encode()
     with pytest.raises(XmlRpcError, match="not in the Basic Multilingual Plane") as caught:
-        read_call(body, dialect)
+        read_call(body, xml_format)
     assert caught.value.code == -503

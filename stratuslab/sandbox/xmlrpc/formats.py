@@ -22,7 +22,7 @@ _LINE = "\r\n"
 _LAST_BMP = "\uffff"
 
 
-class Dialect(Protocol):
+class Format(Protocol):
     """A way to write answers and to complain of calls."""
 
     def answer(self, values: Sequence[Scalar]) -> bytes:
@@ -35,23 +35,23 @@ class Dialect(Protocol):
         """Make the fault for a call which cannot be read."""
 
 
-def read_call(body: bytes, dialect: Dialect) -> MethodCall:
+def read_call(body: bytes, xml_format: Format) -> MethodCall:
     """Read a call; raises XmlRpcError if the body is none or has characters outside of Unicode's BMP."""
     try:
         parameters, method = loads(body, use_builtin_types=True)
     except ExpatError as error:
-        raise dialect.unreadable(str(error)) from error
+        raise xml_format.unreadable(str(error)) from error
     except _NOT_A_CALL as error:
-        raise dialect.unreadable("not a proper XML-RPC call") from error
+        raise xml_format.unreadable("not a proper XML-RPC call") from error
     if not method:
-        raise dialect.unreadable("not a proper XML-RPC call")
+        raise xml_format.unreadable("not a proper XML-RPC call")
     for text in _texts(parameters):
         _refuse_beyond_bmp(text)
     return MethodCall(method, tuple(parameters))
 
 
-class ApacheDialect:
-    """The one-proxy's dialect: one line, strings without a tag, the namespace of the extensions."""
+class ApacheFormat:
+    """The one-proxy's format: one line, strings without a tag, the namespace of the extensions."""
 
     def answer(self, values: Sequence[Scalar]) -> bytes:
         """Write the answer which is an array of values."""
@@ -84,8 +84,8 @@ class ApacheDialect:
         return _escaped(value) if isinstance(value, str) else _number(value)
 
 
-class XmlRpcCDialect:
-    """The dialect of oned itself."""
+class XmlRpcCFormat:
+    """The format of oned itself."""
 
     def answer(self, values: Sequence[Result]) -> bytes:
         """Write the answer which is an array of values."""
