@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import os
 import signal
@@ -29,12 +28,12 @@ StratusLab clouds on this machine: compute (OpenNebula), volumes (PDisk) and ima
 release 14.06 had them. For trying, and for tests: no machine is really started.
 """
 _ANSWERS = """\
-How do I see what it is?    stratuslab-sandbox demo
+How do I see what it is?    stratuslab-sandbox exec -- python examples/lifecycle.py
 How do I start a cloud?     stratuslab-sandbox serve; open its "web_page" in a browser to look inside
 How for one command only?   stratuslab-sandbox exec -- COMMAND
 Where is the configuration? serve prints its path ("config"); exec puts it into STRATUSLAB_CONFIG, where the
                             Libcloud driver finds it by itself
-How do I stop it?           Ctrl-C; exec and demo stop by themselves. Nothing is left but a file of --state
+How do I stop it?           Ctrl-C; exec stops by itself. Nothing is left but a file of --state
 Is it safe?                 It listens on this machine alone, sends nothing anywhere, and asks for a password
                             which is in the configuration; but with --ssh, commands run as you
 And in pytest?              the fixtures stratuslab_sandbox and stratuslab_driver come with this package
@@ -69,8 +68,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.action != "exec" and command is not None:
         parser.error(f"{options.action} runs no command")
     try:
-        if options.action == "demo":
-            return _demo(options.boot_seconds)
         sandbox = _sandbox(options)
         return _serve(sandbox) if command is None else _exec(sandbox, command)
     except ValueError as error:
@@ -98,13 +95,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_ANSWERS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    actions = parser.add_subparsers(dest="action", required=True, metavar="{demo,serve,exec}")
-    demo = actions.add_parser(
-        "demo",
-        help="show and explain the life of a machine, call by call",
-        description="Start a cloud, walk through the life of a machine and of a volume, explain each step.",
-    )
-    _add_boot_seconds(demo)
+    actions = parser.add_subparsers(dest="action", required=True, metavar="{serve,exec}")
     serve = actions.add_parser(
         "serve",
         help="serve clouds until the end of this process",
@@ -273,19 +264,6 @@ def _sandbox(options: argparse.Namespace) -> Sandbox:
     for rule in options.faults:
         sandbox.faults.add(rule)
     return sandbox
-
-
-def _demo(boot_seconds: float) -> int:
-    from stratuslab.sandbox import demo
-    from stratuslab.sandbox.sandbox import Sandbox
-
-    for number in _ENDING_SIGNALS:
-        signal.signal(number, lambda received, _frame: sys.exit(_SIGNALLED + received))
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")
-    with Sandbox(boot_seconds=boot_seconds) as sandbox:
-        demo.tell(sandbox.url, sandbox.config_file)
-    return 0
 
 
 def _serve(sandbox: Sandbox) -> int:

@@ -87,7 +87,7 @@ class OnedServer:
         self._oned = oned
         self._accounts = accounts
         self._format = XmlRpcCFormat()
-        self._introspection = Introspection(self._carried_out)
+        self._introspection = Introspection()
 
     def handle(self, request: Request) -> Response:
         """Answer a request."""

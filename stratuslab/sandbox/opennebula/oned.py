@@ -13,7 +13,6 @@ from stratuslab.sandbox.opennebula.model.scheduler import Scheduler
 from stratuslab.sandbox.opennebula.model.users import ONEADMIN, UserPool
 from stratuslab.sandbox.opennebula.model.virtual_machine import LcmState, VirtualMachine, VmState
 from stratuslab.sandbox.opennebula.model.vm_document import document, number, pool_document
-from stratuslab.sandbox.opennebula.requests.acls import DEFAULT_RULES, AclRequests, AclRule
 from stratuslab.sandbox.opennebula.requests.hosts import HostRequests
 from stratuslab.sandbox.opennebula.requests.images import ImageRequests
 from stratuslab.sandbox.opennebula.requests.methods import METHODS, request_name
@@ -63,7 +62,6 @@ class OnedState:
     vms: Table[int, VirtualMachine] = field(default_factory=Table)
     templates: Table[int, KeptTemplate] = field(default_factory=Table)
     images: Table[int, OneImage] = field(default_factory=Table)
-    acl_rules: Table[int, AclRule] = field(default_factory=lambda: Table(DEFAULT_RULES))
     next_ids: Table[str, int] = field(default_factory=lambda: Table({_VM: 0}))
 
     def recover_leases(self) -> None:
@@ -110,7 +108,6 @@ class Oned:
             **ImageRequests(self._images, clock).requests,
             **TemplateRequests(state.templates, state.next_ids, state.users, clock, self._make_vm).requests,
             **UserRequests(state.users).requests,
-            **AclRequests(state.acl_rules).requests,
         }
 
     def call(self, method: str, arguments: Sequence[Value], user: str | None) -> list[Scalar]:

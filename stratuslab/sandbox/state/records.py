@@ -15,7 +15,6 @@ from stratuslab.sandbox.marketplace.image_entry import ImageEntry
 from stratuslab.sandbox.opennebula.model.image import ImageType, OneImage
 from stratuslab.sandbox.opennebula.model.users import User
 from stratuslab.sandbox.opennebula.model.virtual_machine import History, Reason, Turn, VirtualMachine
-from stratuslab.sandbox.opennebula.requests.acls import AclRule
 from stratuslab.sandbox.opennebula.requests.templates import KeptTemplate
 from stratuslab.sandbox.opennebula.template.template import Template
 from stratuslab.sandbox.pdisk.disks import Disk, DiskType, Mount, Visibility
@@ -63,7 +62,6 @@ def record_kinds(location: Location) -> list[RecordKind[Any, Any]]:
         RecordKind("upload", location.disks.state.uploads, str, _upload_content, _upload),
         RecordKind("opennebula image", location.oned.state.images, str, asdict, _one_image),
         RecordKind("template", location.oned.state.templates, str, asdict, _kept_template),
-        RecordKind("acl rule", location.oned.state.acl_rules, str, asdict, _acl_rule),
         RecordKind("mounts", location.disks.state.mounts, str, _mounts_content, _mounts),
         RecordKind("image", location.catalogue.table, "/".join, asdict, lambda _, content: _entry(content)),
     ]
@@ -129,10 +127,6 @@ def _one_image(image_id: str, content: dict[str, Any]) -> tuple[int, OneImage]:
 def _kept_template(template_id: str, content: dict[str, Any]) -> tuple[int, KeptTemplate]:
     content["attributes"] = [(name, value) for name, value in content["attributes"]]
     return int(template_id), KeptTemplate(**content)
-
-
-def _acl_rule(rule_id: str, content: dict[str, Any]) -> tuple[int, AclRule]:
-    return int(rule_id), AclRule(**content)
 
 
 def _entry(content: dict[str, Any]) -> tuple[tuple[str, str, str], ImageEntry]:

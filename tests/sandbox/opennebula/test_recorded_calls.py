@@ -17,7 +17,6 @@ from xml.etree import ElementTree
 from xmlrpc.client import dumps
 
 import pytest
-from stratuslab.sandbox.xmlrpc.dialect import XmlRpcCDialect, read_call
 
 from stratuslab.sandbox.clock import Clock
 from stratuslab.sandbox.opennebula.current.attributes import read_template
@@ -29,6 +28,7 @@ from stratuslab.sandbox.opennebula.model.networks import default_networks
 from stratuslab.sandbox.opennebula.releases import RELEASES
 from stratuslab.sandbox.opennebula.template.template import Template
 from stratuslab.sandbox.xmlrpc.call import XmlRpcError
+from stratuslab.sandbox.xmlrpc.formats import XmlRpcCFormat, read_call
 
 RECORDED = Path(__file__).with_name("recorded")
 PASSWORDS = {"alice": "alicepw", "bob": "bobpw"}
@@ -230,7 +230,7 @@ class Replay:
         values = [self.session(tag, session), *self.arguments(method, rest)]
         try:
             body = dumps(tuple(values) if arguments else (), method).encode()
-            call = read_call(body, XmlRpcCDialect())
+            call = read_call(body, XmlRpcCFormat())
             answer = self.oned.call(call.method, call.parameters, lookup(DRIVERS, tag, ""))
         except XmlRpcError as error:
             return [error.code, str(error)]

@@ -51,7 +51,7 @@ class CurrentOnedServer:
         try:
             call = read_call(request.get_data(), self._format)
             if is_introspection(call.method):
-                introspection = Introspection(carry_out, {**OFFERED, **NOT_OFFERED})
+                introspection = Introspection({**OFFERED, **NOT_OFFERED})
                 return self._response(self._format.result(introspection.call(call)))
             return self._response(self._format.answer(carry_out(call)))
         except XmlRpcError as error:

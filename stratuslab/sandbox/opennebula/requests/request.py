@@ -42,7 +42,6 @@ class FaultCode(IntEnum):
     INDEX = -502
     PARSE = -503
     NO_SUCH_METHOD = -506
-    REQUEST_REFUSED = -507
 
 
 class RequestError(Exception):
