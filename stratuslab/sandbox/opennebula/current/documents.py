@@ -99,8 +99,10 @@ def network_document(network: Network, books: Books, release: Release, *, leases
             f"<UPDATED_VMS>{updated}</UPDATED_VMS><OUTDATED_VMS></OUTDATED_VMS>"
             "<UPDATING_VMS></UPDATING_VMS><ERROR_VMS></ERROR_VMS>"
         )
-    offset = {network.address(number): number for number in range(network.size)} if network.leases else {}
-    allocated = "".join(f" {offset[address]} {_VM_LEASE + vm}" for address, vm in network.leases.items())
+    first = int(IPv4Address(network.first))
+    allocated = "".join(
+        f" {int(IPv4Address(address)) - first} {_VM_LEASE + vm}" for address, vm in network.leases.items()
+    )
     values = {
         **({"ALLOCATED": allocated} if allocated and not leases else {}),
         "AR_ID": "0",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
+from itertools import chain
 
 from stratuslab.sandbox.opennebula.current.states import ImageState, LcmState, VmState
 from stratuslab.sandbox.opennebula.template.template import Template
@@ -218,6 +219,11 @@ class Network(Owned):
         """Return the address of that number, from 0."""
         return str(IPv4Address(self.first) + number)
 
+    def _is_dense(self) -> bool:
+        """Tell whether the addresses that are taken are the first ones, as far as the last of them tells."""
+        last = next(reversed(self.leases), None)
+        return last is not None and _distance(self.first, last) == len(self.leases) - 1
+
     def lease(self, vm_id: int, requested: str = "") -> str | None:
         """Give an address to a VM, None if the requested one or all are taken."""
         if requested:
@@ -225,7 +231,8 @@ class Network(Owned):
             free = 0 <= number < self.size and requested not in self.leases
             address = requested if free else None
         else:
-            numbers = range(self.size)
+            likely = range(len(self.leases), self.size) if self._is_dense() else ()
+            numbers = chain(likely, range(self.size))
             address = next((a for a in map(self.address, numbers) if a not in self.leases), None)
         if address is not None:
             self.leases[address] = vm_id
