@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.request import Request, urlopen
 from xml.etree import ElementTree
@@ -12,11 +14,12 @@ import pytest
 
 from stratuslab.sandbox import Sandbox
 from stratuslab.sandbox.clock import Clock
+from stratuslab.sandbox.opennebula.current.methods import NOT_OFFERED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
+DOCUMENTATION = Path(__file__).parents[3] / "docs" / "sandbox.md"
 SESSION = "demo:demo-pass"
 VM = """NAME = "one"
 CPU = 1
@@ -269,3 +272,13 @@ def test_answers_close_the_connection(one: Client) -> None:
     with urlopen(Request(one.sandbox.endpoints["sandbox"]["endpoint"], body)) as answer:
         assert answer.headers["Connection"] == "close"
         assert b"one.vmpool.infoextended" in answer.read()
+
+
+def test_the_documentation_names_the_methods_that_are_refused(one: Client) -> None:
+    text = DOCUMENTATION.read_text(encoding="utf-8")
+    section = text.partition("These methods exist")[2].partition("##")[0]
+    assert {*re.findall(r"`(one\.[a-z]+\.[a-z_]+)`", section)} == NOT_OFFERED.keys()
+    assert one.refused("one.vm.migrate", 0, 0, True, False, 0, 0) == (
+        8192,
+        "[one.vm.migrate] The sandbox does not do this.",
+    )
