@@ -204,3 +204,13 @@ def test_without_werkzeug_the_command_says_what_to_install() -> None:
     )
     assert ended.returncode == 1
     assert ended.stderr == "stratuslab-sandbox: please install stratuslab-libcloud-drivers[sandbox]\n"
+
+
+def test_serve_another_kind_of_cloud() -> None:
+    with serving("--cloud", "opennebula-7.4", "--locations", "paris,lyon:stratuslab") as server:
+        assert server.stdout is not None
+        place = json.loads(server.stdout.readline())
+        assert place["locations"]["paris"].keys() == {"endpoint"}
+        assert place["locations"]["lyon"].keys() > {"endpoint"}
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(10) == 0

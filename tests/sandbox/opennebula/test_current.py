@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.request import Request, urlopen
 from xml.etree import ElementTree
-from xmlrpc.client import ServerProxy
+from xmlrpc.client import Fault, ServerProxy
 
 import pytest
 
@@ -282,3 +282,12 @@ def test_the_documentation_names_the_methods_that_are_refused(one: Client) -> No
         8192,
         "[one.vm.migrate] The sandbox does not do this.",
     )
+
+
+def test_each_release_has_its_own_methods(one: Client) -> None:
+    names: Any = one.proxy.system.listMethods()
+    release = one.call("one.system.version").partition(".")[0]
+    assert ("one.vm.backup" in names, "one.vm.exec" in names) == (release != "5", release == "7")
+    if release == "5":
+        with pytest.raises(Fault, match=r"Method 'one\.vm\.backup' not defined"):
+            one.call("one.vm.backup", 0, 0, False)

@@ -176,3 +176,22 @@ def test_without_the_extra_pytest_runs_as_ever(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "1 passed" in done.stdout
+
+
+@pytest.mark.parametrize("by", ["mark", "setting"])
+def test_another_kind_of_cloud(pytester: pytest.Pytester, by: str) -> None:
+    mark = '@pytest.mark.stratuslab(cloud="opennebula-6.10")' if by == "mark" else ""
+    if by == "setting":
+        pytester.makeini("[pytest]\nstratuslab_cloud = opennebula-6.10\n")
+    pytester.makepyfile(
+        f"""
+        import pytest
+
+        {mark}
+        def test_kind(stratuslab_sandbox):
+            endpoint = stratuslab_sandbox.endpoints["sandbox"]["endpoint"]
+            assert endpoint == stratuslab_sandbox.url + "/sandbox/RPC2"
+            assert stratuslab_sandbox.opennebula("sandbox").oned.release.version == "6.10.5"
+        """
+    )
+    assert outcomes(pytester) == {"passed": 1}

@@ -1,10 +1,15 @@
-"""The methods of OpenNebula 6.10, as a client may ask for them.
+"""The methods of OpenNebula from 5.12 on, as a client may ask for them.
 
 The letters are the types of the arguments after the session: s for a string, i for an integer, b for a
 boolean. Those that stand in `NOT_OFFERED` exist, but the sandbox refuses them.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from stratuslab.sandbox.opennebula.releases import Release
 
 OFFERED = {
     "one.clusterpool.info": "",
@@ -311,3 +316,66 @@ NOT_OFFERED = {
     "one.zone.voterequest": "iiii",
 }
 """What exists as well."""
+
+NOT_IN_5_12 = frozenset(
+    {
+        "one.backupjob.allocate",
+        "one.backupjob.backup",
+        "one.backupjob.cancel",
+        "one.backupjob.chmod",
+        "one.backupjob.chown",
+        "one.backupjob.delete",
+        "one.backupjob.info",
+        "one.backupjob.lock",
+        "one.backupjob.priority",
+        "one.backupjob.rename",
+        "one.backupjob.retry",
+        "one.backupjob.schedadd",
+        "one.backupjob.scheddelete",
+        "one.backupjob.schedupdate",
+        "one.backupjob.unlock",
+        "one.backupjob.update",
+        "one.backupjobpool.info",
+        "one.image.restore",
+        "one.market.enable",
+        "one.user.enable",
+        "one.vm.attachpci",
+        "one.vm.attachsg",
+        "one.vm.backup",
+        "one.vm.backupcancel",
+        "one.vm.detachpci",
+        "one.vm.detachsg",
+        "one.vm.restore",
+        "one.vm.schedadd",
+        "one.vm.scheddelete",
+        "one.vm.schedupdate",
+        "one.vm.updatenic",
+        "one.vmgroup.roleadd",
+        "one.vmgroup.roledelete",
+        "one.vmgroup.roleupdate",
+        "one.vn.recover",
+        "one.zone.enable",
+    }
+)
+"""Which of them came after 5.12."""
+
+NEW_IN_7_4 = {
+    "one.cluster.optimize": "i",
+    "one.cluster.plandelete": "i",
+    "one.cluster.planexecute": "i",
+    "one.group.vlan": "is",
+    "one.vm.cancelexec": "i",
+    "one.vm.exec": "iss",
+    "one.vm.retryexec": "i",
+    "one.vm.vmgroupadd": "iis",
+    "one.vm.vmgroupdel": "i",
+}
+"""What came after 6.10; the sandbox refuses it."""
+
+
+def methods_of(release: Release) -> dict[str, str]:
+    """Return all methods of a release, with the types of their arguments after the session."""
+    methods = {**OFFERED, **NOT_OFFERED}
+    if not release.has_formats:
+        return {name: types for name, types in methods.items() if name not in NOT_IN_5_12}
+    return {**methods, **NEW_IN_7_4} if release.has_plans else methods

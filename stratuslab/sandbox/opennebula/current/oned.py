@@ -10,7 +10,7 @@ from stratuslab.sandbox.opennebula.current.books import Books
 from stratuslab.sandbox.opennebula.current.contents import fill
 from stratuslab.sandbox.opennebula.current.devices import Devices
 from stratuslab.sandbox.opennebula.current.life_cycle import LifeCycle
-from stratuslab.sandbox.opennebula.current.methods import NOT_OFFERED, OFFERED
+from stratuslab.sandbox.opennebula.current.methods import methods_of
 from stratuslab.sandbox.opennebula.current.placement import Placement
 from stratuslab.sandbox.opennebula.current.quotas import Quotas
 from stratuslab.sandbox.opennebula.current.refusals import Code, RefusalError
@@ -55,6 +55,7 @@ class CurrentOned:
         boot_seconds: float,
     ) -> None:
         self.release = release
+        self.methods = methods_of(release)
         self.lock = threading.RLock()
         self._clock = clock
         books = self.books = Books([*hosts])
@@ -86,7 +87,7 @@ class CurrentOned:
         object, replication index]; raises XmlRpcError for a wrong method or arguments of the wrong number
         or type.
         """
-        if method not in OFFERED and method not in NOT_OFFERED:
+        if method not in self.methods:
             raise XmlRpcError(FaultCode.NO_SUCH_METHOD, f"Method '{method}' not defined")
         session = Arguments(arguments).string(0)
         with self.lock:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from werkzeug.wrappers import Response
 
-from stratuslab.sandbox.opennebula.current.methods import NOT_OFFERED, OFFERED
 from stratuslab.sandbox.opennebula.requests.introspection import Introspection, is_introspection
 from stratuslab.sandbox.xmlrpc.call import XmlRpcError
 from stratuslab.sandbox.xmlrpc.formats import XmlRpcCFormat, read_call
@@ -51,7 +50,7 @@ class CurrentOnedServer:
         try:
             call = read_call(request.get_data(), self._format)
             if is_introspection(call.method):
-                introspection = Introspection({**OFFERED, **NOT_OFFERED})
+                introspection = Introspection(self._oned.methods)
                 return self._response(self._format.result(introspection.call(call)))
             return self._response(self._format.answer(carry_out(call)))
         except XmlRpcError as error:
