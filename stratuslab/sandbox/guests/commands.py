@@ -58,6 +58,8 @@ class Commands:
                 continue
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=_GRACE_SECONDS)
+        for process in self._running.values():
+            process.returncode = -signal.SIGKILL  # given up, so that Python does not warn of it
 
     def descriptors(self) -> list[int]:
         """Return the file descriptors of the pipes to and from the commands."""
