@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from html import escape
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.wrappers import Response
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from werkzeug.wrappers import Request
 
@@ -89,6 +89,39 @@ def _pattern(template: str) -> re.Pattern[str]:
     return re.compile("/" + "/".join("([^/]+)" if s.isupper() else re.escape(s) for s in segments) + "/?")
 
 
+@dataclass(frozen=True)
+class Call:
+    """One request to one resource: the URL of the service, and the values in its path."""
+
+    request: Request
+    base_url: str
+    values: tuple[str, ...]
+
+
+_Call = TypeVar("_Call", bound=Call)
+
+
+def answer(
+    resource: Mapping[str, Callable[[_Call], Response]],
+    call: _Call,
+    described: Callable[[Request, ResourceError], Response],
+) -> Response:
+    """Answer a call of a resource, which has a function for each of its methods.
+
+    ``described`` makes the answer for an error.
+    """
+    method = resource.get("GET" if call.request.method == "HEAD" else call.request.method)
+    try:
+        if method is None:
+            raise ResourceError(405, allowed=resource)
+        return method(call)
+    except ResourceError as error:
+        response = described(call.request, error)
+        if error.allowed:
+            response.headers["Allow"] = error.allowed
+        return response
+
+
 def base_url(request: Request, path: str) -> str:
     """Return the absolute URL of the service, without a slash at its end; `path` is what follows it."""
     return request.base_url.removesuffix("/").removesuffix(path.removesuffix("/"))
@@ -149,6 +182,18 @@ def page(title: str, body: str) -> str:
         f"<!DOCTYPE html>\n<html>\n<head>\n<title>{title}</title>\n</head>\n"
         f"<body>\n<h1>{title}</h1>\n{body}\n</body>\n</html>\n"
     )
+
+
+def page_with_list(title: str, items: Iterable[str]) -> Response:
+    """Answer with a page that has a list; the title is escaped, the items are HTML already."""
+    body = "<ul>\n" + "\n".join(f"<li>{item}</li>" for item in items) + "\n</ul>"
+    return representation(page(title, body), HTML)
+
+
+def error_page(error: ResourceError) -> Response:
+    """Answer with the services' own page for an error."""
+    body = f"<p>{escape(error.description)}</p>"
+    return representation(page(f"Error {error.status}", body), HTML, status=error.status)
 
 
 def status_page(error: ResourceError) -> Response:

@@ -69,7 +69,7 @@ def row(entry: ImageEntry) -> dict[str, str | None]:
 
 
 @dataclass(frozen=True)
-class Selection:
+class Found:
     """What a query finds: the entries of the page, how many there are on all pages, and without filters."""
 
     entries: list[ImageEntry]
@@ -113,7 +113,7 @@ class MetadataQuery:
             page=_page(parameters),
         )
 
-    def select(self, entries: Iterable[ImageEntry], now: float) -> Selection:
+    def select(self, entries: Iterable[ImageEntry], now: float) -> Found:
         """Apply the query to the entries of a catalogue, at a time in Unix seconds.
 
         Only the latest entry of each endorser of an image counts, unless the query names a date.
@@ -123,7 +123,7 @@ class MetadataQuery:
         total = sum(self._has_status(entry, now) for entry in latest)
         by_date = any(column == "created" for column, _ in self.filters)
         matching = [entry for entry in (entries if by_date else latest) if self._matches(entry, now)]
-        return Selection(self._paged(matching), len(matching), total)
+        return Found(self._paged(matching), len(matching), total)
 
     def _matches(self, entry: ImageEntry, now: float) -> bool:
         if not (self._has_status(entry, now) and self._has_location(entry)):

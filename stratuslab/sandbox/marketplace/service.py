@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -18,12 +17,16 @@ from stratuslab.sandbox.http.restlet import (
     RDF_XML,
     TEXT_XML,
     XML,
+    Call,
     ResourceError,
     Router,
     accepted,
+    answer,
     base_url,
+    error_page,
     negotiated,
     page,
+    page_with_list,
     representation,
 )
 from stratuslab.sandbox.marketplace import rdf
@@ -52,14 +55,7 @@ _UPLOAD_FORM = (
 )
 
 
-@dataclass(frozen=True)
-class _Call:
-    """One request to one resource."""
-
-    request: Request
-    base_url: str
-    values: tuple[str, ...]
-
+class _Call(Call):
     @property
     def wants(self) -> str:
         """XML, JSON or HTML; XML for a client that does not care."""
@@ -103,14 +99,8 @@ class MarketplaceService:
         route = self._router.route(_single_slashes(path))
         if route is None:
             return _home()
-        try:
-            methods = self._resources[route.template]
-            answer = methods.get("GET" if request.method == "HEAD" else request.method)
-            if answer is None:
-                raise ResourceError(405, allowed=methods)
-            return answer(_Call(request, base_url(request, path), route.values))
-        except ResourceError as error:
-            return _refusal(request, error)
+        call = _Call(request, base_url(request, path), route.values)
+        return answer(self._resources[route.template], call, _described)
 
     def _list(self, call: _Call) -> Response:
         parameters = call.request.args.to_dict()
@@ -304,19 +294,11 @@ def _json(value: object) -> Response:
 
 
 def _html_list(title: str, items: Iterable[str]) -> Response:
-    body = "<ul>\n" + "\n".join(f"<li>{escape(item)}</li>" for item in items) + "\n</ul>"
-    return representation(page(title, body), HTML)
+    return page_with_list(title, map(escape, items))
 
 
 def _home() -> Response:
     return representation(page("StratusLab Marketplace", "<p>Metadata of machine images.</p>"), HTML)
-
-
-def _refusal(request: Request, error: ResourceError) -> Response:
-    response = _described(request, error)
-    if error.allowed:
-        response.headers["Allow"] = error.allowed
-    return response
 
 
 def _described(request: Request, error: ResourceError) -> Response:
@@ -329,5 +311,4 @@ def _described(request: Request, error: ResourceError) -> Response:
     if best == JSON:
         text = f'{{"{error.status}" : {json.dumps(error.description)}}}'
         return representation(text, JSON, status=error.status)
-    body = f"<p>{escape(error.description)}</p>"
-    return representation(page(f"Error {error.status}", body), HTML, status=error.status)
+    return error_page(error)

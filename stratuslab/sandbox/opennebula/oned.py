@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from stratuslab.sandbox.opennebula.life_cycle import LifeCycle, UnknownActionError, WrongStateError
-from stratuslab.sandbox.opennebula.model.image import saved_image
-from stratuslab.sandbox.opennebula.model.images import OneImages
+from stratuslab.sandbox.opennebula.model.images import OneImages, saved_image
 from stratuslab.sandbox.opennebula.model.scheduler import Scheduler
 from stratuslab.sandbox.opennebula.model.users import ONEADMIN, UserPool
 from stratuslab.sandbox.opennebula.model.virtual_machine import LcmState, VirtualMachine, VmState
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
 
     from stratuslab.sandbox.clock import Clock
     from stratuslab.sandbox.opennebula.model.hosts import Host
-    from stratuslab.sandbox.opennebula.model.image import OneImage
+    from stratuslab.sandbox.opennebula.model.images import OneImage
     from stratuslab.sandbox.opennebula.model.networks import VirtualNetwork
     from stratuslab.sandbox.opennebula.model.users import User
     from stratuslab.sandbox.opennebula.requests.request import Requests

@@ -15,13 +15,17 @@ from stratuslab.sandbox.http.restlet import (
     MULTIPART,
     PLAIN,
     XHTML,
+    Call,
     ResourceError,
     Router,
+    answer,
     base_url,
+    error_page,
     file,
     first_understood,
     negotiated,
     page,
+    page_with_list,
     representation,
     see_other,
     status_page,
@@ -54,13 +58,10 @@ _UNREACHABLE_NODES = ("None", "null")
 
 
 @dataclass(frozen=True)
-class _Call:
-    """One request to one resource, and what every resource asks about it."""
+class _Call(Call):
+    """One request of a user to one resource, and what every resource asks about it."""
 
-    request: Request
     user: str
-    base_url: str
-    values: tuple[str, ...]
 
     @property
     def uuid(self) -> str:
@@ -122,14 +123,8 @@ class DiskService:
         route = self._router.route(path)
         if route is None:
             return status_page(ResourceError(404))
-        try:
-            methods = self._resources[route.template]
-            answer = methods.get("GET" if request.method == "HEAD" else request.method)
-            if answer is None:
-                raise ResourceError(405, allowed=methods)
-            return answer(_Call(request, user, base_url(request, path), route.values))
-        except ResourceError as error:
-            return _refusal(request, error)
+        call = _Call(request, base_url(request, path), route.values, user)
+        return answer(self._resources[route.template], call, _described)
 
     def _home(self, call: _Call) -> Response:
         link = f'<p><a href="{escape(call.base_url)}/disks/">Disks</a></p>'
@@ -142,10 +137,10 @@ class DiskService:
         if call.wants_json:
             return representation(self._json.disks(disks), JSON)
         items = [
-            f'<li><a href="{escape(call.disk_url(disk.uuid))}">{disk.uuid}</a> {escape(disk.tag)}</li>'
+            f'<a href="{escape(call.disk_url(disk.uuid))}">{disk.uuid}</a> {escape(disk.tag)}'
             for disk, _ in disks
         ]
-        return _html_list("Disks", items)
+        return page_with_list("Disks", items)
 
     def _create(self, call: _Call) -> Response:
         if call.request.mimetype == MULTIPART:
@@ -189,10 +184,10 @@ class DiskService:
         if wanted == JSON:
             return self._disk_json(disk)
         items = [
-            f"<li>{name}: {escape(value)}</li>"
+            f"{name}: {escape(value)}"
             for name, value in [("tag", disk.tag), ("owner", disk.owner), ("size", str(disk.size_gib))]
         ]
-        return _html_list(f"Disk {disk.uuid}", items)
+        return page_with_list(f"Disk {disk.uuid}", items)
 
     def _update(self, call: _Call) -> Response:
         with self._disks.lock:
@@ -229,7 +224,7 @@ class DiskService:
         mounts = self._disks.mounts(disk.uuid)
         if call.wants_json:
             return representation(disk_json.mounts(mounts), JSON)
-        return _html_list("Mounts", [f"<li>{escape(mount.id)}: {mount.device}</li>" for mount in mounts])
+        return page_with_list("Mounts", [f"{escape(mount.id)}: {mount.device}" for mount in mounts])
 
     def _attach(self, call: _Call) -> Response:
         with self._disks.lock:
@@ -258,7 +253,7 @@ class DiskService:
         mount = self._mounted(call)
         if call.wants_json:
             return representation(disk_json.broken_mount(mount), JSON)
-        return _html_list("Mount Information", [f"<li>{escape(mount.id)}: {mount.device}</li>"])
+        return page_with_list("Mount Information", [f"{escape(mount.id)}: {mount.device}"])
 
     def _detach(self, call: _Call) -> Response:
         with self._disks.lock:
@@ -284,14 +279,14 @@ class DiskService:
             vm_ids = {mount.vm_id for disk in disks for mount in self._disks.mounts(disk.uuid)}
         if call.wants_json:
             return representation("", JSON)
-        return _html_list("Instances", [f"<li>{escape(vm_id)}</li>" for vm_id in sorted(vm_ids)])
+        return page_with_list("Instances", map(escape, sorted(vm_ids)))
 
     def _instance(self, call: _Call) -> Response:
         vm_id = call.values[0]
         if call.wants_json:
             return representation("", JSON)
-        items = [f"<li>{mount.disk}: {mount.device}</li>" for mount in self._disks.mounts_on(vm_id)]
-        return _html_list(f"Instance {vm_id}", items)
+        items = [f"{mount.disk}: {mount.device}" for mount in self._disks.mounts_on(vm_id)]
+        return page_with_list(f"Instance {vm_id}", items)
 
     def _known(self, call: _Call) -> Disk:
         try:
@@ -335,22 +330,10 @@ def _ssh_failure(mount: Mount, host: str) -> str:
     return f"An error occurred while executing command: {command}. {output}"
 
 
-def _html_list(title: str, items: list[str]) -> Response:
-    return representation(page(title, "<ul>\n" + "\n".join(items) + "\n</ul>"), HTML)
-
-
-def _refusal(request: Request, error: ResourceError) -> Response:
-    response = _described(request, error)
-    if error.allowed:
-        response.headers["Allow"] = error.allowed
-    return response
-
-
 def _described(request: Request, error: ResourceError) -> Response:
     wanted = first_understood(request, (HTML, XHTML, PLAIN, JSON))
     if wanted == JSON:
         return representation(disk_json.error(error), JSON, status=error.status)
     if wanted in (HTML, XHTML):
-        body = f"<p>{escape(error.description)}</p>"
-        return representation(page(f"Error {error.status}", body), HTML, status=error.status)
+        return error_page(error)
     return representation(f"ERROR ({error.status}): {error.description}", PLAIN, status=error.status)

@@ -12,7 +12,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from stratuslab.sandbox.marketplace.image_entry import ImageEntry
-from stratuslab.sandbox.opennebula.model.image import ImageType, OneImage
+from stratuslab.sandbox.opennebula.model.images import ImageType, OneImage
 from stratuslab.sandbox.opennebula.model.users import User
 from stratuslab.sandbox.opennebula.model.virtual_machine import History, Reason, Turn, VirtualMachine
 from stratuslab.sandbox.opennebula.requests.templates import KeptTemplate

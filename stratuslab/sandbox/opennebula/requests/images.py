@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stratuslab.sandbox.opennebula.model.image import ImageTemplateError, image_of
+from stratuslab.sandbox.opennebula.model.images import ImageTemplateError, image_of
 from stratuslab.sandbox.opennebula.requests.request import (
     ErrorCode,
     RequestError,
@@ -16,8 +16,7 @@ from stratuslab.sandbox.opennebula.requests.request import (
 
 if TYPE_CHECKING:
     from stratuslab.sandbox.clock import Clock
-    from stratuslab.sandbox.opennebula.model.image import OneImage
-    from stratuslab.sandbox.opennebula.model.images import OneImages
+    from stratuslab.sandbox.opennebula.model.images import OneImage, OneImages
     from stratuslab.sandbox.opennebula.model.users import User
     from stratuslab.sandbox.opennebula.requests.request import Arguments, Requests
 
