@@ -50,7 +50,7 @@ setup(
     python_requires=">=3.10",
     packages=find_namespace_packages(include=["stratuslab.*"]),
     package_data={"": ["py.typed"], "stratuslab.sandbox.web": ["page.css", "page.js"]},
-    install_requires=["apache-libcloud>=3.8,<4", "requests>=2.32.3,<3", "urllib3>=2.0.7,<3"],
+    install_requires=["apache-libcloud>=3.8,<4", "requests>=2.28.1,<3", "urllib3>=1.26.12,<3"],
     extras_require={"sandbox": SANDBOX, "deploy": DEPLOY, "test": TEST, "benchmarks": BENCHMARKS},
     entry_points={
         "console_scripts": [

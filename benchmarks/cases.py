@@ -199,7 +199,9 @@ def _peak(call: Callable[[], Any]) -> int:
 
 
 def _bytes(connection: ServiceConnection, method: str, path: str, body: bytes | None = None) -> bytes:
-    return connection.exchange(Request("the floor", method, path, body=body)).body
+    pieces: list[bytes] = []
+    connection.exchange(Request("the floor", method, path, body=body, reader=lambda: pieces.append))
+    return b"".join(pieces)
 
 
 def _driver(url: str) -> StratusLabNodeDriver:

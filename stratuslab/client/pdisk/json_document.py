@@ -16,6 +16,7 @@ _MAX_VALUES = 500_000
 """A list of 40,000 disks; a value takes a hundred bytes of memory, and as little as 3 in the text."""
 # The service pastes owners into its JSON as they are: a certificate's "O=A\\, Inc" makes it invalid.
 _PASTED_OWNER = re.compile(r'("owner"\s*:\s*")(.*)$', re.MULTILINE)
+_SURROGATE_ESCAPE = re.compile(r"\\u[dD][89A-Fa-f]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -44,7 +45,8 @@ def decode(body: bytes) -> Any:
 
 def _loads(text: str) -> Any:
     # Not strict: control characters in a text are no reason to know nothing of all disks.
-    return json.loads(text, strict=False, object_pairs_hook=_object)
+    hook = _object if _SURROGATE_ESCAPE.search(text) else None
+    return json.loads(text, strict=False, object_pairs_hook=hook)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

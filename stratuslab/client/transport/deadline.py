@@ -11,6 +11,7 @@ import http.client
 import io
 import socket
 import time
+import weakref
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import requests
-    from urllib3.poolmanager import ProxyManager
+    from urllib3.poolmanager import PoolManager, ProxyManager
 
 __all__ = ["Progress", "keep_time", "until"]
 
@@ -78,6 +79,7 @@ class _TimedAdapter(HTTPAdapter):
     def init_poolmanager(self, *arguments: Any, **settings: Any) -> None:
         super().init_poolmanager(*arguments, **settings)
         self.poolmanager.pool_classes_by_scheme = _POOLS
+        self._close_with_this(self.poolmanager)
 
     def proxy_headers(self, proxy: str) -> dict[str, str]:
         """Return the credentials for a proxy in Latin-1, or in UTF-8, where ``requests`` gives up."""
@@ -95,7 +97,12 @@ class _TimedAdapter(HTTPAdapter):
         manager: ProxyManager = super().proxy_manager_for(proxy, **settings)
         if not proxy.lower().startswith("socks"):
             manager.pool_classes_by_scheme = _POOLS
+        self._close_with_this(manager)
         return manager
+
+    def _close_with_this(self, manager: PoolManager) -> None:
+        """Close the connections of a manager as soon as nobody has this adapter: urllib3 1.26 would not."""
+        weakref.finalize(self, manager.clear).atexit = False
 
 
 class _TimedReader(io.RawIOBase):

@@ -179,13 +179,14 @@ class Failures:
                 operation=operation,
                 http_code=HTTPStatus.FOUND,
             )
+        not_sent = not sent or never_connected(error)
         reason = self.quotable(reason_of(error))
         late = isinstance(error, requests.exceptions.Timeout) or "timed out" in str(error).lower()
-        if late and never_connected(error):
+        if late and not_sent:
             return self.not_in_time(operation)
         if isinstance(error, _ADDRESS_ERRORS):
             return self._no_address(operation)
-        if isinstance(error, requests.exceptions.SSLError) and never_connected(error):
+        if isinstance(error, requests.exceptions.SSLError) and not_sent:
             return self.no_tls(operation, reason)
         if certificate_refused(error):
             return self.no_tls(operation, reason, "pem_certificate and pem_key")

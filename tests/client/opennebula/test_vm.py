@@ -75,6 +75,7 @@ def test_everything_that_a_document_says():
         error=None,
         waiting=None,
         token="of the template",
+        metadata={},
         used_ram_kib=2097152,
         used_cpu_percent=12.5,
     )
@@ -120,6 +121,7 @@ def test_all_but_the_id_may_be_missing(inner):
         error=None,
         waiting=None,
         token=None,
+        metadata={},
         used_ram_kib=None,
         used_cpu_percent=None,
     )

@@ -10,6 +10,8 @@ import sys
 
 import libcloud
 import pytest
+from libcloud.common.base import Connection
+from libcloud.utils.loggingconnection import LoggingConnection
 
 SECRETS = ("demo-pass", base64.b64encode(b"demo:demo-pass").decode())
 PROGRAM = """
@@ -23,11 +25,12 @@ print([node.name for node in driver.list_nodes()], [volume.name for volume in dr
 
 
 @pytest.fixture
-def debug_log():
+def debug_log(monkeypatch):
+    monkeypatch.setattr(LoggingConnection, "log", None)
+    monkeypatch.setattr(Connection, "conn_class", Connection.conn_class)
     log = io.StringIO()
     libcloud.enable_debug(log)
-    yield log
-    libcloud.reset_debug()
+    return log
 
 
 def test_enable_debug_writes_requests_and_answers(sandbox, driver_at, debug_log) -> None:
