@@ -42,7 +42,7 @@ SECONDS = {
     r"user-(login|info|update).*|vmpool-.*token.*": 0.1,
     r"vm-just-allocated|vm-attaching|.*-during-.*|.*-while-.*|.*-being-.*|datablock-locked-.*": 0.0,
     r"vm-on-locked-image|vm-attach-locked-image|vm-allocate-on-(locked|failing)-image|vm-attach-par-2": 0.0,
-    r"vm-terminate-hard-in-(poweroff|suspend|hotplug)": 0.0,
+    r"vm-terminate-hard-in-(poweroff|suspend|hotplug)|vm-instantiated-persistent": 0.0,
 }
 DRIVERS = {
     r"image-allocate-vol-fail|vm-(attach|detach)-driver-fails": "fails",
@@ -118,6 +118,9 @@ def world(release: str, part: str) -> tuple[CurrentOned, Clock]:
         books.networks[number] = Network(
             number, 0, 0, name, permissions, bridge="br", first=first, size=size, template=template
         )
+        if name == "dual":
+            books.networks[number].global_prefix = "2001:db8::"
+            books.networks[number].ula_prefix = "fd00::"
     for number, name in enumerate(names[part]):
         prefix = {"ubuntu-24.04": "vd", "rescue-iso": "hd"}.get(name, "sd")
         attributes = [("DEV_PREFIX", prefix)]
@@ -335,18 +338,12 @@ ALL = frozenset(release.version for release in RELEASES.values())
 OTHERWISE = {
     "groupinfo-own": (ALL, "the settings of Sunstone are not there"),
     "system-config-as-alice": (ALL - {"5.12.13"}, "a part of the settings is there"),
-    "vnpool-filter_-2": (ALL, "no IPv6"),
-    "alice-vnpool-other": (ALL, "no IPv6"),
-    "vm-dual": (ALL, "no IPv6"),
-    "template-instantiate-persistent": (ALL, "refused"),
-    "vm-instantiated-persistent": (ALL, "refused"),
-    "templatepool-after-persistent": (ALL, "refused"),
-    "template-clone-recursive": (ALL, "refused"),
     "vm-done": (ALL, "what restricts the datastore after a stop is not told"),
     "vmpool-big-page-extended": (ALL, "a thousand VMs were there that no recorded call made"),
     "user-with-2-named-keys": ({"6.10.5"}, "recorded later than it stands"),
     "user-with-empty-key": ({"6.10.5"}, "recorded later than it stands"),
     "action-held-hold": ({"6.10.5"}, "so soon after the release that the VM was still PENDING"),
+    "vm-instantiated-persistent": ({"6.10.5"}, "recorded when the image was made"),
     "vm-during-disksnapshot-1": ({"6.10.5"}, "recorded when it was over"),
     "vm-being-saved": (ALL - {"6.10.5"}, "recorded a moment later, when more was known"),
     "vmpool-after-done": ({"7.4.0"}, "with errors of the hypervisor that came of the test"),

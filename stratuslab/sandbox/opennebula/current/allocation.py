@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from stratuslab.sandbox.opennebula.releases import Release
 
 OF_THE_VM = [
+    "CLONING_TEMPLATE_ID",
     "CONTEXT",
     "CPU",
     "DISK",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING
 
 from stratuslab.sandbox.opennebula.current.attributes import number
@@ -165,6 +165,10 @@ class Devices:
             TARGET=f"one-{vm.id}-{nic_id}",
             VN_MAD="bridge",
         )
+        prefixes = {"IP6_GLOBAL": network.global_prefix, "IP6_ULA": network.ula_prefix}
+        if any(prefixes.values()):
+            prefixes["IP6_LINK"] = "fe80::"
+        nic.update({name: _within(prefix, nic["MAC"]) for name, prefix in prefixes.items() if prefix})
         if self._release.has_uuids:
             for name in ("DNS", "GATEWAY"):
                 if network.template.single(name):
@@ -197,6 +201,8 @@ class Devices:
             DNS=network.template.single("DNS"),
             GATEWAY=network.template.single("GATEWAY"),
             IP=nic["IP"],
+            IP6=nic.get("IP6_GLOBAL", ""),
+            IP6_ULA=nic.get("IP6_ULA", ""),
             MAC=nic["MAC"],
             MASK=mask,
             NETWORK=str(IPv4Address(int(IPv4Address(nic["IP"])) & int(IPv4Address(mask)))),
@@ -242,3 +248,10 @@ class Devices:
             disk["PERSISTENT"] = "YES"
         if self._release.persistent_snapshots:
             disk["PERSISTENT_SNAPSHOTS"] = "YES"
+
+
+def _within(prefix: str, mac: str) -> str:
+    """Return the address in a network of IPv6 that a machine gives itself by its MAC."""
+    octets = bytes.fromhex(mac.replace(":", ""))
+    interface = bytes([octets[0] ^ 2, *octets[1:3], 0xFF, 0xFE, *octets[3:]])
+    return str(IPv6Address(int(IPv6Address(prefix)) | int.from_bytes(interface, "big")))

@@ -106,11 +106,13 @@ def network_document(network: Network, books: Books, release: Release, *, leases
     values = {
         **({"ALLOCATED": allocated} if allocated and not leases else {}),
         "AR_ID": "0",
+        **({"GLOBAL_PREFIX": network.global_prefix} if network.global_prefix else {}),
         "IP": network.first,
         "MAC": _mac(network.first),
         **({"NEXT_INDEX": "0", "SHARED": "NO"} if release.has_plans else {}),
         "SIZE": str(network.size),
-        "TYPE": "IP4",
+        "TYPE": "IP4_6" if network.global_prefix or network.ula_prefix else "IP4",
+        **({"ULA_PREFIX": network.ula_prefix} if network.ula_prefix else {}),
         **({"MAC_END": _mac(last), "IP_END": last} if leases else {}),
     }
     address_range = "".join(f"<{name}><![CDATA[{value}]]></{name}>" for name, value in values.items())

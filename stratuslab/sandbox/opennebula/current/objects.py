@@ -207,13 +207,18 @@ class Datastore(Owned):
 
 @dataclass
 class Network(Owned):
-    """A network with one range of addresses; `leases` has the VM's id by address."""
+    """A network with one range of addresses; `leases` has the VM's id by address.
+
+    With prefixes of IPv6, such as `2001:db8::`, a NIC has addresses of these too.
+    """
 
     bridge: str = ""
     first: str = ""
     size: int = 0
     template: Template = field(default_factory=Template)
     leases: dict[str, int] = field(default_factory=dict)
+    global_prefix: str = ""
+    ula_prefix: str = ""
 
     def address(self, number: int) -> str:
         """Return the address of that number, from 0."""

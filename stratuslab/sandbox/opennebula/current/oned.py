@@ -72,9 +72,7 @@ class CurrentOned:
             **DeviceRequests(books, devices, allocation, self._life_cycle, images, release).requests,
             **SnapshotRequests(books, self._life_cycle, release).requests,
             **images.requests,
-            **TemplateRequests(
-                books, devices, lambda template, request, hold: vms.create(template, request, hold=hold)
-            ).requests,
+            **TemplateRequests(books, devices, images, vms.create_held).requests,
             **self._users.requests,
             **InfrastructureRequests(books, Placement(books), release).requests,
         }

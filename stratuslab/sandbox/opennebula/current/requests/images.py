@@ -143,7 +143,10 @@ class ImageRequests:
 
     def _clone(self, request: Request) -> int:
         source = self._books.image(request.user, request.arguments.integer(0), "USE")
-        name, datastore_id = request.arguments.string(1), request.optional_integer(2, -1)
+        return self.copy(source, request.arguments.string(1), request.optional_integer(2, -1), request)
+
+    def copy(self, source: Image, name: str, datastore_id: int, request: Request) -> int:
+        """Begin to make a copy of an image, by default (-1) in the same datastore; raises RefusalError."""
         if source.snapshots.snapshots:
             raise RefusalError(Code.ACTION, "Cannot clone images with snapshots")
         copy = replace(

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
     from stratuslab.sandbox.opennebula.current.books import Books
     from stratuslab.sandbox.opennebula.current.devices import Devices
+    from stratuslab.sandbox.opennebula.current.requests.images import ImageRequests
     from stratuslab.sandbox.opennebula.current.requests.request import Request, Requests
-    from stratuslab.sandbox.opennebula.template.template import Value
+    from stratuslab.sandbox.opennebula.template.template import Value, Vector
 
 _PREFIX = "Error allocating a new virtual machine template. "
 
@@ -26,10 +27,15 @@ class TemplateRequests:
     """Answers the requests about VM templates; `create` makes a VM of a template."""
 
     def __init__(
-        self, books: Books, devices: Devices, create: Callable[[Template, Request, bool], int]
+        self,
+        books: Books,
+        devices: Devices,
+        images: ImageRequests,
+        create: Callable[[Template, Request, bool], int],
     ) -> None:
         self._books = books
         self._devices = devices
+        self._images = images
         self._create = create
         self.requests: Requests = {
             "one.template.info": self._show,
@@ -82,7 +88,11 @@ class TemplateRequests:
             wanted.replace("NAME", f"{template.name}-{self._books.next_ids.get('vm', 0)}")
         wanted.replace("TEMPLATE_ID", str(template.id))
         if persistent:
-            raise RefusalError(Code.INTERNAL, "The sandbox does not do this.")
+            copy = self._copy(template, wanted.single("NAME"), request, persistent=True)
+            wanted = merged(self._books.templates[copy].template, extra)
+            wanted.replace("NAME", self._books.templates[copy].name)
+            wanted.replace("TEMPLATE_ID", str(copy))
+            wanted.replace("CLONING_TEMPLATE_ID", str(template.id))
         try:
             return self._create(wanted, request, hold)
         except RefusalError as refusal:
@@ -99,8 +109,29 @@ class TemplateRequests:
     def _clone(self, request: Request) -> int:
         source = self._books.template(request.user, request.arguments.integer(0), "USE")
         if request.optional_boolean(2, default=False):
-            raise RefusalError(Code.INTERNAL, "The sandbox does not do this.")
+            return self._copy(source, request.arguments.string(1), request, persistent=False)
         return self._add(request.arguments.string(1), Template([*source.template.attributes]), request)
+
+    def _copy(self, source: VmTemplate, name: str, request: Request, *, persistent: bool) -> int:
+        """Copy a template with the images of its disks."""
+        attributes: list[tuple[str, Value]] = []
+        copied: list[Vector] = []
+        for attribute, value in source.template.attributes:
+            if attribute == "DISK" and isinstance(value, dict):
+                copied.append(dict(value))
+                attributes.append((attribute, copied[-1]))
+            else:
+                attributes.append((attribute, value))
+        template_id = self._add(name, Template(attributes), request)
+        for number, disk in enumerate(copied):
+            image = self._devices.image_of(disk, request.user)
+            if image is not None:
+                image_id = self._images.copy(image, f"{name}-disk-{number}", -1, request)
+                self._books.images[image_id].persistent = persistent
+                for key in ("IMAGE", "IMAGE_UNAME"):
+                    disk.pop(key, None)
+                disk["IMAGE_ID"] = str(image_id)
+        return template_id
 
     def _add(self, name: str, template: Template, request: Request) -> int:
         if fault := fault_of_name(name):

@@ -69,6 +69,10 @@ class VmRequests:
         self._life_cycle.start(vm, request.now)
         return vm.id
 
+    def create_held(self, template: Template, request: Request, hold: bool) -> int:
+        """Make a VM as `create` does, which is on hold if `hold` says so."""
+        return self.create(template, request, hold=hold)
+
     def _allocate(self, request: Request) -> int:
         template = request.template(0)
         return self.create(template, request, hold=request.optional_boolean(1, default=False))
