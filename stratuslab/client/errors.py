@@ -7,6 +7,8 @@ All are :class:`StratusLabError` and therefore Libcloud's ``LibcloudError``. Whe
     StratusLabError                 LibcloudError
     +-- ConfigurationError          ValueError
     +-- InvalidArgumentError        ValueError
+    +-- NotOfferedError             NotImplementedError           this kind of cloud does not have it
+    |   +-- ArgumentNotOfferedError InvalidArgumentError
     +-- UnreachableError            requests.ConnectionError      nothing was sent
     |   +-- ConnectTimeoutError     requests.ConnectTimeout
     |   +-- TlsError                requests.exceptions.SSLError
@@ -19,6 +21,7 @@ All are :class:`StratusLabError` and therefore Libcloud's ``LibcloudError``. Whe
     +-- ServiceError                ProviderError                 the service said no
         +-- CredentialsError        InvalidCredsError
         +-- ForbiddenError
+        |   +-- QuotaError                                        a limit is reached
         +-- NotFoundError
         +-- ConflictError
         +-- BadRequestError
@@ -30,6 +33,7 @@ No message, ``repr`` or cause holds a password, a key or a session string.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -47,6 +51,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AnswerLostError",
     "AnswerTimeoutError",
+    "ArgumentNotOfferedError",
     "BadRequestError",
     "ConfigurationError",
     "ConflictError",
@@ -58,7 +63,9 @@ __all__ = [
     "LocationsError",
     "MalformedAnswerError",
     "NotFoundError",
+    "NotOfferedError",
     "NotSupportedError",
+    "QuotaError",
     "ServiceError",
     "StratusLabError",
     "TlsError",
@@ -134,6 +141,14 @@ class InvalidArgumentError(StratusLabError, ValueError):
         super().__init__(message, location=location, operation=operation)
         self.argument = argument
         self.problem = problem
+
+
+class NotOfferedError(StratusLabError, NotImplementedError):
+    """This kind of cloud does not have what was asked for; the text says why. Nothing was sent."""
+
+
+class ArgumentNotOfferedError(NotOfferedError, InvalidArgumentError):
+    """An argument asks for what this kind of cloud does not have. Nothing was sent."""
 
 
 class UnreachableError(StratusLabError, requests.exceptions.ConnectionError):
@@ -245,6 +260,10 @@ class ForbiddenError(ServiceError):
     http_code = 403
 
 
+class QuotaError(ForbiddenError):
+    """A limit of the user or the group is reached; the text says which. It is not a question of rights."""
+
+
 class NotFoundError(ServiceError):
     """There is no such VM, disk or image (or no longer)."""
 
@@ -298,6 +317,10 @@ _BY_CODE: dict[int, type[ServiceError]] = {
     2048: ConflictError,
     4096: BadRequestError,
 }
+_FORBIDDEN = 512
+_ALLOCATE = 16384
+_TAKEN = "is already taken by"
+_QUOTA = re.compile(r"limit of \S+ reached for \S+ quota")
 
 _BY_FAULT: dict[int, type[ServiceError]] = {
     -501: BadRequestError,
@@ -322,6 +345,10 @@ def error_of_status(status: int) -> type[ServiceError]:
 
 def error_of_code(code: int | None, text: str) -> type[ServiceError]:
     """Return the exception class of an OpenNebula error code, or where there is none, of its text."""
+    if code == _FORBIDDEN and _QUOTA.search(text):
+        return QuotaError
+    if code == _ALLOCATE:
+        return ConflictError if _TAKEN in text or "in state" in text else BadRequestError
     if code is not None:
         return _BY_CODE.get(code, ServiceError)
     return next((cls for fragment, cls in _BY_TEXT if fragment in text), ServiceError)

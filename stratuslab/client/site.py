@@ -1,19 +1,32 @@
-"""The services of one location, and their connections."""
+"""The services of one location: which kind of cloud it is, is asked here and nowhere else."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from stratuslab.client.kinds.opennebula import NamedKeys, PoolImages, PoolNetworks, PoolStarter, PoolVolumes
+from stratuslab.client.kinds.stratuslab import (
+    FixedNetworks,
+    MarketplaceImages,
+    MarketplaceStarter,
+    NoKeyPairs,
+    PDiskVolumes,
+)
 from stratuslab.client.marketplace.marketplace import Marketplace
+from stratuslab.client.opennebula.datablocks import Datablocks
+from stratuslab.client.opennebula.image_pool import ImagePool
+from stratuslab.client.opennebula.key_pairs import KeyPairs as UserKeys
 from stratuslab.client.opennebula.monitor import Monitor
 from stratuslab.client.opennebula.rpc import Rpc
 from stratuslab.client.opennebula.runner import Runner
+from stratuslab.client.opennebula.virtual_networks import VirtualNetworks
 from stratuslab.client.pdisk.persistent_disk import PersistentDisk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from stratuslab.client.configuration.cloud import Cloud
+    from stratuslab.client.kinds.offers import Images, KeyPairs, Networks, Starter, Volumes
 
 __all__ = ["Site"]
 
@@ -23,8 +36,10 @@ _Service = TypeVar("_Service")
 class Site:
     """The services of one location, each made when it is first used. Threads may share it.
 
-    Each property raises :class:`~stratuslab.client.errors.ConfigurationError` if the settings do not allow
-    the service. None sends anything.
+    What differs between the two kinds of cloud is behind ``images``, ``volumes``, ``networks``,
+    ``key_pairs`` and ``starter``, the protocols of :mod:`stratuslab.client.kinds.offers`. These ask
+    OpenNebula's own port for its release once (``one.system.version``); nothing else is sent. Each property
+    raises :class:`~stratuslab.client.errors.ConfigurationError` if the settings do not allow the service.
     """
 
     def __init__(self, cloud: Cloud) -> None:
@@ -44,22 +59,77 @@ class Site:
     @property
     def runner(self) -> Runner:
         """The VMs, to start and end."""
-        return self._once("runner", lambda: Runner(self.cloud, self.rpc))
-
-    @property
-    def disks(self) -> PersistentDisk:
-        """The volumes."""
-        return self._once("disks", lambda: PersistentDisk(self.cloud))
+        return self._once("runner", lambda: Runner(self.cloud, self.rpc, self.monitor))
 
     @property
     def marketplace(self) -> Marketplace:
-        """The images."""
+        """The Marketplace."""
         return self._once("marketplace", lambda: Marketplace(self.cloud))
+
+    @property
+    def images(self) -> Images:
+        """What machines are started from."""
+        if self.rpc.front_end.has_pools:
+            return self._once("images", lambda: PoolImages(self.cloud, self._pool, self.monitor))
+        return self._once("images", lambda: MarketplaceImages(self.cloud, self.marketplace))
+
+    @property
+    def volumes(self) -> Volumes:
+        """The disks that outlive machines."""
+        if self.rpc.front_end.has_pools:
+            datablocks = Datablocks(self.cloud, self.rpc, self.monitor, self._pool)
+            return self._once("volumes", lambda: PoolVolumes(self.cloud, datablocks))
+        return self._once("volumes", lambda: PDiskVolumes(self.cloud, self.disks, self.monitor))
+
+    @property
+    def networks(self) -> Networks:
+        """The networks on which machines have addresses."""
+        if self.rpc.front_end.has_pools:
+            return self._once("networks", lambda: PoolNetworks(self._virtual_networks))
+        return self._once("networks", FixedNetworks)
+
+    @property
+    def key_pairs(self) -> KeyPairs:
+        """The public keys that the cloud keeps."""
+        if self.rpc.front_end.has_pools:
+            return self._once("key_pairs", lambda: NamedKeys(self._user_keys))
+        return self._once("key_pairs", lambda: NoKeyPairs(self.cloud))
+
+    @property
+    def starter(self) -> Starter:
+        """The way from what is asked for to a machine."""
+        if self.rpc.front_end.has_pools:
+            return self._once(
+                "starter",
+                lambda: PoolStarter(
+                    self.cloud, self.rpc, self.runner, self._pool, self._virtual_networks, self._user_keys
+                ),
+            )
+        return self._once("starter", lambda: MarketplaceStarter(self.cloud, self.marketplace, self.runner))
+
+    @property
+    def disks(self) -> PersistentDisk:
+        """PDisk."""
+        return self._once("disks", lambda: PersistentDisk(self.cloud))
+
+    @property
+    def _pool(self) -> ImagePool:
+        return self._once("pool", lambda: ImagePool(self.cloud, self.rpc))
+
+    @property
+    def _virtual_networks(self) -> VirtualNetworks:
+        return self._once("virtual_networks", lambda: VirtualNetworks(self.cloud, self.rpc))
+
+    @property
+    def _user_keys(self) -> UserKeys:
+        return self._once("user_keys", lambda: UserKeys(self.cloud, self.rpc))
 
     def close(self) -> None:
         """Close all connections. A service that is used again makes new ones."""
-        for service in list(self._services.values()):
-            service.close()
+        for name in ("rpc", "disks", "marketplace"):
+            service = self._services.get(name)
+            if service is not None:
+                service.close()
 
     def _once(self, name: str, make: Callable[[], _Service]) -> _Service:
         # Two threads may make one at once: both get the first, and the other has not connected.

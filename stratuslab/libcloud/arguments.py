@@ -6,22 +6,21 @@ import difflib
 import functools
 import inspect
 import math
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
-from libcloud.compute.base import StorageVolume
 from stratuslab.client.errors import InvalidArgumentError
-from stratuslab.client.pdisk.disk import is_disk_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
 __all__ = [
-    "disk_id",
     "given",
     "nearest",
     "one_of",
     "only_known_keywords",
+    "plain",
     "proxy_address",
     "seconds",
     "several",
@@ -59,6 +58,17 @@ def only_known_keywords(function: Callable[_Arguments, _Result]) -> Callable[_Ar
         return function(*arguments, **keywords)
 
     return checked
+
+
+def plain(extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what ``json.dumps`` takes: times as ISO 8601 text, lists for tuples."""
+    return {key: _plain(value) for key, value in extra.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return list(value) if isinstance(value, tuple) else value
 
 
 def given(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -138,11 +148,3 @@ def proxy_address(argument: str, url: str) -> str:
 def vm_id(node_id: str | int | None) -> int:
     """Return the number of a node's VM."""
     return whole_number("node.id", node_id)
-
-
-def disk_id(argument: str, volume: StorageVolume | str) -> str:
-    """Return the UUID of a volume, which may be given by it alone."""
-    uuid = volume.id if isinstance(volume, StorageVolume) else volume
-    if not isinstance(uuid, str) or not is_disk_id(uuid):
-        raise InvalidArgumentError(f"found the id {uuid!r}; give a volume or its UUID", argument=argument)
-    return uuid

@@ -6,13 +6,12 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any, cast
 
-from libcloud.compute.base import NodeAuthPassword, NodeAuthSSHKey
+from libcloud.compute.base import NodeAuthPassword, NodeAuthSSHKey, NodeDriver
 from stratuslab.client.errors import InvalidArgumentError, StratusLabError, is_temporary
 from stratuslab.client.opennebula.vm import VirtualMachine
 from stratuslab.libcloud.arguments import vm_id
 from stratuslab.libcloud.node import StratusLabNode, node_of
 from stratuslab.libcloud.ssh_keys import private_key_file_for
-from stratuslab.libcloud.unsupported import UnsupportedOperations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,7 +26,7 @@ __all__ = ["DeploymentOperations"]
 logger = logging.getLogger(__name__)
 
 
-class DeploymentOperations(UnsupportedOperations):
+class DeploymentOperations(NodeDriver):
     """The part of the driver that waits for nodes and runs something on them."""
 
     _locations: Locations

@@ -1,72 +1,153 @@
-"""Marketplace entries as Libcloud's images."""
+"""The operations of the driver on images."""
 
 from __future__ import annotations
 
-import dataclasses
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from libcloud.compute.base import NodeImage
-from stratuslab.client.marketplace.image_metadata import ImageMetadata
+from libcloud.compute.base import NodeDriver, NodeImage
+from stratuslab.client.errors import InvalidArgumentError
+from stratuslab.client.marketplace.marketplace import STATUSES
+from stratuslab.libcloud.arguments import one_of, plain, vm_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from datetime import datetime
 
-    from libcloud.compute.base import NodeDriver
+    from libcloud.compute.base import Node, NodeLocation
+    from stratuslab.client.kinds.offers import Image, Images
+    from stratuslab.client.marketplace.image_metadata import ImageMetadata
+    from stratuslab.client.marketplace.marketplace import ImageStatus
+    from stratuslab.libcloud.locations import GivenLocation, Locations
 
-__all__ = ["IMAGE_KINDS", "StratusLabImage", "images_of", "mentions"]
+__all__ = ["IMAGE_KINDS", "ImageOperations", "StratusLabImage"]
 
-IMAGE_KINDS = ("machine", "disk", "all")
-
-_FIELDS = tuple(field.name for field in dataclasses.fields(ImageMetadata))
+IMAGE_KINDS = ("machine", "disk", "template", "all")
 
 
 class StratusLabImage(NodeImage):
-    """A Marketplace image: its times are the attributes ``endorsed``, ``created`` and ``valid``, in UTC.
+    """An image. Its times are attributes: ``endorsed``, ``created`` and ``valid``, in UTC, or None.
 
     ``extra`` is plain data, which ``json.dumps`` takes; its times are ISO 8601 text.
     """
 
-    def __init__(
-        self, entry: ImageMetadata, endorsers: list[str | None], url: str, driver: NodeDriver
-    ) -> None:
-        extra = {field: _plain(getattr(entry, field)) for field in _FIELDS}
-        super().__init__(
-            entry.identifier, entry.name, driver, extra={**extra, "endorsers": endorsers, "url": url}
-        )
-        self.endorsed = entry.endorsed
-        self.created = entry.created
-        self.valid = entry.valid
+    def __init__(self, image: Image, driver: NodeDriver) -> None:
+        super().__init__(image.id, image.name, driver, extra=plain(image.extra))
+        self.endorsed: datetime | None = image.extra.get("endorsed")
+        self.created: datetime | None = image.extra.get("created")
+        self.valid: datetime | None = image.extra.get("valid")
 
 
-def images_of(
-    entries: Iterable[ImageMetadata], driver: NodeDriver, url_of: Callable[[str], str]
-) -> list[StratusLabImage]:
-    """Return one image an identifier, in the order in which the identifiers appear.
+class ImageOperations(NodeDriver):
+    """The part of the driver that lists, makes and deletes images."""
 
-    ``extra`` holds every field of :class:`~stratuslab.client.ImageMetadata`, of the
-    newest entry where several endorsers have one; ``endorsers``, newest first; and ``url``, from
-    which a VM's root disk is made.
-    """
-    by_identifier: dict[str, list[ImageMetadata]] = {}
-    for entry in entries:
-        by_identifier.setdefault(entry.identifier, []).append(entry)
-    images = []
-    for identifier, found in by_identifier.items():
-        found.sort(key=lambda entry: entry.age_key, reverse=True)
-        endorsers = [entry.endorser for entry in found]
-        images.append(StratusLabImage(found[0], endorsers, url_of(identifier), driver))
-    return images
+    _locations: Locations
+
+    def list_images(  # type: ignore[override]  # a list of what it holds
+        self,
+        location: GivenLocation | None = None,
+        *,
+        ex_status: ImageStatus = "valid",
+        ex_kind: str = "machine",
+        ex_search: str | None = None,
+    ) -> list[StratusLabImage]:
+        """Return the images of a location.
+
+        At a StratusLab cloud they are those of the Marketplace, one an identifier (``GET /metadata``).
+        ``name`` is the title, else the description, else the operating system, else the identifier;
+        ``extra`` holds every field of the Marketplace, see :class:`~stratuslab.client.ImageMetadata`, of
+        the newest entry; ``endorsers``; and ``url``. At an OpenNebula cloud they are the images that the
+        user may use (``one.imagepool.info``), and the VM templates (``one.templatepool.info``), whose ids
+        begin with ``template:``; ``extra`` holds ``location``, ``kind``, ``type``, ``state``,
+        ``description``, ``owner``, ``group``, ``size_mib``, ``persistent``, ``format``, ``datastore``,
+        ``created``, ``error`` and ``attributes``.
+
+        :param location: the default location if None.
+        :param ex_status: ``valid`` (what can be started), ``all``, or of the Marketplace alone ``expired``
+            and ``deprecated``.
+        :param ex_kind: ``machine``, ``disk`` (which no node boots from), ``template`` or ``all``.
+        :param ex_search: text to be found, in any case, in the words by which people look for an image:
+            identifier, title, description, operating system, tags, endorser or owner.
+        """
+        one_of("ex_kind", ex_kind, IMAGE_KINDS)
+        one_of("ex_status", ex_status, STATUSES)
+        if not isinstance(ex_search, str | None):
+            raise InvalidArgumentError(f"found {ex_search!r}; give text", argument="ex_search")
+        images = self._locations.site(self._locations.meant(location)).images
+        return [self._as_image(image) for image in images.list_images(ex_kind, ex_status, ex_search)]
+
+    def get_image(self, image_id: str) -> StratusLabImage:
+        """Return an image of the default location.
+
+        Calls ``GET /metadata/ID`` at a StratusLab cloud, ``one.image.info`` or ``one.template.info`` at an
+        OpenNebula cloud. Raises :class:`~stratuslab.client.errors.NotFoundError`, which says of the
+        Marketplace's whether the image is expired, deprecated or unknown.
+        """
+        return self._as_image(self._locations.site(self._locations.default).images.image(image_id))
+
+    def create_image(  # type: ignore[override]  # Libcloud's hint is wrong
+        self, node: Node, name: str, description: str | None = None
+    ) -> StratusLabImage:
+        """Make an image of a node's root disk, at an OpenNebula cloud, and return it when it is ready.
+
+        Calls ``one.imagepool.info``, ``one.vm.disksaveas``, which is never sent twice, and ``one.image.info``
+        until the image is ready. One that is not ready within the time-out is returned with its state in
+        ``extra``; one that fails is deleted, and the error says why. A StratusLab cloud raises
+        :class:`~stratuslab.client.errors.NotOfferedError`: see ``ex_save_node``.
+        """
+        images = self._changeable("create_image", node)
+        self._locations.of_node(node)
+        return self._as_image(images.create(vm_id(node.id), name, description))
+
+    def delete_image(self, node_image: NodeImage) -> bool:
+        """Delete an image at an OpenNebula cloud, and return True when it is gone (``one.image.delete``).
+
+        Raises :class:`~stratuslab.client.errors.ConflictError` while nodes use it. A StratusLab cloud raises
+        :class:`~stratuslab.client.errors.NotOfferedError`.
+        """
+        self._changeable("delete_image", node_image).delete(_checked(node_image).id)
+        return True
+
+    def copy_image(
+        self, source_region: str, node_image: NodeImage, name: str, description: str | None = None
+    ) -> StratusLabImage:
+        """Copy an image at its own OpenNebula cloud, and return the copy when it is ready.
+
+        Calls ``one.image.clone``.
+
+        :param source_region: the location of the image, by its id or name.
+
+        A StratusLab cloud raises :class:`~stratuslab.client.errors.NotOfferedError`: every location starts
+        any image of the Marketplace.
+        """
+        images = self._changeable("copy_image", node_image)
+        location = self._where(_checked(node_image))
+        region = self._locations.meant(source_region or None, "source_region")
+        if source_region and region.id != location.id:
+            raise InvalidArgumentError(
+                f"found {region.id!r}, and the image is at {location.id!r}", argument="source_region"
+            )
+        return self._as_image(images.copy(node_image.id, name, description))
+
+    def ex_get_image_metadata(
+        self, image: NodeImage | str, location: GivenLocation | None = None
+    ) -> ImageMetadata:
+        """Return what the Marketplace says of an image or identifier (``GET /metadata/ID``)."""
+        marketplace = self._locations.site(self._locations.meant(location)).marketplace
+        return marketplace.image(image.id if isinstance(image, NodeImage) else image)
+
+    def _changeable(self, operation: str, item: Node | NodeImage) -> Images:
+        """Return the images of where something is; a cloud that changes none says so whatever was given."""
+        images = self._locations.site(self._where(item)).images
+        images.check_changes(operation)
+        return images
+
+    def _where(self, item: Node | NodeImage) -> NodeLocation:
+        return self._locations.meant((getattr(item, "extra", None) or {}).get("location"), "node_image")
+
+    def _as_image(self, image: Image) -> StratusLabImage:
+        return StratusLabImage(image, self)
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return list(value) if isinstance(value, tuple) else value
-
-
-def mentions(entry: ImageMetadata, text: str) -> bool:
-    """Return whether one of the texts by which people look for an image holds ``text``, in any case."""
-    wanted = text.casefold()
-    texts = (entry.identifier, entry.title, entry.description, entry.os, entry.endorser, *entry.tags)
-    return any(wanted in found.casefold() for found in texts if found)
+def _checked(image: NodeImage) -> NodeImage:
+    if not isinstance(image, NodeImage):
+        raise InvalidArgumentError(f"found {image!r}; give one of list_images()", argument="node_image")
+    return image

@@ -1,41 +1,56 @@
-"""A StratusLab cloud's networks as Libcloud's other drivers show theirs."""
+"""A cloud's networks as Libcloud's other drivers show theirs."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from stratuslab.client.errors import InvalidArgumentError
-from stratuslab.client.opennebula.vm_template import NETWORKS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from stratuslab.client.opennebula.vm_template import Network
-
-__all__ = ["StratusLabNetwork", "network_of"]
+__all__ = ["StratusLabNetwork", "names_of_networks"]
 
 
 @dataclass(frozen=True)
 class StratusLabNetwork:
-    """A network that a node can have its address on; ``id`` and ``name`` are the same."""
+    """A network that a node can have its address on.
 
-    id: Network
-    name: Network
+    At a StratusLab cloud ``id`` and ``name`` are the same: ``public``, ``local`` or ``private``; ``free``,
+    the number of addresses left, is known at an OpenNebula cloud. ``extra`` holds ``location``, and there
+    ``owner``, ``size`` (how many addresses it has) and ``cidr``.
+    """
+
+    id: str
+    name: str
+    free: int | None = None
+    extra: dict[str, Any] = field(default_factory=dict, compare=False)
 
 
-def network_of(networks: Sequence[StratusLabNetwork] | None, otherwise: Network) -> Network:
-    """Return the one network of a list, ``otherwise`` where there is no list.
+def names_of_networks(
+    networks: Sequence[StratusLabNetwork] | None, network: str | int | StratusLabNetwork | None
+) -> list[str]:
+    """Return what ``networks`` or ``ex_network`` names; none where neither does.
 
-    Raises :class:`~stratuslab.client.errors.InvalidArgumentError` unless it holds just one.
+    Raises :class:`~stratuslab.client.errors.InvalidArgumentError` for what are no networks.
     """
     if networks is None:
-        return otherwise
-    one = isinstance(networks, (list, tuple)) and len(networks) == 1
-    if not one or not isinstance(networks[0], StratusLabNetwork):
+        if network is None:
+            return []
+        if isinstance(network, StratusLabNetwork):
+            return [network.id]
+        if isinstance(network, bool) or not isinstance(network, (str, int)) or not str(network):
+            raise InvalidArgumentError(
+                f"found {network!r}; give the name or id of a network", argument="ex_network"
+            )
+        return [str(network)]
+    is_list = isinstance(networks, (list, tuple)) and networks
+    if not is_list or not all(isinstance(one, StratusLabNetwork) for one in networks):
         raise InvalidArgumentError(
-            f"found {networks!r}; give a list of one of ex_list_networks(), "
-            f"or ex_network with one of {', '.join(NETWORKS)}",
+            f"found {networks!r}; give a list of one or more of ex_list_networks(), or ex_network "
+            "with the name "
+            "of one",
             argument="networks",
         )
-    return networks[0].id
+    return [one.id for one in networks]

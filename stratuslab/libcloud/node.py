@@ -36,6 +36,8 @@ NODE_STATES: dict[VmState, NodeState] = {
     VmState.UNKNOWN: NodeState.UNKNOWN,
 }
 
+_IPV6 = 6
+_UNIQUE_LOCAL = ipaddress.ip_network("fc00::/7")
 _STILL_PENDING = frozenset({"LCM_INIT", "PROLOG"})
 """The guest has not been started: its disks are being copied."""
 
@@ -58,18 +60,21 @@ class StratusLabNode(Node):
     ``owner``, ``group`` the cloud's user and group
     ``state``            the cloud's own word for the state, as in ``PROLOG``
     ``host``             as the attribute
-    ``cpu``              CPUs of the guest
+    ``cpu``              CPUs of the guest, or None where the cloud does not say
     ``cpu_share``        CPUs reserved on the host, or None
     ``ram_mib``          memory in MiB
     ``swap_mib``         swap in MiB
     ``disks``            dictionaries with the fields of :class:`~stratuslab.client.opennebula.vm.VmDisk`
-    ``networks``         dictionaries with ``network``, ``ip``, ``mac``
+    ``networks``         dictionaries with ``network``, ``ip``, ``mac``, and where there are
+                         any ``external`` and ``others``, an outer and further addresses
     ``history``          dictionaries with ``hostname``, ``started``, ``ended``, oldest first
     ``deploy_id``        the hypervisor's name of the VM, or None
     ``requirements``     what was required of the host, or None
     ``inbound_ports``    ports on which the image serves, as text
     ``metadata``         what ``ex_metadata`` of ``create_node`` said, as a dictionary of texts
     ``token``            the mark by which ``ex_find_node`` finds the VM, or None
+    ``attributes``       what users and the cloud have added to the VM, by OpenNebula's names
+    ``template_id``      the number of the VM template it was made from, or None
     ``graphics``         the VNC display, as the cloud describes it
     ``error``            why the VM failed, or None
     ``waiting``          why the VM is not started yet, where the cloud says so, or None
@@ -77,6 +82,10 @@ class StratusLabNode(Node):
     ``used_cpu_percent`` CPU in use in percent, as last measured, or None
     ``ended_at``         the end of the VM, or None
     ==================== =====================================================================
+
+    ``list_nodes`` reads OpenNebula's short list: what that does not say (``inbound_ports``, ``metadata``,
+    ``token``, ``attributes``, ``template_id``, ``requirements``, sources and targets of disks) is None unless
+    ``ex_details``.
     """
 
     id: str  # never None: every VM has a number
@@ -215,8 +224,8 @@ def node_of(
         private_ips,
         driver,
         location,
-        size=size or (known_sizes or {}).get((vm.cpu, vm.ram_mib, vm.swap_mib)) or _own_size(vm, driver),
-        image=image or _image(vm, driver),
+        size=size or _size(vm, driver, known_sizes or {}),
+        image=image or _image(vm, location.id, driver),
         extra=_extra(vm, location.id),
         created_at=vm.created,
     )
@@ -229,28 +238,49 @@ def _addresses(vm: VirtualMachine) -> tuple[list[str], list[str]]:
     private: list[str] = []
     for nic in vm.nics:
         if nic.ip:
-            (public if _is_public(nic) else private).append(nic.ip)
-    return public, private
+            (public if _is_public(nic.network, nic.ip) else private).append(nic.ip)
+        if nic.external:
+            public.append(nic.external)
+        for address in nic.others:
+            (public if _is_public(nic.network, address) else private).append(address)
+    # What the guest says of itself repeats what the cloud has given it.
+    public = list(dict.fromkeys(public))
+    return public, [address for address in dict.fromkeys(private) if address not in public]
 
 
-def _is_public(nic: VmNic) -> bool:
+def _is_public(network: str | None, address: str) -> bool:
     """Decide by StratusLab's names of networks, and where the name is another one by the address."""
-    if nic.network in ("public", "local", "private"):
-        return nic.network == "public"
     try:
-        return ipaddress.ip_address(nic.ip or "").is_global
+        found = ipaddress.ip_address(address)
     except ValueError:
-        return True
+        return network not in ("local", "private")
+    if found.version == _IPV6 and found in _UNIQUE_LOCAL:
+        return False
+    if network in ("public", "local", "private"):
+        return network == "public"
+    return found.version == _IPV6 or found.is_global
 
 
-def _own_size(vm: VirtualMachine, driver: StratusLabNodeDriver) -> StratusLabNodeSize:
+def _size(
+    vm: VirtualMachine, driver: StratusLabNodeDriver, known: Mapping[tuple[int, int, int], NodeSize]
+) -> NodeSize | None:
+    """Return a known size, else one of the VM's own, None where the number of CPUs is not known."""
+    if not vm.cpu_is_known:
+        return None
+    size = known.get((vm.cpu, vm.ram_mib, vm.swap_mib))
+    if size is not None:
+        return size
     name = f"{vm.id}_size"
     return StratusLabNodeSize(name, name, vm.ram_mib, 0, None, None, driver, cpu=vm.cpu, swap=vm.swap_mib)
 
 
-def _image(vm: VirtualMachine, driver: StratusLabNodeDriver) -> NodeImage | None:
-    """Return the Marketplace image or the volume from which the VM was made, None where it does not say."""
-    source = (vm.root_disk.source if vm.root_disk else None) or ""
+def _image(vm: VirtualMachine, location_id: str, driver: StratusLabNodeDriver) -> NodeImage | None:
+    """Return the image or the volume from which the VM was made, None where it does not say."""
+    disk = vm.root_disk
+    if disk is not None and disk.image_id is not None:
+        number = str(disk.image_id)
+        return NodeImage(number, disk.image or number, driver, extra={"location": location_id})
+    source = (disk.source if disk else None) or ""
     _, found, path = source.partition("/metadata/")
     identifier = path.partition("/")[0] if found else ""
     if source.startswith("pdisk:"):
@@ -265,7 +295,7 @@ def _extra(vm: VirtualMachine, location_id: str) -> dict[str, Any]:
         "group": vm.group,
         "state": vm.state_label,
         "host": vm.host,
-        "cpu": vm.cpu,
+        "cpu": vm.cpu if vm.cpu_is_known else None,
         "cpu_share": vm.cpu_share,
         "ram_mib": vm.ram_mib,
         "swap_mib": vm.swap_mib,
@@ -277,10 +307,12 @@ def _extra(vm: VirtualMachine, location_id: str) -> dict[str, Any]:
                 "target": disk.target,
                 "size_mib": disk.size_mib,
                 "save": disk.save,
+                "image_id": disk.image_id,
+                "image": disk.image,
             }
             for disk in vm.disks
         ],
-        "networks": [{"network": nic.network, "ip": nic.ip, "mac": nic.mac} for nic in vm.nics],
+        "networks": [_network(nic) for nic in vm.nics],
         "history": [
             {
                 "hostname": record.hostname,
@@ -291,8 +323,10 @@ def _extra(vm: VirtualMachine, location_id: str) -> dict[str, Any]:
         ],
         "deploy_id": vm.deploy_id,
         "requirements": vm.requirements,
-        "inbound_ports": list(vm.inbound_ports),
-        "metadata": dict(vm.metadata),
+        "inbound_ports": None if vm.is_short else list(vm.inbound_ports),
+        "metadata": None if vm.is_short else dict(vm.metadata),
+        "attributes": None if vm.is_short else dict(vm.attributes),
+        "template_id": vm.template_id,
         "token": vm.token,
         "graphics": dict(vm.graphics),
         "error": vm.error,
@@ -301,3 +335,12 @@ def _extra(vm: VirtualMachine, location_id: str) -> dict[str, Any]:
         "used_cpu_percent": vm.used_cpu_percent,
         "ended_at": iso_text(vm.ended),
     }
+
+
+def _network(nic: VmNic) -> dict[str, Any]:
+    network: dict[str, Any] = {"network": nic.network, "ip": nic.ip, "mac": nic.mac}
+    if nic.external:
+        network["external"] = nic.external
+    if nic.others:
+        network["others"] = list(nic.others)
+    return network

@@ -1,28 +1,29 @@
-"""The arguments of ``create_node`` as the template from which OpenNebula makes a VM."""
+"""The arguments of ``create_node`` as the machine that is asked for."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from libcloud.compute.base import NodeAuthSSHKey, NodeImage
+from libcloud.compute.base import NodeAuthSSHKey, NodeImage, StorageVolume
 from stratuslab.client.errors import InvalidArgumentError
-from stratuslab.client.marketplace.image_metadata import is_image_id
-from stratuslab.client.opennebula.vm_template import DISK_BUSES, VmTemplate, Vnc
-from stratuslab.client.pdisk.disk import is_disk_id, source_of_disk
-from stratuslab.libcloud.arguments import disk_id, several, text, whole_number
-from stratuslab.libcloud.network import network_of
+from stratuslab.client.kinds.offers import MachineRequest
+from stratuslab.client.opennebula.vm_template import Vnc
+from stratuslab.libcloud.arguments import several, text, whole_number
+from stratuslab.libcloud.network import names_of_networks
 from stratuslab.libcloud.size import resources_of
 from stratuslab.libcloud.ssh_keys import default_public_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from libcloud.compute.base import NodeAuthPassword, NodeLocation, NodeSize, StorageVolume
+    from libcloud.compute.base import NodeAuthPassword, NodeLocation, NodeSize
     from stratuslab.client.configuration.cloud import ContextMethod
-    from stratuslab.client.opennebula.vm_template import DiskBus, ImageDescription, Network
+    from stratuslab.client.opennebula.vm import VirtualMachine
+    from stratuslab.client.opennebula.vm_template import DiskBus, ImageDescription
     from stratuslab.client.site import Site
     from stratuslab.libcloud.locations import Locations
     from stratuslab.libcloud.network import StratusLabNetwork
@@ -33,7 +34,6 @@ ANY_VNC = Vnc()
 """A display on a port that the cloud chooses."""
 
 _GIB_IN_MIB = 1024
-_DISK_BUS_OF: Mapping[str, DiskBus] = {bus: bus for bus in DISK_BUSES}
 _ARGUMENT_OF_FIELD = {
     "source": "image",
     "cpu": "size.extra['cpu']",
@@ -51,7 +51,6 @@ _ARGUMENT_OF_FIELD = {
     "public_keys": "auth",
     "context": "ex_context",
     "context_method": "ex_context_method",
-    "metadata": "ex_metadata",
     "user_data": "ex_userdata",
     "inbound_ports": "image.extra['inbound_ports']",
     "kernel": "ex_kernel",
@@ -59,6 +58,7 @@ _ARGUMENT_OF_FIELD = {
     "raw_data": "ex_raw_data",
     "vnc": "ex_vnc",
     "save_as": "ex_save_as",
+    "metadata": "ex_metadata",
     "token": "ex_token",
 }
 """Field of a :class:`VmTemplate` to the argument from which it comes."""
@@ -76,7 +76,7 @@ class NodeRequest:
     ex_context: Mapping[str, str] | None = None
     ex_metadata: Mapping[str, str] | None = None
     ex_context_method: ContextMethod | None = None
-    ex_network: Network = "public"
+    ex_network: str | int | StratusLabNetwork | None = None
     ex_ip_address: str | None = None
     ex_requirements: str | None = None
     ex_volumes: Sequence[StorageVolume | str] | None = None
@@ -90,80 +90,71 @@ class NodeRequest:
     ex_raw_data: str | None = None
     ex_save_as: ImageDescription | None = None
     ex_token: str | None = None
+    ex_template: Mapping[str, object] | None = None
+    ex_keyname: str | None = None
     networks: Sequence[StratusLabNetwork] | None = None
 
-    def template(self, location: NodeLocation, locations: Locations) -> VmTemplate:
-        """Return the VM for a location.
+    def machine(self, location: NodeLocation, locations: Locations) -> MachineRequest:
+        """Return the machine for a location.
 
         What is wrong raises :class:`~stratuslab.client.errors.InvalidArgumentError`, which names the
-        argument, before the Marketplace is asked for a bare identifier (``GET /metadata/ID``).
+        argument.
         """
         site = locations.site(location)
-        with _names_of_arguments():
-            template = self._without_image_settings(site, location, locations)
-            template.text()
-            return self._with_image_settings(template, site)
-
-    def _without_image_settings(self, site: Site, location: NodeLocation, locations: Locations) -> VmTemplate:
         cpu, ram_mib, swap_mib = resources_of(self.size)
-        return VmTemplate(
-            source=_source_of_image(site, self.image, "image"),
+        stated = (self.size.extra or {}).get("location")
+        if isinstance(stated, str) and stated != location.id:
+            raise InvalidArgumentError(
+                f"found a size of {stated!r}; give one of list_sizes({location.id!r})", argument="size"
+            )
+        return MachineRequest(
+            image=_image("image", self.image),
+            size_id=str(self.size.id),
             cpu=cpu,
             ram_mib=ram_mib,
             swap_mib=swap_mib,
+            disk_mib=whole_number("size.disk", self.size.disk or 0, unit="GiB") * _GIB_IN_MIB,
             name=self.name,
             cpu_share=self.ex_cpu_share,
-            disk_bus=self.ex_disks_bus or "ide",
-            disk_format="raw",
+            disk_bus=self.ex_disks_bus,
             volatile_disk_mib=self._volatile_disk_mib(),
             volumes=[
-                _source_of_volume(site, volume, location, locations)
+                _volume(site, volume, location, locations)
                 for volume in several("ex_volumes", self.ex_volumes)
             ],
             readonly_images=[
-                _source_of_image(site, image, "ex_readonly_images")
+                _image("ex_readonly_images", image)
                 for image in several("ex_readonly_images", self.ex_readonly_images)
             ],
-            network=network_of(self.networks, self.ex_network),
+            networks=names_of_networks(self.networks, self.ex_network),
+            networks_argument="ex_network" if self.networks is None else "networks",
             ip_address=self.ex_ip_address,
             requirements=self.ex_requirements,
             public_keys=_key_of(self.auth) if self.auth else default_public_key(site.cloud),
+            key_name=self.ex_keyname,
             context=self.ex_context or {},
             metadata=self.ex_metadata or {},
-            context_method=self.ex_context_method or site.cloud.context_method,
+            context_method=self.ex_context_method,
             user_data=self.ex_userdata,
             kernel=self.ex_kernel,
             initrd=self.ex_initrd,
             raw_data=self.ex_raw_data,
             vnc=self.ex_vnc,
+            vnc_is_given=self.ex_vnc is not ANY_VNC,
             save_as=self.ex_save_as,
             token=None if self.ex_token is None else text("ex_token", self.ex_token),
+            attributes=_attributes(self.ex_template),
         )
+
+    def start(self, location: NodeLocation, locations: Locations) -> VirtualMachine:
+        """Start the machine at a location, once, and return it."""
+        with _names_of_arguments():
+            return locations.site(location).starter.start(self.machine(location, locations))
 
     def _volatile_disk_mib(self) -> int | None:
         if self.ex_volatile_disk is None:
             return None
         return whole_number("ex_volatile_disk", self.ex_volatile_disk, least=1, unit="GiB") * _GIB_IN_MIB
-
-    def _with_image_settings(self, template: VmTemplate, site: Site) -> VmTemplate:
-        """Return the template with what the image asks for; a bare identifier is looked up."""
-        settings: Mapping[str, Any] = self.image.extra
-        if "checksums" not in settings:
-            if not is_image_id(self.image.id):
-                return template
-            entry = site.marketplace.image(self.image.id)
-            settings = {
-                "disks_bus": entry.disks_bus,
-                "format": entry.format,
-                "inbound_ports": entry.inbound_ports,
-            }
-        bus = str(settings.get("disks_bus") or "").lower()
-        return replace(
-            template,
-            disk_bus=self.ex_disks_bus or _DISK_BUS_OF.get(bus, "ide"),
-            disk_format=settings.get("format") or "raw",
-            inbound_ports=tuple(settings.get("inbound_ports") or ()),
-        )
 
 
 @contextmanager
@@ -179,32 +170,27 @@ def _names_of_arguments() -> Iterator[None]:
         raise InvalidArgumentError(error.problem, argument=argument) from error
 
 
-def _source_of_image(site: Site, image: NodeImage | str, argument: str) -> str:
-    """Return what a disk is made from, without asking anybody."""
-    extra: Mapping[str, Any] = image.extra if isinstance(image, NodeImage) else {}
+def _image(argument: str, image: NodeImage | str) -> tuple[str, Mapping[str, Any]]:
     identifier = image.id if isinstance(image, NodeImage) else image
-    if "url" in extra and "checksums" in extra:
-        return str(extra["url"])
-    if isinstance(identifier, str) and is_image_id(identifier):
-        return site.marketplace.url_of(identifier)
-    if isinstance(identifier, str) and is_disk_id(identifier):
-        return source_of_disk(site.cloud, identifier)
-    if isinstance(identifier, str) and identifier.lower().startswith(("http://", "https://")):
-        return identifier
-    raise InvalidArgumentError(
-        f"found the id {identifier!r}; give a Marketplace identifier (27 characters), "
-        "the UUID of a volume, or a URL",
-        argument=argument,
-    )
+    if not isinstance(identifier, str):
+        raise InvalidArgumentError(f"found {image!r}; give an image or its id", argument=argument)
+    return identifier, (image.extra or {}) if isinstance(image, NodeImage) else {}
 
 
-def _source_of_volume(
-    site: Site, volume: StorageVolume | str, location: NodeLocation, locations: Locations
-) -> str:
-    uuid = disk_id("ex_volumes", volume)
-    if not isinstance(volume, str):
+def _volume(site: Site, volume: StorageVolume | str, location: NodeLocation, locations: Locations) -> str:
+    given = volume.id if isinstance(volume, StorageVolume) else volume
+    volume_id = site.volumes.checked_id(given, "ex_volumes")
+    if isinstance(volume, StorageVolume):
         locations.check_volume(volume, location, "ex_volumes")
-    return source_of_disk(site.cloud, uuid)
+    return volume_id
+
+
+def _attributes(given: Mapping[str, object] | None) -> Mapping[str, object]:
+    if given is not None and not isinstance(given, Mapping):
+        raise InvalidArgumentError(
+            f"found a {type(given).__name__}; give a dictionary", argument="ex_template"
+        )
+    return given or {}
 
 
 def _key_of(auth: NodeAuthSSHKey | NodeAuthPassword) -> str:

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
     from libcloud.compute.base import NodeDriver
     from stratuslab.client.configuration.cloud import InstanceType
+    from stratuslab.client.kinds.offers import MachineSize
 
-__all__ = ["StratusLabNodeSize", "known_size", "resources_of", "size_named", "size_of"]
+__all__ = ["StratusLabNodeSize", "known_size", "resources_of", "size_named", "size_of", "size_of_cloud"]
 
 
 class StratusLabNodeSize(NodeSize):
@@ -67,6 +68,15 @@ def size_of(kind: InstanceType, driver: NodeDriver) -> StratusLabNodeSize:
     return StratusLabNodeSize(
         kind.name, kind.name, kind.ram_mib, 0, None, None, driver, cpu=kind.cpu, swap=kind.swap_mib
     )
+
+
+def size_of_cloud(size: MachineSize, driver: NodeDriver) -> StratusLabNodeSize:
+    """Return a size that the cloud itself knows, such as a VM template."""
+    found = StratusLabNodeSize(
+        size.id, size.name, size.ram_mib, 0, None, None, driver, cpu=size.cpu, swap=size.swap_mib
+    )
+    found.extra = {**found.extra, **size.extra}
+    return found
 
 
 def known_size(size: NodeSize | str | None, sizes: Callable[[], Sequence[StratusLabNodeSize]]) -> NodeSize:

@@ -26,14 +26,12 @@ from stratuslab.client.errors import (
     InvalidArgumentError,
     NotFoundError,
 )
-from stratuslab.client.marketplace.marketplace import STATUSES
 from stratuslab.client.opennebula.vm import VirtualMachine
 from stratuslab.client.opennebula.vm_states import VmState
-from stratuslab.client.opennebula.vm_template import NETWORKS, ImageDescription, Vnc
+from stratuslab.client.opennebula.vm_template import ImageDescription, Vnc
 from stratuslab.libcloud.arguments import (
     given,
     nearest,
-    one_of,
     only_known_keywords,
     proxy_address,
     seconds,
@@ -42,13 +40,14 @@ from stratuslab.libcloud.arguments import (
     whole_number,
 )
 from stratuslab.libcloud.deployment import DeploymentOperations
-from stratuslab.libcloud.image import IMAGE_KINDS, StratusLabImage, images_of, mentions
+from stratuslab.libcloud.image import ImageOperations, StratusLabImage
+from stratuslab.libcloud.key_pair import KeyPairOperations
 from stratuslab.libcloud.locations import Locations, over_all
 from stratuslab.libcloud.network import StratusLabNetwork
 from stratuslab.libcloud.node import StratusLabNode, node_of
 from stratuslab.libcloud.node_request import ANY_VNC, NodeRequest
 from stratuslab.libcloud.provider import STRATUSLAB, register
-from stratuslab.libcloud.size import StratusLabNodeSize, known_size, size_named, size_of
+from stratuslab.libcloud.size import StratusLabNodeSize, known_size, size_named, size_of, size_of_cloud
 from stratuslab.libcloud.volume import StratusLabVolume
 from stratuslab.libcloud.volume_operations import VolumeOperations
 
@@ -57,11 +56,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from stratuslab.client.configuration.cloud import ContextMethod
-    from stratuslab.client.marketplace.image_metadata import ImageMetadata
-    from stratuslab.client.marketplace.marketplace import ImageStatus
     from stratuslab.client.opennebula.runner import Runner
     from stratuslab.client.opennebula.vm import VirtualMachine
-    from stratuslab.client.opennebula.vm_template import DiskBus, Network
+    from stratuslab.client.opennebula.vm_template import DiskBus
     from stratuslab.client.site import Site
     from stratuslab.client.transport.session import ServiceSession
     from stratuslab.libcloud.locations import GivenLocation, OnError
@@ -82,7 +79,7 @@ logger = logging.getLogger(__name__)
 _Driver = TypeVar("_Driver", bound="StratusLabNodeDriver")
 
 
-class StratusLabNodeDriver(VolumeOperations, DeploymentOperations):
+class StratusLabNodeDriver(ImageOperations, VolumeOperations, KeyPairOperations, DeploymentOperations):
     """Libcloud's driver for StratusLab clouds.
 
     Every section of the user's configuration file is a location; without a file, ``key`` (the user
@@ -223,53 +220,15 @@ class StratusLabNodeDriver(VolumeOperations, DeploymentOperations):
     def list_sizes(  # type: ignore[override]  # a list of what it holds
         self, location: GivenLocation | None = None
     ) -> list[StratusLabNodeSize]:
-        """Return the instance types, which are the same everywhere. Sends nothing."""
-        if location is not None:
-            self._locations.meant(location)
-        return self._sizes()
+        """Return the instance types, and at an OpenNebula cloud the VM templates that the user may use.
 
-    def list_images(  # type: ignore[override]  # a list of what it holds
-        self,
-        location: GivenLocation | None = None,
-        *,
-        ex_status: ImageStatus = "valid",
-        ex_kind: str = "machine",
-        ex_search: str | None = None,
-    ) -> list[StratusLabImage]:
-        """Return the images of a location's Marketplace, one an identifier (``GET /metadata``).
+        The instance types are the same everywhere and send nothing; ``one.templatepool.info`` is for the VM
+        templates, whose ids begin with ``template:``.
 
         :param location: the default location if None.
-        :param ex_status: ``valid`` (what can be started), ``expired``, ``deprecated`` or ``all``.
-        :param ex_kind: ``machine``, ``disk`` (which no node boots from) or ``all``.
-        :param ex_search: text to be found, in any case, in identifier, title, description, operating
-            system, tags or endorser.
-
-        ``name`` is the title, else the description, else the operating system, else the identifier.
-        ``extra`` holds every field of the Marketplace, see
-        :class:`~stratuslab.client.ImageMetadata`, of the newest entry; ``endorsers``;
-        and ``url``.
         """
-        one_of("ex_kind", ex_kind, IMAGE_KINDS)
-        one_of("ex_status", ex_status, STATUSES)
-        if not isinstance(ex_search, str | None):
-            raise InvalidArgumentError(f"found {ex_search!r}; give text", argument="ex_search")
-        marketplace = self._at(location).marketplace
-        entries = [
-            entry
-            for entry in marketplace.list_images(ex_status)
-            if ex_kind in ("all", "disk" if entry.is_disk else "machine")
-            and (ex_search is None or mentions(entry, ex_search))
-        ]
-        return images_of(entries, self, marketplace.url_of)
-
-    def get_image(self, image_id: str) -> StratusLabImage:
-        """Return an image of the default location's Marketplace (``GET /metadata/ID``).
-
-        Raises :class:`~stratuslab.client.errors.NotFoundError`, which says whether the image is
-        expired, deprecated or unknown.
-        """
-        marketplace = self._at(None).marketplace
-        return images_of([marketplace.image(image_id)], self, marketplace.url_of)[0]
+        images = self._at(location).images
+        return [*self._sizes(), *(size_of_cloud(size, self) for size in images.list_sizes())]
 
     # Nodes
 
@@ -278,6 +237,7 @@ class StratusLabNodeDriver(VolumeOperations, DeploymentOperations):
         *,
         ex_location: GivenLocation | Sequence[GivenLocation] | None = None,
         ex_all_users: bool = False,
+        ex_details: bool = False,
         ex_on_error: OnError = "raise",
     ) -> list[StratusLabNode]:
         """Return the nodes of all locations, in the order of :meth:`list_locations`.
@@ -286,6 +246,9 @@ class StratusLabNodeDriver(VolumeOperations, DeploymentOperations):
 
         :param ex_location: only here, or only at these.
         :param ex_all_users: every node that the user may see, not only the user's own.
+        :param ex_details: at an OpenNebula cloud all that is known of the nodes, by the long list
+            (``one.vmpool.infoextended``); the short one leaves out tokens and one's own attributes. A
+            StratusLab cloud, and OpenNebula 5.12, always say it all.
         :param ex_on_error: when a location fails, ``raise`` an error with ``errors`` (id of the
             location to exception) and ``nodes`` (those of the other locations) after all have
             answered; or ``skip`` it, with a warning in the log.
@@ -293,7 +256,9 @@ class StratusLabNodeDriver(VolumeOperations, DeploymentOperations):
         locations = self._locations.chosen(ex_location, "ex_location")
 
         def ask(location: NodeLocation) -> list[StratusLabNode]:
-            vms = self._at(location).monitor.list_vms(all_users=ex_all_users)
+            vms = self._at(location).monitor.list_vms(
+                all_users=ex_all_users, details=truth("ex_details", ex_details)
+            )
             sizes = self._sizes_by_resources()
             return [node_of(vm, location, self, known_sizes=sizes) for vm in vms]
 
@@ -313,7 +278,7 @@ class StratusLabNodeDriver(VolumeOperations, DeploymentOperations):
         ex_metadata: Mapping[str, str] | None = None,
         ex_availability_zone: GivenLocation | None = None,
         ex_context_method: ContextMethod | None = None,
-        ex_network: Network = "public",
+        ex_network: str | int | StratusLabNetwork | None = None,
         ex_ip_address: str | None = None,
         ex_requirements: str | None = None,
         ex_volumes: Sequence[StorageVolume | str] | None = None,
@@ -327,8 +292,9 @@ class StratusLabNodeDriver(VolumeOperations, DeploymentOperations):
         ex_raw_data: str | None = None,
         ex_save_as: ImageDescription | None = None,
         ex_token: str | None = None,
+        ex_template: Mapping[str, object] | None = None,
         networks: Sequence[StratusLabNetwork] | None = None,
-        ex_keyname: str | None = None,  # noqa: ARG002
+        ex_keyname: str | None = None,
         ex_config_drive: bool | None = None,  # noqa: ARG002
     ) -> StratusLabNode:
         """Start a node and return it at once, without waiting until it runs.
@@ -380,7 +346,7 @@ class StratusLabNodeDriver(VolumeOperations, DeploymentOperations):
         """
         self._get_and_check_auth(auth)  # type: ignore[arg-type]  # None is allowed
         where = self._zone_or_location(ex_availability_zone, location)
-        size = known_size(size, self._sizes)
+        size = known_size(size, lambda: self.list_sizes(where))
         if not isinstance(image, NodeImage):
             image = NodeImage(image, image, self)  # type: ignore[arg-type]  # None is refused as an id below
         request = NodeRequest(
@@ -406,10 +372,11 @@ class StratusLabNodeDriver(VolumeOperations, DeploymentOperations):
             ex_raw_data=ex_raw_data,
             ex_save_as=ex_save_as,
             ex_token=ex_token,
+            ex_template=ex_template,
+            ex_keyname=ex_keyname,
             networks=networks,
         )
-        template = request.template(where, self._locations)
-        vm = self._at(where).runner.start_vm(template)
+        vm = request.start(where, self._locations)
         node = node_of(vm, where, self, size=size, image=image)
         if vm.token is None:
             # Not described yet.
@@ -457,22 +424,26 @@ class StratusLabNodeDriver(VolumeOperations, DeploymentOperations):
 
     # Extensions
 
-    def ex_get_image_metadata(
-        self, image: NodeImage | str, location: GivenLocation | None = None
-    ) -> ImageMetadata:
-        """Return what the Marketplace says of an image or identifier (``GET /metadata/ID``)."""
-        return self._at(location).marketplace.image(image.id if isinstance(image, NodeImage) else image)
-
     def ex_get_size(self, size_id: str) -> StratusLabNodeSize:
-        """Return the size of an id or name. Sends nothing.
+        """Return the size of an id or name at the default location, see :meth:`list_sizes`.
 
         Raises :class:`~stratuslab.client.errors.InvalidArgumentError`, which lists the sizes.
         """
-        return size_named(size_id, self._sizes())
+        return size_named(size_id, self.list_sizes())
 
-    def ex_list_networks(self) -> list[StratusLabNetwork]:
-        """Return the networks on which a node can have its address, the same everywhere. Sends nothing."""
-        return [StratusLabNetwork(name, name) for name in NETWORKS]
+    def ex_list_networks(self, location: GivenLocation | None = None) -> list[StratusLabNetwork]:
+        """Return the networks on which a node can have its address.
+
+        They are the same three at every StratusLab cloud, which sends nothing; at an OpenNebula cloud, those
+        that the user may see, with the number of free addresses (``one.vnpool.info``).
+
+        :param location: the default location if None.
+        """
+        where = self._locations.meant(location)
+        return [
+            StratusLabNetwork(network.id, network.name, network.free, {"location": where.id, **network.extra})
+            for network in self._at(where).networks.list_networks()
+        ]
 
     def list_nodes_in_location(self, location: GivenLocation | None) -> list[StratusLabNode]:
         """Return the nodes of one location, the default one if None (``one.vmpool.info``)."""

@@ -1,66 +1,77 @@
-"""PDisk's disks as Libcloud's volumes, and what attaching and detaching changes in them."""
+"""Volumes and their snapshots as Libcloud's, and what attaching and detaching changes in them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from libcloud.compute.base import StorageVolume
-from libcloud.compute.types import StorageVolumeState
-from stratuslab.client.errors import ConflictError
+from libcloud.compute.base import StorageVolume, VolumeSnapshot
+from libcloud.compute.types import StorageVolumeState, VolumeSnapshotState
+from stratuslab.libcloud.arguments import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from libcloud.compute.base import NodeDriver, NodeLocation
-    from stratuslab.client.pdisk.disk import Disk, Mount
+    from stratuslab.client.kinds.offers import Snapshot, Volume
 
-__all__ = ["StratusLabVolume", "node_to_detach_from", "note_attached", "note_detached"]
+__all__ = ["StratusLabVolume", "note_attached", "note_detached", "snapshot_of"]
+
+_STATES = {
+    "available": StorageVolumeState.AVAILABLE,
+    "inuse": StorageVolumeState.INUSE,
+    "creating": StorageVolumeState.CREATING,
+    "deleting": StorageVolumeState.DELETING,
+    "error": StorageVolumeState.ERROR,
+}
 
 
 class StratusLabVolume(StorageVolume):
-    """A disk.
+    """A disk that outlives nodes.
 
-    ``size`` is in GiB, ``state`` is ``INUSE`` while a VM has the disk mounted, ``location`` is where
-    the disk is. ``extra`` holds:
+    ``size`` is in GiB, ``state`` is ``INUSE`` while a VM has the disk, ``location`` is where the disk is.
+    ``extra`` holds:
 
     =============== ===========================================================================
     ``location``    the id of the location
     ``owner``       the cloud's user
-    ``count``       the number of VMs that have the disk mounted
-    ``type``        what it holds and how it may be written, and
-    ``visibility``  ``private`` or ``public``; both are None in lists, where the cloud leaves
-                    them out
+    ``count``       the number of VMs that have the disk
+    ``device``      the cloud's word for where it is on its VM, or None: PDisk only tells it when
+                    the disk is attached
     ``identifier``  the image or the token that it was marked with, or None
-    ``quarantine``  since when it is in quarantine, or None
-    ``device``      the cloud's answer to the last attachment by this program, or None
-    ``snapshot_of`` the image's disk of which this is the copy that a running VM boots from;
+    ``snapshot_of`` PDisk's image disk of which this is the copy that a running VM boots from;
                     None for a volume of one's own
     =============== ===========================================================================
+
+    and of PDisk ``type`` (what it holds and how it may be written) and ``visibility`` (``private`` or
+    ``public``), both None in lists, where PDisk leaves them out, and ``quarantine`` (since when it is
+    there, or None); of OpenNebula ``node`` (the id of the VM that has it, or None), ``state`` (its own
+    word), ``size_mib``, ``datastore``, ``format``, ``created`` and ``error``.
     """
 
     id: str
     extra: dict[str, Any]  # Libcloud's may be None
 
-    def __init__(self, disk: Disk, location: NodeLocation, driver: NodeDriver) -> None:
+    def __init__(self, volume: Volume, location: NodeLocation, driver: NodeDriver) -> None:
         super().__init__(
-            disk.uuid,
-            disk.tag,
-            disk.size_gib,
+            volume.id,
+            volume.name,
+            volume.size_gib,
             driver,
-            StorageVolumeState.INUSE if disk.count else StorageVolumeState.AVAILABLE,
-            {
-                "location": location.id,
-                "owner": disk.owner,
-                "count": disk.count,
-                "type": disk.type,
-                "visibility": disk.visibility,
-                "identifier": disk.identifier,
-                "quarantine": disk.quarantine,
-                "device": None,
-                "snapshot_of": disk.snapshot_of,
-            },
+            _STATES.get(volume.state, StorageVolumeState.UNKNOWN),
+            plain(volume.extra),
         )
         self.location = location
+
+
+def snapshot_of(snapshot: Snapshot, driver: NodeDriver) -> VolumeSnapshot:
+    """Return a snapshot as Libcloud's; ``extra`` holds ``location``, ``volume_id`` and ``active``."""
+    return VolumeSnapshot(
+        snapshot.id,
+        driver,
+        size=snapshot.size_gib,
+        extra=plain(snapshot.extra),
+        created=snapshot.taken,
+        state=VolumeSnapshotState.AVAILABLE,  # type: ignore[arg-type]  # Libcloud's hint is wrong
+        name=snapshot.name,
+    )
 
 
 def note_attached(volume: StorageVolume, vm_id: int, device: str | None, location: NodeLocation) -> None:
@@ -74,31 +85,7 @@ def note_attached(volume: StorageVolume, vm_id: int, device: str | None, locatio
     volume.state = StorageVolumeState.INUSE
 
 
-def note_detached(volume: StorageVolume, count: int) -> None:
-    """Write into a volume that of ``count`` nodes which had it one has it no more."""
-    volume.extra = {**(volume.extra or {}), "device": None, "node": None, "count": count - 1}
-    volume.state = StorageVolumeState.INUSE if count > 1 else StorageVolumeState.AVAILABLE
-
-
-def node_to_detach_from(mounts: Sequence[Mount], vm_id: int | None, uuid: str, location: NodeLocation) -> int:
-    """Return the id of the one VM from which a volume can be detached.
-
-    :param vm_id: the VM that the caller named; None to find the only one.
-
-    Raises :class:`~stratuslab.client.errors.ConflictError` if there is none, if there are several, or
-    if the volume stays until the end of the VM.
-    """
-    found = [mount for mount in mounts if vm_id in (None, mount.vm_id)]
-    problem = None
-    if not found:
-        problem = "is attached to no node" if vm_id is None else f"is not attached to node {vm_id}"
-    elif len(found) > 1:
-        problem = (
-            f"is attached to the nodes {', '.join(str(mount.vm_id) for mount in found)}; "
-            "say which one by ex_node"
-        )
-    elif found[0].static:
-        problem = f"was attached when node {found[0].vm_id} started, which lasts until the end of the node"
-    if problem:
-        raise ConflictError(f"volume {uuid} {problem}", location=location.id, operation="detach_volume")
-    return found[0].vm_id
+def note_detached(volume: StorageVolume, left: int) -> None:
+    """Write into a volume that one node has it no more, and how many still have it."""
+    volume.extra = {**(volume.extra or {}), "device": None, "node": None, "count": left}
+    volume.state = StorageVolumeState.INUSE if left else StorageVolumeState.AVAILABLE

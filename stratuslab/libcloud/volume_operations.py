@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING
 
-from stratuslab.client.errors import ConflictError, InvalidArgumentError, NotFoundError
-from stratuslab.client.opennebula.vm_states import VmState
-from stratuslab.libcloud.arguments import disk_id, text, vm_id, whole_number
-from stratuslab.libcloud.unsupported import UnsupportedOperations
-from stratuslab.libcloud.volume import (
-    StratusLabVolume,
-    node_to_detach_from,
-    note_attached,
-    note_detached,
-)
+from libcloud.compute.base import NodeDriver, StorageVolume, VolumeSnapshot
+from stratuslab.client.errors import ArgumentNotOfferedError, InvalidArgumentError
+from stratuslab.libcloud.arguments import text, vm_id, whole_number
+from stratuslab.libcloud.volume import StratusLabVolume, note_attached, note_detached, snapshot_of
 
 if TYPE_CHECKING:
-    from libcloud.compute.base import Node, StorageVolume, VolumeSnapshot
+    from libcloud.compute.base import Node, NodeLocation
+    from stratuslab.client.kinds.offers import Volumes
     from stratuslab.client.pdisk.disk import Visibility
     from stratuslab.libcloud.locations import GivenLocation, Locations
 
 __all__ = ["VolumeOperations"]
 
 
-class VolumeOperations(UnsupportedOperations):
+class VolumeOperations(NodeDriver):
     """The part of the driver that lists, makes, attaches and deletes volumes."""
 
     _locations: Locations
@@ -32,19 +26,20 @@ class VolumeOperations(UnsupportedOperations):
     def list_volumes(  # type: ignore[override]  # a list of what it holds
         self, location: GivenLocation | None = None
     ) -> list[StratusLabVolume]:
-        """Return the user's own volumes at a location, newest first (``GET /disks/``).
+        """Return the user's own volumes at a location, newest first.
+
+        Calls ``GET /disks/`` of PDisk; at an OpenNebula cloud ``one.imagepool.info``, and
+        ``one.vmpool.infoextended`` if any is attached.
 
         :param location: the default location if None.
 
-        The list contains the root disks of the user's running nodes, with the disk they are copies
+        PDisk's list contains the root disks of the user's running nodes, with the disk they are copies
         of in ``extra["snapshot_of"]``, which is None for all others. ``size`` is in GiB. See
         :class:`~stratuslab.libcloud.volume.StratusLabVolume` for ``extra``.
         """
         where = self._locations.meant(location)
-        return [
-            StratusLabVolume(disk, where, self)
-            for disk in self._locations.site(where).disks.describe_volumes()
-        ]
+        volumes = self._locations.site(where).volumes.list_volumes()
+        return [StratusLabVolume(volume, where, self) for volume in volumes]
 
     def create_volume(
         self,
@@ -54,104 +49,159 @@ class VolumeOperations(UnsupportedOperations):
         snapshot: VolumeSnapshot | None = None,
         *,
         ex_visibility: Visibility = "private",
+        ex_datastore: str | int | None = None,
         ex_token: str | None = None,
     ) -> StratusLabVolume:
-        """Make an empty volume (``POST /disks/``, never sent twice).
+        """Make an empty volume (``POST /disks/`` or ``one.image.allocate``, never sent twice).
 
         When the answer is lost, the volume is looked for by the token with which it was marked (its
         ``extra["identifier"]``) for the time-out once more, and returned if found; else
-        :class:`~stratuslab.client.errors.UnsettledError` carries the token to look for.
+        :class:`~stratuslab.client.errors.UnsettledError` carries the token to look for. A datablock is
+        returned when it is ready, or with its state when the time-out is over; if the cloud could not make
+        it, what is left of it is deleted, and the error says why.
 
-        :param size: 1 to 1024 GiB.
-        :param name: the cloud's tag of the volume, at most 255 characters.
+        :param size: 1 to 1024 GiB with PDisk.
+        :param name: the cloud's word for the volume, at most 255 characters; 128 at an OpenNebula cloud,
+            where no two of a user's may have the same.
         :param location: the default location if None.
-        :param snapshot: must be None: PDisk has no snapshots of data volumes.
-        :param ex_visibility: ``private``, or ``public`` for all users of the cloud to attach.
+        :param snapshot: must be None: neither kind of cloud makes a volume from a snapshot.
+        :param ex_visibility: ``private``, or ``public`` for all users of a StratusLab cloud to attach.
+        :param ex_datastore: name or id of the datastore of an OpenNebula cloud; otherwise
+            ``default_datastore`` of the section, else the one for images that is on and has most room.
         :param ex_token: a token of your own, which no other volume has: 1 to 64 letters, digits, ``.``, ``_``
             or ``-``. If a volume of yours bears it already (``extra["identifier"]``), that volume is returned
-            and none is made (``GET /disks/`` first): the call can be repeated after a crash.
+            and none is made (the list is asked for first): the call can be repeated after a crash.
         """
-        if snapshot is not None:
-            raise InvalidArgumentError(
-                "PDisk makes no volume from a snapshot; leave it out", argument="snapshot"
-            )
         where = self._locations.meant(location)
-        size_gib = whole_number("size", size, unit="GiB")
-        disk = self._locations.site(where).disks.create_volume(
-            size_gib, name, ex_visibility, token=None if ex_token is None else text("ex_token", ex_token)
+        if snapshot is not None:
+            raise ArgumentNotOfferedError(
+                "neither PDisk nor OpenNebula makes a volume from a snapshot; leave it out",
+                argument="snapshot",
+            )
+        datastore = None if ex_datastore is None else text("ex_datastore", str(ex_datastore))
+        volume = self._locations.site(where).volumes.create(
+            whole_number("size", size, unit="GiB"),
+            name,
+            ex_visibility,
+            datastore,
+            None if ex_token is None else text("ex_token", ex_token),
         )
-        return StratusLabVolume(disk, where, self)
+        return StratusLabVolume(volume, where, self)
 
     def destroy_volume(self, volume: StorageVolume) -> bool:
-        """Delete a volume (``DELETE /disks/UUID``).
+        """Delete a volume (``DELETE /disks/UUID``, or ``one.image.delete`` and ``one.image.info``).
 
         Raises :class:`~stratuslab.client.errors.ConflictError` while a node has it.
         """
-        self._locations.site(self._locations.of_volume(volume)).disks.delete_volume(disk_id("volume", volume))
+        _, volumes, volume_id = self._of_volume(volume)
+        volumes.delete(volume_id)
         return True
 
-    def attach_volume(
-        self,
-        node: Node,
-        volume: StorageVolume,
-        device: str | None = None,
-    ) -> bool:
-        """Plug a volume into a running node (``one.vm.info``, then ``POST /disks/UUID/mounts/``).
+    def attach_volume(self, node: Node, volume: StorageVolume, device: str | None = None) -> bool:
+        """Plug a volume into a running node.
+
+        Calls ``one.vm.info``, then ``POST /disks/UUID/mounts/``. At an OpenNebula cloud, where the node may
+        be powered off too, ``one.vm.attach``, and ``one.vm.info`` until the disk is seen there, within the
+        time-out.
 
         :param device: means nothing: the cloud chooses, and its choice is in
             ``volume.extra["device"]``. The guest may call the disk otherwise.
 
         ``volume.extra["node"]`` is then the node's id, unless other nodes had the volume already.
 
-        Raises :class:`~stratuslab.client.errors.ConflictError` unless the node is running.
+        Raises :class:`~stratuslab.client.errors.ConflictError` unless the node is running, and if the cloud
+        took the order and did not carry it out.
         """
         location = self._locations.of_node(node)
         self._locations.check_volume(volume, location)
-        uuid = disk_id("volume", volume)
-        vm = self._locations.site(location).monitor.describe_vm(vm_id(node.id))
-        if vm.state is not VmState.RUNNING or not vm.host:
-            raise ConflictError(
-                f"node {node.id} is {vm.state_label}; a volume can only be attached to a running node",
-                location=location.id,
-                operation="attach_volume",
-            )
-        device = self._locations.site(location).disks.hot_attach(uuid, vm.host, vm.id)
-        note_attached(volume, vm.id, device, location)
+        volumes = self._locations.site(location).volumes
+        volume_id = volumes.checked_id(volume.id, "volume")
+        number = vm_id(node.id)
+        note_attached(volume, number, volumes.attach(volume_id, number, device), location)
         return True
 
     def detach_volume(self, volume: StorageVolume, *, ex_node: Node | None = None) -> bool:
-        """Unplug a volume (``DELETE /disks/UUID/mounts/UUID_VMID``).
+        """Unplug a volume.
+
+        Calls ``DELETE /disks/UUID/mounts/UUID_VMID``; at an OpenNebula cloud ``one.image.info`` and
+        ``one.vm.info``, ``one.vm.detach``, and ``one.vm.info`` until the disk is seen to be out, within the
+        time-out.
 
         :param ex_node: the node to unplug it from; needed if several have it. Where neither this
             nor the volume object tells, or what it tells is over, ``GET /disks/UUID/mounts/`` does.
 
         Raises :class:`~stratuslab.client.errors.ConflictError` if no node has the volume, if several
-        have it, or if it was attached when the node started, which lasts until the node's end.
+        have it, if a node boots from it, or if PDisk attached it when the node started, which lasts until the
+        node's end.
         """
+        wanted = None
         if ex_node is None:
-            location, wanted = self._locations.of_volume(volume), None
+            location, volumes, volume_id = self._of_volume(volume)
         else:
             location, wanted = self._locations.of_node(ex_node, "ex_node"), vm_id(ex_node.id)
             self._locations.check_volume(volume, location)
-        disks = self._locations.site(location).disks
-        uuid = disk_id("volume", volume)
+            volumes = self._locations.site(location).volumes
+            volume_id = volumes.checked_id(volume.id, "volume")
         extra = volume.extra or {}
-        known = extra.get("node")
-        if known is not None and wanted in (None, vm_id(known)):
-            with contextlib.suppress(NotFoundError):
-                disks.hot_detach(uuid, vm_id(known))
-                note_detached(volume, extra.get("count") or 1)
-                return True
-        mounts = disks.mounts(uuid)
-        disks.hot_detach(uuid, node_to_detach_from(mounts, wanted, uuid, location))
-        note_detached(volume, len(mounts))
+        node = extra.get("node")
+        known = None if node is None else (vm_id(node), extra.get("count") or 1)
+        note_detached(volume, volumes.detach(volume_id, wanted, known))
+        return True
+
+    def list_volume_snapshots(self, volume: StorageVolume) -> list[VolumeSnapshot]:
+        """Return the snapshots of a datablock, oldest first (``one.image.info``).
+
+        PDisk raises :class:`~stratuslab.client.errors.NotOfferedError`, as for all of its snapshots.
+        """
+        volumes, volume_id = self._with_snapshots("list_volume_snapshots", volume)
+        return [snapshot_of(snapshot, self) for snapshot in volumes.list_snapshots(volume_id)]
+
+    def create_volume_snapshot(self, volume: StorageVolume, name: str | None = None) -> VolumeSnapshot:
+        """Keep the state of a datablock that is attached (``one.vm.disksnapshotcreate``, never sent twice).
+
+        Returns it when it is seen to be there. No volume can be made from it. Raises
+        :class:`~stratuslab.client.errors.ConflictError` if no node has the datablock.
+        """
+        volumes, volume_id = self._with_snapshots("create_volume_snapshot", volume)
+        return snapshot_of(volumes.create_snapshot(volume_id, name), self)
+
+    def destroy_volume_snapshot(self, snapshot: VolumeSnapshot) -> bool:
+        """Delete a snapshot.
+
+        Calls ``one.vm.disksnapshotdelete``, or ``one.image.snapshotdelete`` of a free datablock.
+
+        From OpenNebula 6.10 on only of a datablock that no node has: raises
+        :class:`~stratuslab.client.errors.ConflictError` otherwise, and if others were made from it.
+        """
+        extra = getattr(snapshot, "extra", None) or {}
+        volumes = self._locations.site(self._locations.meant(extra.get("location"), "snapshot")).volumes
+        volumes.check_snapshots("destroy_volume_snapshot")
+        if not isinstance(snapshot, VolumeSnapshot):
+            raise InvalidArgumentError(
+                f"found {snapshot!r}; give one of list_volume_snapshots()", argument="snapshot"
+            )
+        volume_id = volumes.checked_id(extra.get("volume_id"), "snapshot.extra['volume_id']")
+        volumes.delete_snapshot(volume_id, snapshot.id)
         return True
 
     def ex_get_volume(self, volume_id: str, location: GivenLocation | None = None) -> StratusLabVolume:
-        """Return one volume, with ``type`` and ``visibility`` (``GET /disks/UUID``).
+        """Return one volume (``GET /disks/UUID``, with ``type`` and ``visibility``; or ``one.image.info``).
 
         Raises :class:`~stratuslab.client.errors.NotFoundError` and
         :class:`~stratuslab.client.errors.ForbiddenError`.
         """
         where = self._locations.meant(location)
-        return StratusLabVolume(self._locations.site(where).disks.describe_volume(volume_id), where, self)
+        return StratusLabVolume(self._locations.site(where).volumes.volume(volume_id), where, self)
+
+    def _with_snapshots(self, operation: str, volume: StorageVolume) -> tuple[Volumes, str]:
+        """Return where a volume is; a cloud without snapshots says so whatever was given."""
+        if not isinstance(volume, StorageVolume):
+            self._locations.site(self._locations.default).volumes.check_snapshots(operation)
+        _, volumes, volume_id = self._of_volume(volume)
+        volumes.check_snapshots(operation)
+        return volumes, volume_id
+
+    def _of_volume(self, volume: StorageVolume) -> tuple[NodeLocation, Volumes, str]:
+        location = self._locations.of_volume(volume)
+        volumes = self._locations.site(location).volumes
+        return location, volumes, volumes.checked_id(volume.id, "volume")

@@ -377,8 +377,8 @@ def test_a_volume_that_does_not_say_where_it_is_is_where_the_node_is(two_clouds:
     )
 
 
-def test_an_opennebula_without_stratuslab_has_no_volumes() -> None:
-    driver = StratusLabNodeDriver("u", "p", host="localhost")
+def test_an_opennebula_3_2_without_stratuslab_has_no_volumes(sandbox) -> None:
+    driver = StratusLabNodeDriver("demo", "demo-pass", host=f"{sandbox.url}/here/RPC2")
 
     with pytest.raises(ValueError, match="pdisk_endpoint: is missing"):
         driver.list_volumes()

@@ -16,7 +16,13 @@ if TYPE_CHECKING:
     Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 ROOT = Path(__file__).parents[2]
-LAYERS = [{"site"}, {"marketplace", "opennebula", "pdisk"}, {"transport"}, {"configuration", "errors"}]
+LAYERS = [
+    {"site"},
+    {"kinds"},
+    {"marketplace", "opennebula", "pdisk"},
+    {"transport"},
+    {"configuration", "errors"},
+]
 """The folders and files of ``client``, from the top down; what is in none of them is at the very top."""
 SERVICES = {
     "http": set(),

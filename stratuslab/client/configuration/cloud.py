@@ -114,6 +114,8 @@ class Cloud:
     proxy_url: str | None = field(default=None, repr=False)
     retry_delay: float | None = None
     backoff: float | None = None
+    default_network: str | None = None
+    default_datastore: str | None = None
 
     def required_pdisk(self) -> Endpoint:
         """Return where PDisk is. Raises :class:`ConfigurationError` if the settings do not say."""

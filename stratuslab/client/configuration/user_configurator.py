@@ -155,6 +155,8 @@ class UserConfigurator:
             verify_tls=section.boolean("verify_tls", otherwise=True),
             ca_certificate=section.existing_file("ca_certificate"),
             timeout=section.seconds("endpoint_timeout", DEFAULT_TIMEOUT),
+            default_network=section.text("default_network"),
+            default_datastore=section.text("default_datastore"),
         )
 
     def _section(self, name: str) -> _Section:

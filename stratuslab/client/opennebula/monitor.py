@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from stratuslab.client.errors import DuplicateError, InvalidArgumentError
-from stratuslab.client.opennebula.releases import STRATUSLAB_14_06
 from stratuslab.client.opennebula.rpc import Rpc
 from stratuslab.client.opennebula.vm import VirtualMachine, checked_vm_id
 from stratuslab.client.transport.entry_reader import EntryReader
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Monitor"]
 
 _POOL = frozenset({"VM_POOL"})
+_ANY_STATE = -2
 
 
 class Monitor:
@@ -28,27 +28,47 @@ class Monitor:
 
     def __init__(self, cloud: Cloud, rpc: Rpc | None = None) -> None:
         self._rpc = rpc or Rpc(cloud)
-        self._front_end = STRATUSLAB_14_06
+        self.newest_id: int | None = None
 
     def close(self) -> None:
         """Close the connections. Another call makes new ones."""
         self._rpc.close()
 
-    def list_vms(self, *, all_users: bool = False) -> list[VirtualMachine]:
+    def list_vms(self, *, all_users: bool = False, details: bool = False) -> list[VirtualMachine]:
         """Return the VMs that are not done, by ascending id (``one.vmpool.info``).
 
-        They are the user's own, or all that the user may see.
+        They are the user's own, or all that the user may see. From OpenNebula 6.0 on the short list leaves
+        out what only the long one says, ``one.vmpool.infoextended``, which ``details`` asks for; 5.12 is
+        always asked for that.
         """
+        front_end = self._rpc.front_end
+        scope = front_end.everybodys if all_users else front_end.mine
+        return self._list(front_end.detailed_list_call if details else front_end.list_call, *scope)
+
+    def list_between(self, first: int, last: int) -> list[VirtualMachine]:
+        """Return the VMs from one id to another that are not done, with all that is known of them.
+
+        Only from OpenNebula 5.12 on (``one.vmpool.infoextended``).
+        """
+        owner, *_, state = self._rpc.front_end.everybodys
+        return self._list(self._rpc.front_end.detailed_list_call, owner, first, last, state)
+
+    def _list(self, method: str, *scope: int) -> list[VirtualMachine]:
         vms: list[VirtualMachine] = []
 
         def entries() -> EntryReader:
             vms.clear()
             return EntryReader("VM", lambda vm: vms.append(VirtualMachine.from_element(vm)), roots=_POOL)
 
-        scope = self._front_end.everybodys if all_users else self._front_end.mine
-        self._rpc.call_for_entries("one.vmpool.info", *scope, entries=entries)
+        self._rpc.call_for_entries(method, *scope, entries=entries)
         vms.sort(key=lambda vm: vm.id)
+        self.saw(vms[-1].id if vms else None)
         return vms
+
+    def saw(self, vm_id: int | None) -> None:
+        """Keep the highest id that the cloud has shown: those of later VMs are higher."""
+        if vm_id is not None and (self.newest_id is None or vm_id > self.newest_id):
+            self.newest_id = vm_id
 
     def describe_vm(self, vm_id: int) -> VirtualMachine:
         """Return one VM, also when it is done (``one.vm.info``).
@@ -65,19 +85,29 @@ class Monitor:
             problem = str(error)
         else:
             if vm.id == vm_id:
+                self.saw(vm_id)
                 return vm
             problem = f"it is about VM {vm.id}"
         raise self._rpc.malformed(operation, problem)
 
-    def find_vm(self, token: str) -> VirtualMachine | None:
+    def find_vm(self, token: str, *, above: int | None = None) -> VirtualMachine | None:
         """Return the user's VM that was started with a token, unless it is done (``one.vmpool.info``).
+
+        From OpenNebula 5.12 on, one that is done is found too (``one.vmpool.infoextended``), and ``above``,
+        an id that was known before the VM was started, spares the older ones.
 
         Raises :class:`~stratuslab.client.errors.InvalidArgumentError` for what is no token, and
         :class:`~stratuslab.client.errors.DuplicateError` if several VMs bear it.
         """
         if not isinstance(token, str) or not token:
             raise InvalidArgumentError(f"the token: found {token!r}; give the text that a VM was marked with")
-        found = [vm for vm in self.list_vms() if vm.token == token]
+        front_end = self._rpc.front_end
+        if front_end.marks_found_by_id:
+            first = -1 if above is None else above + 1
+            vms = self._list(front_end.detailed_list_call, front_end.mine[0], first, -1, _ANY_STATE)
+        else:
+            vms = self.list_vms()
+        found = [vm for vm in vms if vm.token == token]
         if len(found) > 1:
             ids = [str(vm.id) for vm in found]
             raise DuplicateError(

@@ -8,7 +8,14 @@ from uuid import uuid4
 from xml.sax.saxutils import escape
 
 from stratuslab.client.configuration.cloud import Password
-from stratuslab.client.errors import ConfigurationError, ServiceError, error_of_code, error_of_fault
+from stratuslab.client.errors import (
+    ConfigurationError,
+    NotSupportedError,
+    ServiceError,
+    error_of_code,
+    error_of_fault,
+)
+from stratuslab.client.opennebula.releases import STRATUSLAB_14_06, FrontEnd, front_end_of
 from stratuslab.client.opennebula.xmlrpc_message import AnswerReader, Fault, encode_call, read_answer
 from stratuslab.client.transport.connection import Request, ServiceConnection
 from stratuslab.client.transport.covered import CoveredText
@@ -47,9 +54,39 @@ class Rpc:
                 )
             self._session = CoveredText(f"{cloud.credentials.username}:{cloud.credentials.password}")
         self.cloud = cloud
+        self._front_end = None if cloud.compute.direct else STRATUSLAB_14_06
         self.connection = ServiceConnection(
             cloud, "compute", cloud.compute, None if cloud.compute.direct else cloud.credentials
         )
+
+    @property
+    def front_end(self) -> FrontEnd:
+        """The words of the release.
+
+        OpenNebula's own port is asked for it once (``one.system.version``, which StratusLab's 3.2 does not
+        know). Raises :class:`~stratuslab.client.errors.NotSupportedError` for a release between 3.2 and 5.12.
+        """
+        if self._front_end is None:
+            self._front_end = self._asked_for_release()
+        return self._front_end
+
+    def _asked_for_release(self) -> FrontEnd:
+        method = "one.system.version"
+        try:
+            version = self.call_for_text(method)
+        except NotSupportedError as error:
+            if error.code is None:
+                raise
+            return STRATUSLAB_14_06
+        found = front_end_of(version)
+        if found is None:
+            raise NotSupportedError(
+                f"OpenNebula {self.connection.quotable(version[:40])} is not supported: this package speaks "
+                "the 3.2 of StratusLab 14.06, and 5.12 and later",
+                location=self.cloud.location,
+                operation=method,
+            )
+        return found
 
     def close(self) -> None:
         """Close the connections. Another call makes new ones."""

@@ -5,21 +5,21 @@ from __future__ import annotations
 import logging
 import uuid
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from stratuslab.client.errors import (
     CredentialsError,
     DuplicateError,
-    ServiceError,
     StratusLabError,
     UnsettledError,
     outcome_unknown,
 )
+from stratuslab.client.opennebula.launch import Launch
 from stratuslab.client.opennebula.monitor import Monitor
-from stratuslab.client.opennebula.releases import STRATUSLAB_14_06
+from stratuslab.client.opennebula.orders import Orders, VmAction
 from stratuslab.client.opennebula.rpc import Rpc
 from stratuslab.client.opennebula.vm import LAST_VM_ID, VirtualMachine, checked_vm_id
-from stratuslab.client.transport.failures import in_doubt
+from stratuslab.client.opennebula.vm_states import VmState
 from stratuslab.client.transport.settlement import grace_after, settle
 
 if TYPE_CHECKING:
@@ -32,8 +32,6 @@ __all__ = ["Runner", "VmAction"]
 
 logger = logging.getLogger(__name__)
 
-VmAction = Literal["destroy", "shutdown", "reboot", "stop", "suspend", "start"]
-
 
 class Runner:
     """The VMs of one cloud, to start, change and end.
@@ -42,11 +40,11 @@ class Runner:
     :class:`~stratuslab.client.errors.StratusLabError`. ``rpc`` is the way to OpenNebula, if it is shared.
     """
 
-    def __init__(self, cloud: Cloud, rpc: Rpc | None = None) -> None:
+    def __init__(self, cloud: Cloud, rpc: Rpc | None = None, monitor: Monitor | None = None) -> None:
         self._cloud = cloud
         self._rpc = rpc or Rpc(cloud)
-        self._monitor = Monitor(cloud, self._rpc)
-        self._front_end = STRATUSLAB_14_06
+        self._monitor = monitor or Monitor(cloud, self._rpc)
+        self._orders = Orders(cloud, self._rpc, self._monitor)
 
     def close(self) -> None:
         """Close the connections. Another call makes new ones."""
@@ -82,46 +80,57 @@ class Runner:
         interruption (``KeyboardInterrupt``) goes through, and what is known into the log.
         """
         token = template.token or uuid.uuid4().hex
-        text = replace(template, token=token).text(self._front_end)
-        if template.token:
-            vm = self._monitor.find_vm(token)
-            if vm is not None:
-                return vm
+        text = replace(template, token=token).text(self._rpc.front_end)
+        launch = Launch("one.vm.allocate", (text,), token, template.name)
+        return self.started(template.token) or self.start(launch)
+
+    def started(self, token: str | None) -> VirtualMachine | None:
+        """Return the VM that bears a token of the user's own already, None if none does or none is given.
+
+        Calls ``one.vmpool.info`` if one is given. What is done is none.
+        """
+        vm = self._monitor.find_vm(token) if token else None
+        return None if vm is None or vm.state is VmState.TERMINATED else vm
+
+    def start(self, launch: Launch) -> VirtualMachine:
+        """Send the call that starts a VM, once, and return the VM; see :meth:`start_vm`."""
+        token = launch.token
         try:
-            found = self._allocate_or_find(text, token)
+            found = self._started_or_found(launch, self._monitor.newest_id)
         except StratusLabError:
             raise
         except BaseException:
             logger.warning(
-                "location %r: one.vm.allocate was interrupted; there may be a VM with the token %s",
+                "location %r: %s was interrupted; there may be a VM with the token %s",
                 self._cloud.location,
+                launch.method,
                 token,
             )
             raise
-        return found if isinstance(found, VirtualMachine) else self._described(found, template.name, token)
+        return found if isinstance(found, VirtualMachine) else self._described(found, launch)
 
-    def _allocate_or_find(self, text: str, token: str) -> VirtualMachine | int:
+    def _started_or_found(self, launch: Launch, newest: int | None) -> VirtualMachine | int:
         try:
-            return self._allocate(text)
+            return self._started(launch)
         except StratusLabError as error:
             grace = grace_after(error, self._cloud.timeout)
             if grace is None:
                 raise
-            return self._found(token, grace, error)
+            return self._found(launch.token, grace, error, newest)
 
-    def _allocate(self, text: str) -> int:
-        operation = "one.vm.allocate"
-        value = self._rpc.call(operation, text, changes=True, repeatable=False)
+    def _started(self, launch: Launch) -> int:
+        operation = launch.method
+        value = self._rpc.call(operation, *launch.arguments, changes=True, repeatable=False)
         if isinstance(value, bool) or not isinstance(value, int):
             raise self._rpc.malformed(operation, f"the VM's id is of the type {type(value).__name__}")
         if not 0 <= value <= LAST_VM_ID:
             raise self._rpc.malformed(operation, f"the VM's id is {value}")
         return value
 
-    def _found(self, token: str, grace: float, error: StratusLabError) -> VirtualMachine:
+    def _found(self, token: str, grace: float, error: StratusLabError, newest: int | None) -> VirtualMachine:
         """Return the VM of a token; if there is none, raise the error, or that it may still appear."""
         try:
-            vm = settle(lambda: self._monitor.find_vm(token), grace)
+            vm = settle(lambda: self._monitor.find_vm(token, above=newest), grace)
         except DuplicateError:
             raise
         except StratusLabError as failed:
@@ -142,23 +151,22 @@ class Runner:
             token=token,
         ) from error
 
-    def _described(self, vm_id: int, name: str | None, token: str) -> VirtualMachine:
+    def _described(self, vm_id: int, launch: Launch) -> VirtualMachine:
         """Return what the cloud knows of the VM that it says it has started."""
         try:
             vm = self._monitor.describe_vm(vm_id)
         except StratusLabError as error:
             logger.warning("VM %d was started, but its details could not be read: %s", vm_id, error)
-            return VirtualMachine.accepted(vm_id, name)
+            return VirtualMachine.accepted(vm_id, launch.name)
         except BaseException:
             logger.warning(
                 "location %r: VM %d was started, then create_node interrupted", self._cloud.location, vm_id
             )
             raise
-        if vm.token == token:
+        if vm.token == launch.token:
             return vm
-        operation = "one.vm.allocate"
-        wrong = self._rpc.malformed(operation, f"VM {vm_id} does not bear the token that was sent")
-        return self._found(token, self._cloud.timeout, wrong)
+        wrong = self._rpc.malformed(launch.method, f"VM {vm_id} does not bear the token that was sent")
+        return self._found(launch.token, self._cloud.timeout, wrong, None)
 
     def kill_instance(self, vm_id: int) -> None:
         """End a VM at once, in whatever state it is; again is no error (``one.vm.action``)."""
@@ -174,25 +182,8 @@ class Runner:
     def act(self, vm_id: int, action: VmAction) -> None:
         """Change a VM's life (``one.vm.action``).
 
-        Raises :class:`~stratuslab.client.errors.ConflictError` if its state does not allow it.
+        From OpenNebula 5.12 on, it is done when it is seen to be done, see
+        :mod:`stratuslab.client.opennebula.orders`. Raises :class:`~stratuslab.client.errors.ConflictError`
+        if its state does not allow it.
         """
-        word = {
-            "destroy": self._front_end.destroy,
-            "shutdown": self._front_end.shutdown,
-            "reboot": self._front_end.reboot,
-            "stop": self._front_end.stop,
-            "suspend": self._front_end.suspend,
-            "start": self._front_end.start,
-        }[action]
-        operation = "one.vm.action"
-        try:
-            value = self._rpc.call(
-                operation, word, checked_vm_id(vm_id), changes=True, repeatable=action == "destroy"
-            )
-        except ServiceError as error:
-            doubt = in_doubt(error)
-            if doubt is error:
-                raise
-            raise doubt from error
-        if isinstance(value, bool) or not isinstance(value, int) or value != vm_id:
-            raise self._rpc.malformed(operation, f"it is not about VM {vm_id}")
+        self._orders.give(checked_vm_id(vm_id), action)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote_plus
 from xml.etree.ElementTree import Element, SubElement
 
 from stratuslab.client.errors import InvalidArgumentError, NotFoundError
 from stratuslab.client.opennebula.vm_states import VmState, label_of, state_of
 from stratuslab.client.transport.xml_document import DocumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = [
     "LAST_VM_ID",
@@ -54,7 +58,8 @@ class VmDisk:
     """A disk of a VM.
 
     ``source`` is a Marketplace URL, ``pdisk:…/UUID`` or None; ``size_mib`` is known of swap and
-    volatile disks; ``save`` says whether an image is made of it when the VM is shut down.
+    volatile disks; ``save`` says whether an image is made of it when the VM is shut down. ``image_id`` and
+    ``image`` are OpenNebula's image that it is from.
     """
 
     disk_id: int | None
@@ -63,15 +68,23 @@ class VmDisk:
     target: str | None
     size_mib: int | None
     save: bool
+    image_id: int | None = None
+    image: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class VmNic:
-    """A network card of a VM; ``ip`` is None where the VM has no address on that network."""
+    """A network card of a VM, or a further address of one.
+
+    ``ip`` is None where the VM has no IPv4 address on that network; ``external`` is the address by which the
+    outside world reaches it; ``others`` are its IPv6 addresses, or what the guest says of itself.
+    """
 
     network: str | None
     ip: str | None
     mac: str | None
+    external: str | None = None
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +101,13 @@ class HistoryRecord:
 class VirtualMachine:
     """One VM.
 
-    ``cpu`` is the number of CPUs of the guest, ``cpu_share`` what is reserved on the host; sizes are
-    in MiB. ``disks`` are in the order of the template, the root disk has ``disk_id`` 0. ``host`` is
-    where the VM is or was last. ``error`` is the cloud's reason for a failure, ``waiting`` its
-    reason for not starting it. ``token`` is the mark it was started with, ``metadata`` what its user
-    noted. ``context`` has upper-case keys and, like ``inbound_ports``, is empty where the front end leaves
-    it out of lists.
+    ``cpu`` is the number of CPUs of the guest, a guess where ``cpu_is_known`` is false; ``cpu_share`` is
+    what is reserved on the host; sizes are in MiB. ``disks`` are in the order of the template, the root
+    disk has ``disk_id`` 0. ``host`` is where the VM is or was last. ``error`` is the cloud's reason for a
+    failure, ``waiting`` its reason for not starting it. ``attributes`` are those that users and the cloud
+    gave it. ``token`` is the mark it was started with, ``metadata`` what its user noted. ``context`` has
+    upper-case keys. ``is_short`` says that the document leaves out what only the long ones hold: context,
+    attributes and ports are then empty.
     """
 
     id: int
@@ -116,12 +130,17 @@ class VirtualMachine:
     requirements: str | None
     inbound_ports: tuple[str, ...]
     token: str | None
-    metadata: dict[str, str]
     graphics: dict[str, str]
     error: str | None
     waiting: str | None
     used_ram_kib: int | None
     used_cpu_percent: float | None
+    template_id: int | None = None
+    boots_from_disk_0: bool = False
+    cpu_is_known: bool = field(default=True, compare=False)
+    is_short: bool = field(default=False, compare=False)
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def state(self) -> VmState:
@@ -145,8 +164,9 @@ class VirtualMachine:
 
     @property
     def root_disk(self) -> VmDisk | None:
-        """The disk the VM boots from: the one with ``disk_id`` 0, if it has a source."""
-        return next((disk for disk in self.disks if disk.disk_id == 0 and disk.source), None)
+        """The disk the VM boots from: the one with ``disk_id`` 0, if it has a source or is from an image."""
+        first = next((disk for disk in self.disks if disk.disk_id == 0), None)
+        return first if first and (first.source or first.image_id is not None) else None
 
     @classmethod
     def accepted(cls, vm_id: int, name: str | None) -> VirtualMachine:
@@ -165,16 +185,18 @@ class VirtualMachine:
             raise DocumentError("a <VM> has no numeric <ID>")
         template = vm.find("TEMPLATE")
         template = _EMPTY if template is None else template
-        own = vm.find("USER_TEMPLATE")
-        own = _EMPTY if own is None else own
+        found = vm.find("USER_TEMPLATE")
+        own = _EMPTY if found is None else found
         context = template.find("CONTEXT")
         graphics = template.find("GRAPHICS")
         share = _number(template.findtext("CPU"))
+        # OpenNebula 3.2 has no USER_TEMPLATE; its VMs get as many CPUs as they reserve.
+        cpus = _integer(template.findtext("VCPU"))
         ports = _text(own, "INBOUND_PORTS") or _text(template, "INBOUND_PORTS") or ""
         return cls(
             id=vm_id,
             name=vm.findtext("NAME") or _text(template, "NAME") or f"one-{vm_id}",
-            owner=_decoded(_text(vm, "UNAME") or _text(vm, "USERNAME")),
+            owner=_owner(vm),
             owner_id=_integer(vm.findtext("UID")),
             group=_text(vm, "GNAME"),
             state_number=_or(_integer(vm.findtext("STATE")), -1),
@@ -182,14 +204,11 @@ class VirtualMachine:
             created=_moment(vm.findtext("STIME")),
             ended=_moment(vm.findtext("ETIME")),
             deploy_id=_text(vm, "DEPLOY_ID"),
-            cpu=_integer(template.findtext("VCPU")) or max(1, math.ceil(share or 1)),
+            cpu=cpus or max(1, math.ceil(share or 1)),
             cpu_share=share,
             ram_mib=_integer(template.findtext("MEMORY")) or 0,
             disks=tuple(_disk(disk) for disk in template.findall("DISK")),
-            nics=tuple(
-                VmNic(_text(nic, "NETWORK"), _text(nic, "IP"), _text(nic, "MAC"))
-                for nic in template.findall("NIC")
-            ),
+            nics=_nics(vm, template),
             history=_history(vm),
             context={} if context is None else {item.tag: item.text or "" for item in context},
             requirements=_text(template, "REQUIREMENTS") or _text(own, "SCHED_REQUIREMENTS"),
@@ -201,11 +220,36 @@ class VirtualMachine:
             waiting=_text(own, "SCHED_MESSAGE"),
             used_ram_kib=_integer(vm.findtext("MONITORING/MEMORY") or vm.findtext("MEMORY")),
             used_cpu_percent=_number(vm.findtext("MONITORING/CPU") or vm.findtext("CPU")),
+            template_id=_integer(template.findtext("TEMPLATE_ID")),
+            boots_from_disk_0=(template.findtext("OS/BOOT") or "").strip().startswith("disk0"),
+            cpu_is_known=cpus is not None or found is None,
+            is_short=found is not None and vm.find("PERMISSIONS") is None and context is None,
+            attributes={item.tag: (item.text or "").strip() for item in own if not len(item)},
         )
 
 
 def _metadata(text: str | None) -> dict[str, str]:
     return dict(parse_qsl(text, keep_blank_values=True)) if text else {}
+
+
+def _nics(vm: Element, template: Element) -> tuple[VmNic, ...]:
+    """Return the network cards, their further addresses, and last what the guest says of itself."""
+    cards = [*template.findall("NIC"), *template.findall("NIC_ALIAS")]
+    cards += [card for card in template.findall("PCI") if card.find("NETWORK_ID") is not None]
+    nics = [
+        VmNic(
+            _text(nic, "NETWORK"),
+            _text(nic, "IP"),
+            _text(nic, "MAC"),
+            _text(nic, "EXTERNAL_IP"),
+            tuple(found for key in ("IP6", "IP6_GLOBAL", "IP6_ULA") if (found := _text(nic, key))),
+        )
+        for nic in cards
+    ]
+    said = " ".join(_text(vm, f"MONITORING/{key}") or "" for key in ("GUEST_IP", "GUEST_IP_ADDRESSES"))
+    if said.strip():
+        nics.append(VmNic(None, None, None, None, tuple(said.replace(",", " ").split())))
+    return tuple(nics)
 
 
 def _disk(disk: Element) -> VmDisk:
@@ -216,6 +260,8 @@ def _disk(disk: Element) -> VmDisk:
         target=_text(disk, "TARGET"),
         size_mib=_integer(disk.findtext("SIZE")),
         save=(_text(disk, "SAVE") or "").lower() == "yes",
+        image_id=_integer(disk.findtext("IMAGE_ID")),
+        image=_text(disk, "IMAGE"),
     )
 
 
@@ -261,6 +307,7 @@ def _moment(text: str | None) -> datetime | None:
         return None
 
 
-def _decoded(owner: str | None) -> str | None:
-    """Return the owner's name as the user wrote it: StratusLab's proxy URL-encodes it for OpenNebula."""
-    return owner and unquote_plus(owner)
+def _owner(vm: Element) -> str | None:
+    """Return the owner's name as the user wrote it: StratusLab's proxy URL-encodes it for OpenNebula 3.2."""
+    name = _text(vm, "UNAME") or _text(vm, "USERNAME")
+    return unquote_plus(name) if name and vm.find("USER_TEMPLATE") is None else name

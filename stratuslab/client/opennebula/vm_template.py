@@ -19,7 +19,16 @@ from stratuslab.client.opennebula.vm import METADATA_ATTRIBUTE, TOKEN_ATTRIBUTE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["DISK_BUSES", "NETWORKS", "DiskBus", "ImageDescription", "Network", "VmTemplate", "Vnc"]
+__all__ = [
+    "DISK_BUSES",
+    "NETWORKS",
+    "DiskBus",
+    "ImageDescription",
+    "Network",
+    "VmTemplate",
+    "Vnc",
+    "encoded_metadata",
+]
 
 DiskBus = Literal["ide", "scsi", "virtio"]
 Network = Literal["public", "local", "private"]
@@ -177,7 +186,7 @@ class VmTemplate:
         if self.inbound_ports:
             parts.append(attribute("INBOUND_PORTS", ",".join(self.inbound_ports), "inbound_ports"))
         if self.metadata:
-            parts.append(attribute(METADATA_ATTRIBUTE, _encoded_metadata(self.metadata), "metadata"))
+            parts.append(attribute(METADATA_ATTRIBUTE, encoded_metadata(self.metadata), "metadata"))
         if self.token:
             parts.append(attribute(TOKEN_ATTRIBUTE, self.token, "token"))
         return "\n".join(parts) + "\n"
@@ -370,7 +379,8 @@ def _without_variables(value: str, argument: str) -> str:
     return value
 
 
-def _encoded_metadata(metadata: Mapping[str, str]) -> str:
+def encoded_metadata(metadata: Mapping[str, str]) -> str:
+    """Return what users note of a VM as one text, which OpenNebula keeps as it is."""
     for key, value in metadata.items():
         if not isinstance(key, str) or not key:
             raise InvalidArgumentError(f"found the key {key!r}; give text", argument="metadata")

@@ -23,13 +23,14 @@ def test_the_session_is_user_and_password(cloud, driver_at, use, sandbox) -> Non
 
     compute = [seen for seen in cloud.seen if seen.target == "/here/RPC2"]
     assert [request.operation for request in sandbox.request_log if request.service == "compute"] == [
+        "one.system.version",
         "one.vm.allocate",
         "one.vm.info",
         "one.vmpool.info",
     ]
-    assert len(compute) == 3
+    assert len(compute) == 4
     assert all(b">demo:demo-pass<" in seen.body for seen in compute)
-    assert [seen.headers["Authorization"] for seen in compute] == [None] * 3
+    assert [seen.headers["Authorization"] for seen in compute] == [None] * 4
 
 
 def test_every_request_has_a_connection_of_its_own(cloud, driver_at, sandbox) -> None:
@@ -41,8 +42,8 @@ def test_every_request_has_a_connection_of_its_own(cloud, driver_at, sandbox) ->
 
     compute = [seen for seen in cloud.seen if seen.target == "/here/RPC2"]
     pdisk = [seen for seen in cloud.seen if "/pdisk/" in seen.target]
-    assert [seen.headers["Connection"] for seen in compute] == ["close"] * 3
-    assert len({seen.client_port for seen in compute}) == 3
+    assert [seen.headers["Connection"] for seen in compute] == ["close"] * 4
+    assert len({seen.client_port for seen in compute}) == 4
     assert len({seen.client_port for seen in pdisk}) == 1
 
 

@@ -1,0 +1,265 @@
+"""OpenNebula's images and VM templates: what machines are started from."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from stratuslab.client.errors import (
+    ConflictError,
+    InvalidArgumentError,
+    NotFoundError,
+    ServiceError,
+    StratusLabError,
+    UnsettledError,
+    outcome_unknown,
+)
+from stratuslab.client.opennebula.machine_template import MachineTemplate
+from stratuslab.client.opennebula.one_image import DATABLOCK, MACHINE_TYPES, OneImage
+from stratuslab.client.opennebula.pool import describe, list_pool
+from stratuslab.client.opennebula.template_text import attribute
+from stratuslab.client.opennebula.waiting import until_seen
+from stratuslab.client.transport.settlement import settle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stratuslab.client.configuration.cloud import Cloud
+    from stratuslab.client.opennebula.rpc import Rpc
+
+__all__ = ["ImagePool", "checked_image_name"]
+
+logger = logging.getLogger(__name__)
+
+_MINE, _ALL = -3, -2
+_NAME_LENGTH = 128
+_NAME_REFUSED = "&|:\\\";/'#{}$<>\t\n\r"
+_MAX_ID = 2**31 - 1
+
+
+class ImagePool:
+    """The images of one cloud, datablocks included, and its VM templates.
+
+    Every method may raise any :class:`~stratuslab.client.errors.StratusLabError`.
+    """
+
+    def __init__(self, cloud: Cloud, rpc: Rpc) -> None:
+        self._cloud = cloud
+        self._rpc = rpc
+
+    def list_images(self, *, mine: bool = False) -> list[OneImage]:
+        """Return the images that the user may use, or owns, by ascending id (``one.imagepool.info``)."""
+        found = list_pool(
+            self._rpc,
+            "one.imagepool.info",
+            _MINE if mine else _ALL,
+            -1,
+            -1,
+            root="IMAGE_POOL",
+            tag="IMAGE",
+            read=OneImage.from_element,
+        )
+        return sorted(found, key=lambda image: image.id)
+
+    def image(self, number: int) -> OneImage:
+        """Return one image (``one.image.info``)."""
+        if number > _MAX_ID:
+            raise NotFoundError(f"there is no image {number}", location=self._cloud.location)
+        return describe(self._rpc, "one.image.info", number, tag="IMAGE", read=OneImage.from_element)
+
+    def list_templates(self) -> list[MachineTemplate]:
+        """Return the VM templates that the user may use, by ascending id (``one.templatepool.info``)."""
+        found = list_pool(
+            self._rpc,
+            "one.templatepool.info",
+            _ALL,
+            -1,
+            -1,
+            root="VMTEMPLATE_POOL",
+            tag="VMTEMPLATE",
+            read=MachineTemplate.from_element,
+        )
+        return sorted(found, key=lambda template: template.id)
+
+    def template(self, number: int) -> MachineTemplate:
+        """Return one VM template (``one.template.info``)."""
+        if number > _MAX_ID:
+            raise NotFoundError(f"there is no VM template {number}", location=self._cloud.location)
+        return describe(
+            self._rpc, "one.template.info", number, tag="VMTEMPLATE", read=MachineTemplate.from_element
+        )
+
+    def save_disk(self, vm_id: int, disk_id: int, name: str, description: str | None = None) -> OneImage:
+        """Make an image of a VM's disk and return it when it is ready.
+
+        Calls ``one.vm.disksaveas``, never sent twice.
+
+        The image is waited for within the time-out (``one.image.info``); one that is not ready by then is
+        returned as it is, one that fails is deleted and the error says why. Before, the user's images are
+        looked through (``one.imagepool.info``): after a lost answer the image is known by its name.
+        """
+        return self._make(
+            name, description, "one.vm.disksaveas", vm_id, disk_id, checked_image_name(name), "", -1
+        )
+
+    def copy(self, number: int, name: str, description: str | None = None) -> OneImage:
+        """Copy an image and return the copy when it is ready (``one.image.clone``); see :meth:`save_disk`."""
+        return self._make(name, description, "one.image.clone", number, checked_image_name(name), -1)
+
+    def _make(self, name: str, description: str | None, method: str, *arguments: str | int) -> OneImage:
+        text = attribute("DESCRIPTION", description, "description") if description else None
+        taken = next((image for image in self.list_images(mine=True) if image.name == name), None)
+        if taken is not None:
+            raise ConflictError(
+                f"you have an image {name!r} already: {taken.id}; choose another name",
+                location=self._cloud.location,
+                operation=method,
+            )
+        try:
+            made = self.number_in(method, self._rpc.call(method, *arguments, changes=True, repeatable=False))
+        except StratusLabError as error:
+            if not outcome_unknown(error):
+                raise
+            made = self.settled(error, name, lambda image: image.name == name)
+        if text is not None:
+            try:
+                self._rpc.call("one.image.update", made, text, 1)
+            except StratusLabError as error:
+                logger.warning("image %d was made, but not described: %s", made, error)
+        return self.when_ready(made, name, method)
+
+    def number_in(self, method: str, value: object) -> int:
+        """Return the id that an answer holds."""
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MAX_ID:
+            raise self._rpc.malformed(method, "its value is no id of an image")
+        return value
+
+    def settled(self, error: StratusLabError, mark: str, is_ours: Callable[[OneImage], bool]) -> int:
+        """Return the image that a call whose answer was lost has made, or raise that it may still appear."""
+
+        def look() -> OneImage | None:
+            return next((image for image in self.list_images(mine=True) if is_ours(image)), None)
+
+        found = settle(look, self._cloud.timeout)
+        if found is not None:
+            return found.id
+        raise UnsettledError(
+            f"{error.message}; no image with the mark {mark!r} has appeared, but it may: look for it in the "
+            "list before you make another",
+            location=error.location,
+            operation=error.operation,
+            token=mark,
+        ) from error
+
+    def when_ready(self, number: int, name: str, operation: str) -> OneImage:
+        """Return an image that is being made when it is ready, or as it is when the time is over.
+
+        One that failed is deleted: raises :class:`~stratuslab.client.errors.ServiceError`, which says why.
+        """
+
+        def settled(image: OneImage) -> bool:
+            return image.state not in ("INIT", "CLONE", "UNKNOWN") and not image.state.startswith("LOCKED")
+
+        try:
+            image = until_seen(lambda: self.image(number), settled, self._cloud.timeout)
+        except NotFoundError:
+            raise ServiceError(
+                f"image {number} was taken, and is gone before it was ready",
+                location=self._cloud.location,
+                operation=operation,
+            ) from None
+        except StratusLabError as error:
+            logger.warning("image %d was taken, but its state is not to be had: %s", number, error)
+            return accepted_image(number, name)
+        if image.state == "ERROR":
+            raise self._failed(image, operation)
+        if not settled(image):
+            logger.warning("image %d is not ready after %g s, and may become so", number, self._cloud.timeout)
+        return image
+
+    def _failed(self, image: OneImage, operation: str) -> ServiceError:
+        why = self._rpc.connection.quotable(image.error or "it does not say why")
+        try:
+            self._rpc.call("one.image.delete", image.id)
+            remains = "what was left of it is deleted"
+        except NotFoundError:
+            remains = "nothing is left of it"
+        except StratusLabError as error:
+            remains = f"delete what is left of it, image {image.id}: {error.message}"
+        return ServiceError(
+            f"the cloud could not make the image {image.name!r}: {why}; {remains}",
+            location=self._cloud.location,
+            operation=operation,
+        )
+
+    def delete(self, number: int) -> None:
+        """Delete an image and return when it is gone (``one.image.delete``, then ``one.image.info``).
+
+        Raises :class:`~stratuslab.client.errors.ConflictError` while VMs use it or it is being made.
+        """
+        operation = "one.image.delete"
+        try:
+            self._rpc.call(operation, number, changes=True, repeatable=False)
+        except StratusLabError as error:
+            if "locked" in error.message.lower() and not outcome_unknown(error):
+                raise ConflictError(error.message, location=error.location, operation=operation) from error
+            if not outcome_unknown(error):
+                raise
+            lost: StratusLabError | None = error
+        else:
+            lost = None
+
+        def gone(image: OneImage | None) -> bool:
+            return image is None or (image.state != "DELETE" and lost is None)
+
+        image = until_seen(lambda: self._image_or_none(number), gone, self._cloud.timeout)
+        if image is None:
+            return
+        if lost is not None:
+            raise lost
+        if image.state == "DELETE":
+            logger.warning("image %d is not deleted after %g s, and will be", number, self._cloud.timeout)
+            return
+        why = self._rpc.connection.quotable(image.error or f"it is {image.state}")
+        raise ServiceError(
+            f"the cloud took the order and could not delete image {number}: {why}; delete it once more",
+            location=self._cloud.location,
+            operation=operation,
+        )
+
+    def _image_or_none(self, number: int) -> OneImage | None:
+        try:
+            return self.image(number)
+        except NotFoundError:
+            return None
+
+
+def accepted_image(number: int, name: str, kind: str = "OS", size_mib: int = 0) -> OneImage:
+    """Return what is known of an image that the cloud has taken and not described yet."""
+    return OneImage(
+        number, name, None, None, kind, "UNKNOWN", kind == DATABLOCK, size_mib, None, None, None, None, (), ()
+    )
+
+
+def checked_image_name(name: str) -> str:
+    """Return the name of an image, as OpenNebula takes it.
+
+    Raises :class:`~stratuslab.client.errors.InvalidArgumentError` for what is none.
+    """
+    if not isinstance(name, str) or not name.strip():
+        raise InvalidArgumentError(f"found {name!r}; give text", argument="name")
+    length = len(name.encode("utf-8", "surrogatepass"))
+    if length > _NAME_LENGTH:
+        raise InvalidArgumentError(
+            f"has {length} bytes in UTF-8; OpenNebula takes {_NAME_LENGTH} at most", argument="name"
+        )
+    refused = next((character for character in name if character in _NAME_REFUSED), None)
+    if refused:
+        raise InvalidArgumentError(f"holds {refused!r}, which OpenNebula takes in no name", argument="name")
+    attribute("NAME", name, "name")
+    return name
+
+
+def is_machine(image: OneImage) -> bool:
+    """Return whether a VM can boot from an image."""
+    return image.type in MACHINE_TYPES

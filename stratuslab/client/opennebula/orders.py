@@ -1,0 +1,210 @@
+"""Orders to VMs: with OpenNebula 5.12 and later, accepted is not done.
+
+The cloud answers True and may fail later without a word; for a moment the VM shows its old state; and in
+passing states, as while it boots, an order is refused that will be accepted a second later. So the VM is
+looked at (``one.vm.info``) until the order is seen to be carried out, within the time-out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from stratuslab.client.errors import (
+    ConflictError,
+    NotFoundError,
+    ServiceError,
+    StratusLabError,
+    outcome_unknown,
+)
+from stratuslab.client.opennebula.vm_states import VmState
+from stratuslab.client.opennebula.waiting import Pauses, until_seen
+from stratuslab.client.transport.failures import in_doubt
+
+if TYPE_CHECKING:
+    from stratuslab.client.configuration.cloud import Cloud
+    from stratuslab.client.opennebula.monitor import Monitor
+    from stratuslab.client.opennebula.rpc import Rpc
+    from stratuslab.client.opennebula.vm import VirtualMachine
+
+__all__ = ["Orders", "VmAction"]
+
+VmAction = Literal["destroy", "shutdown", "reboot", "stop", "suspend", "start"]
+
+_METHOD = "one.vm.action"
+_OLD_STATE_SECONDS = 2.0
+"""For how long an accepted order may show nothing before it counts as failed; measured was 0.1."""
+_LEAVING_SECONDS = 2.0
+"""For how long a VM that leaves is watched to the end: copying its disks back may take minutes."""
+_PASSING = frozenset(
+    {VmState.PENDING, VmState.STARTING, VmState.MIGRATING, VmState.STOPPING, VmState.TERMINATING}
+)
+
+
+@dataclass(frozen=True)
+class _Course:
+    """What is seen of a VM that carries out an order: at the end, and on the way there."""
+
+    ends: frozenset[str]
+    passes: frozenset[VmState]
+    enough: frozenset[VmState] = frozenset()
+    """On the way, where that is enough when the time is over."""
+
+
+_COURSES: dict[VmAction, _Course] = {
+    "shutdown": _Course(frozenset({"SHUTDOWN", "EPILOG", "DONE"}), frozenset({VmState.TERMINATING})),
+    "stop": _Course(frozenset({"POWEROFF"}), frozenset({VmState.STOPPING})),
+    "suspend": _Course(frozenset({"SUSPENDED"}), frozenset({VmState.STOPPING})),
+    "start": _Course(
+        frozenset({"RUNNING", "PENDING"}), frozenset({VmState.STARTING}), frozenset({VmState.STARTING})
+    ),
+}
+
+
+class Orders:
+    """Changes of the lives of one cloud's VMs."""
+
+    def __init__(self, cloud: Cloud, rpc: Rpc, monitor: Monitor) -> None:
+        self._cloud = cloud
+        self._rpc = rpc
+        self._monitor = monitor
+
+    def give(self, vm_id: int, action: VmAction) -> None:
+        """Give an order (``one.vm.action``), and see it carried out where the release asks for that.
+
+        Raises :class:`~stratuslab.client.errors.ConflictError`, which names the VM's state, if it is not.
+        """
+        front_end = self._rpc.front_end
+        word: str = getattr(front_end, action)
+        if not front_end.accepted_is_not_done:
+            self._send(word, vm_id, repeatable=action == "destroy")
+        elif action == "destroy":
+            self._destroy(word, vm_id)
+        else:
+            self._send(word, vm_id, repeatable=False)
+            if action in _COURSES:
+                self._watch(vm_id, word, _COURSES[action])
+
+    def _send(self, word: str, vm_id: int, *, repeatable: bool) -> None:
+        try:
+            value = self._rpc.call(_METHOD, word, vm_id, changes=True, repeatable=repeatable)
+        except ServiceError as error:
+            doubt = in_doubt(error)
+            if doubt is error:
+                raise
+            raise doubt from error
+        if isinstance(value, bool) or not isinstance(value, int) or value != vm_id:
+            raise self._rpc.malformed(_METHOD, f"it is not about VM {vm_id}")
+
+    def _watch(self, vm_id: int, word: str, course: _Course) -> None:
+        old = Pauses(min(_OLD_STATE_SECONDS, self._cloud.timeout))
+        was_seen = False
+
+        def done(vm: VirtualMachine) -> bool:
+            nonlocal was_seen
+            if vm.state_label in course.ends:
+                return True
+            on_the_way = vm.state in course.passes
+            was_seen = was_seen or on_the_way
+            if not on_the_way and (was_seen or old.over):
+                raise self._failed(word, vm)
+            return False
+
+        try:
+            vm = until_seen(lambda: self._monitor.describe_vm(vm_id), done, self._cloud.timeout)
+        except NotFoundError:
+            if "DONE" in course.ends:
+                return
+            raise
+        if vm.state_label not in course.ends and vm.state not in course.enough:
+            raise self._late(word, vm)
+
+    def _destroy(self, word: str, vm_id: int) -> None:
+        pauses = Pauses(self._cloud.timeout)
+        while True:
+            try:
+                self._send(word, vm_id, repeatable=True)
+            except ConflictError as error:
+                vm = self._monitor.describe_vm(vm_id)
+                if vm.state_label == "DONE":
+                    return
+                if vm.state_label == "EPILOG":
+                    break
+                is_passing = vm.state in _PASSING or _is_busy(vm)
+                # What is neither passing now nor was refused for it may have ended its passing state since.
+                if not pauses.wait() or not (is_passing or "wrong state" in error.message):
+                    raise self._refused(word, vm, error) from error
+            except StratusLabError as error:
+                if not outcome_unknown(error) or isinstance(error, NotFoundError):
+                    raise
+                if not self._leaves(vm_id):
+                    raise
+                return
+            else:
+                break
+        self._see_off(vm_id, word)
+
+    def _leaves(self, vm_id: int) -> bool:
+        """Return whether a VM is seen to leave after a lost answer."""
+        try:
+            vm = until_seen(
+                lambda: self._monitor.describe_vm(vm_id),
+                lambda vm: vm.state_label in ("EPILOG", "DONE"),
+                min(_OLD_STATE_SECONDS, self._cloud.timeout),
+            )
+        except NotFoundError:
+            return True
+        except StratusLabError:
+            return False
+        return vm.state_label in ("EPILOG", "DONE")
+
+    def _see_off(self, vm_id: int, word: str) -> None:
+        """Look at a VM until it is gone, or has been leaving for a while."""
+        old = Pauses(min(_OLD_STATE_SECONDS, self._cloud.timeout))
+        leaving: Pauses | None = None
+        was_seen = False
+
+        def gone(vm: VirtualMachine) -> bool:
+            nonlocal leaving, was_seen
+            if vm.state_label == "DONE":
+                return True
+            if vm.state_label == "EPILOG":
+                leaving = leaving or Pauses(_LEAVING_SECONDS)
+                return leaving.over
+            on_the_way = vm.state is VmState.TERMINATING
+            was_seen = was_seen or on_the_way or leaving is not None
+            if not on_the_way and (was_seen or old.over):
+                raise self._failed(word, vm)
+            return False
+
+        try:
+            vm = until_seen(lambda: self._monitor.describe_vm(vm_id), gone, self._cloud.timeout)
+        except NotFoundError:
+            return
+        if vm.state_label not in ("DONE", "EPILOG"):
+            raise self._late(word, vm)
+
+    def _failed(self, word: str, vm: VirtualMachine) -> ConflictError:
+        why = f": {self._rpc.connection.quotable(vm.error)}" if vm.error else ""
+        return self._conflict(
+            f"the cloud took the order {word!r} and failed; VM {vm.id} is {vm.state_label}{why}"
+        )
+
+    def _late(self, word: str, vm: VirtualMachine) -> ConflictError:
+        return self._conflict(
+            f"the cloud took the order {word!r}, and VM {vm.id} is still {vm.state_label} after "
+            f"{self._cloud.timeout:g} s; it may be carried out later"
+        )
+
+    def _refused(self, word: str, vm: VirtualMachine, error: ConflictError) -> ConflictError:
+        return self._conflict(
+            f"VM {vm.id} is {vm.state_label}, in which the cloud refuses {word!r}: {error.message}"
+        )
+
+    def _conflict(self, problem: str) -> ConflictError:
+        return ConflictError(problem, location=self._cloud.location, operation=_METHOD)
+
+
+def _is_busy(vm: VirtualMachine) -> bool:
+    """Return whether a VM does something that ends by itself."""
+    return vm.state_label.startswith(("HOTPLUG", "DISK_SNAPSHOT", "DISK_RESIZE", "BACKUP", "RESTORE"))
