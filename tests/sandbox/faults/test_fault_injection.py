@@ -13,13 +13,13 @@ from xml.parsers.expat import ExpatError
 
 import pytest
 
-from tests.sandbox.faults.conftest import DISKS, FORM, LOGIN, ONED, PROXY
+from tests.sandbox.conftest import DISKS, FORM, LOGIN, ONED, PROXY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from stratuslab.sandbox import Sandbox
-    from tests.sandbox.faults.conftest import Client
+    from tests.sandbox.conftest import Client
 
 ALLOCATE, CREATE = "one.vm.allocate", "POST /disks/"
 EMPTY = "<VM_POOL></VM_POOL>"

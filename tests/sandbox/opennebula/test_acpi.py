@@ -7,15 +7,15 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.sandbox.life.conftest import Cloud
+    from tests.sandbox.opennebula.conftest import RunningCloud
 
-    Start = Callable[..., Cloud]
+    Start = Callable[..., RunningCloud]
 
 RUNNING, SHUTDOWN, EPILOG, DONE = (3, 3), (3, 12), (3, 11), (6, 0)
 WITHOUT_ACPI = 'FEATURES = [ PAE = "yes", ACPI = "no" ]'
 
 
-def shut_down(cloud: Cloud, action: str) -> list[tuple[int, int]]:
+def shut_down(cloud: RunningCloud, action: str) -> list[tuple[int, int]]:
     cloud.act(action, 0)
     seen = []
     for _ in range(4):

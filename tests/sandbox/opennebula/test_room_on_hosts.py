@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.sandbox.life.conftest import Cloud
+    from tests.sandbox.opennebula.conftest import RunningCloud
 
-    Start = Callable[..., Cloud]
+    Start = Callable[..., RunningCloud]
 
 NOW = 1_400_000_000
 PENDING, HOLD, RUNNING, DONE, STOPPED, SUSPENDED = (1, 0), (2, 0), (3, 3), (6, 0), (4, 0), (5, 0)

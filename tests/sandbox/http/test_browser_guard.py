@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.sandbox.faults.conftest import DISKS, FORM, ONED, PROXY
+from tests.sandbox.conftest import DISKS, FORM, ONED, PROXY
 
 if TYPE_CHECKING:
     from stratuslab.sandbox import Sandbox
-    from tests.sandbox.faults.conftest import Answer, Client
+    from tests.sandbox.conftest import Answer, Client
 
 EVERYWHERE = ["/", "/_sandbox/state", DISKS, PROXY, "/paris/marketplace/metadata", "/nothing"]
 RULE = json.dumps({"rule": "*:garbage"}).encode()

@@ -1,16 +1,21 @@
 from __future__ import annotations
 
+import http.client
+import json
 import threading
-from contextlib import ExitStack
+import xmlrpc.client
+from base64 import b64encode
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 import requests
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
-from stratuslab.sandbox.clock import Clock
+from stratuslab.sandbox import Clock, Sandbox
 from stratuslab.sandbox.marketplace.catalogue import Catalogue, default_catalogue
 from stratuslab.sandbox.marketplace.service import MarketplaceService
 from stratuslab.sandbox.opennebula.transfer_manager import TransferManager
@@ -20,9 +25,99 @@ from stratuslab.sandbox.pdisk.service import DiskService
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+NOW = 1_400_000_000.0
+LOGIN = "Basic " + b64encode(b"demo:demo-pass").decode()
+PROXY = "/paris/one-proxy/pswd/xmlrpc"
+ONED = "/paris/RPC2"
+DISKS = "/paris/pdisk/pswd/disks/"
+FORM = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
 JSON = {"Accept": "application/json"}
 XML = {"Accept": "application/xml"}
 HTML = {"Accept": "text/html"}
+
+
+@dataclass
+class Answer:
+    """An HTTP answer with its body."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    @property
+    def json(self) -> object:
+        return json.loads(self.body)
+
+    @property
+    def values(self) -> object:
+        """What a call has given back; xmlrpc.client.Fault if it is a fault."""
+        ((result,), _) = xmlrpc.client.loads(self.body)
+        return result
+
+
+class Client:
+    """One HTTP connection, which is kept open and opened again when the server has cut it."""
+
+    def __init__(self, url: str) -> None:
+        address = urlsplit(url)
+        self.connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=10)
+
+    def request(
+        self, method: str, path: str, body: bytes = b"", *, login: str = "demo:demo-pass", **headers: str
+    ) -> Answer:
+        """Send a request; without a login it has no Authorization."""
+        authorization = {"Authorization": f"Basic {b64encode(login.encode()).decode()}"} if login else {}
+        fields = {name.replace("_", "-"): value for name, value in headers.items()}
+        self.connection.request(method, path, body, {**authorization, **fields})
+        response = self.connection.getresponse()
+        return Answer(response.status, response.headers, response.read())
+
+    def call(self, method: str, *parameters: object, path: str = PROXY, **headers: str) -> Answer:
+        body = xmlrpc.client.dumps(("demo:demo-pass", *parameters), method).encode()
+        return self.request("POST", path, body, **headers)
+
+    def values(self, path: str, method: str, *parameters: object, login: str = "demo:demo-pass") -> object:
+        """Call a method, the session of which is among the parameters; return what it gives back."""
+        answer = self.request("POST", path, xmlrpc.client.dumps(parameters, method).encode(), login=login)
+        assert answer.status == 200
+        return answer.values
+
+    def allocate(self, name: str = "web") -> Answer:
+        return self.call("one.vm.allocate", f"NAME = {name}")
+
+    def vms(self) -> str:
+        _, document, _ = self.call("one.vmpool.info", -3, -1, -1, -1).values
+        return document
+
+    def create_disk(self) -> Answer:
+        return self.request("POST", DISKS, b"size=1", **FORM)
+
+    def disks(self) -> list[dict[str, str]]:
+        return [*self.request("GET", DISKS, Accept="application/json").json]
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(locations=["paris", "lyon"], clock=Clock(NOW), boot_seconds=8.0) as running:
+        yield running
+
+
+@pytest.fixture
+def connect(sandbox: Sandbox) -> Iterator[Callable[[], Client]]:
+    url = sandbox.url
+    with ExitStack() as connections:
+
+        def new_client() -> Client:
+            client = Client(url)
+            connections.enter_context(closing(client.connection))
+            return client
+
+        yield new_client
+
+
+@pytest.fixture
+def client(connect: Callable[[], Client]) -> Client:
+    return connect()
 
 
 class _QuietHandler(WSGIRequestHandler):
@@ -81,7 +176,7 @@ def serve() -> Iterator[Callable[[Callable[[Request], Response]], str]]:
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock(start=1_400_000_000.0)
+    return Clock(start=NOW)
 
 
 @pytest.fixture

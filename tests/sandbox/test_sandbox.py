@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.sandbox.frame.conftest import Client
+    from tests.sandbox.conftest import Client
 
 DCTERMS = "{http://purl.org/dc/terms/}"
 
@@ -91,13 +91,13 @@ def test_running_sandbox_cannot_be_started(sandbox: Sandbox) -> None:
 def test_everything_outlives_a_stop(sandbox: Sandbox, connect: Callable[[], Client]) -> None:
     path = "/paris/one-proxy/pswd/xmlrpc"
     url = sandbox.url
-    assert connect().call(path, "one.vm.allocate", "x", "CPU = 1") == [True, 0, 0]
+    assert connect().values(path, "one.vm.allocate", "x", "CPU = 1") == [True, 0, 0]
     sandbox.stop()
     with pytest.raises(ConnectionRefusedError):
-        connect().call(path, "one.vm.info", "x", 0)
+        connect().values(path, "one.vm.info", "x", 0)
     sandbox.start()
     assert sandbox.url == url
-    assert connect().call(path, "one.vm.info", "x", 0)[0] is True
+    assert connect().values(path, "one.vm.info", "x", 0)[0] is True
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_a_machine_with_a_volume_from_start_to_end(sandbox: Sandbox, client: Cli
     form = {**wanted, "Content_Type": "application/x-www-form-urlencoded"}
 
     def states() -> tuple[str | None, str | None]:
-        _, document, _ = client.call(compute, "one.vm.info", "demo:demo-pass", 0)
+        _, document, _ = client.values(compute, "one.vm.info", "demo:demo-pass", 0)
         vm = ElementTree.fromstring(document)
         return vm.findtext("STATE"), vm.findtext("LCM_STATE")
 
@@ -200,7 +200,7 @@ def test_a_machine_with_a_volume_from_start_to_end(sandbox: Sandbox, client: Cli
     assert entry is not None
     source = f"{sandbox.endpoints['paris']['marketplace_endpoint']}/metadata/{entry.text}"
     template = STRATUSLAB_TEMPLATE.format(source=source)
-    assert client.call(compute, "one.vm.allocate", "demo:demo-pass", template) == [True, 0, 0]
+    assert client.values(compute, "one.vm.allocate", "demo:demo-pass", template) == [True, 0, 0]
     seen = []
     for _ in range(5):
         seen.append((states(), len(disks())))
@@ -220,11 +220,11 @@ def test_a_machine_with_a_volume_from_start_to_end(sandbox: Sandbox, client: Cli
     assert (attached.status, json.loads(attached.body)["target"]) == (200, "vdz")
     assert client.request("DELETE", f"{pdisk}{uuid}", **wanted).status == 409
 
-    assert client.call(compute, "one.vm.action", "demo:demo-pass", "finalize", 0) == [True, 0, 0]
+    assert client.values(compute, "one.vm.action", "demo:demo-pass", "finalize", 0) == [True, 0, 0]
     assert states() == ("3", "15")
     assert len(disks()) == 2
     sandbox.clock.step(2)
-    assert client.call(compute, "one.vmpool.info", "x", -3, -1, -1, -1) == [True, "<VM_POOL></VM_POOL>", 0]
+    assert client.values(compute, "one.vmpool.info", "x", -3, -1, -1, -1) == [True, "<VM_POOL></VM_POOL>", 0]
     assert [disk["count"] for disk in disks()] == ["0"]
     assert client.request("DELETE", f"{pdisk}{uuid}", **wanted).status == 200
     assert disks() == []

@@ -28,7 +28,7 @@ from stratuslab.sandbox import Sandbox
 from stratuslab.sandbox.http import tls
 from stratuslab.sandbox.http.certificate_authority import CertificateAuthority, CertificateFiles
 from stratuslab.sandbox.http.server import Server
-from tests.sandbox.tls.conftest import Visitor
+from tests.sandbox.http.tls.conftest import Visitor
 
 if TYPE_CHECKING:
     from pathlib import Path

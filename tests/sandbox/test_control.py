@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stratuslab.sandbox import Sandbox
-from tests.sandbox.faults.conftest import DISKS, FORM, LOGIN
+from tests.sandbox.conftest import DISKS, FORM, LOGIN
 
 if TYPE_CHECKING:
-    from tests.sandbox.faults.conftest import Answer, Client
+    from tests.sandbox.conftest import Answer, Client
 
 CONTROL = "/_sandbox"
 VM = {"id": 0, "name": "web", "owner": "demo", "state": 1, "lcm_state": 0}

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from stratuslab.sandbox import Sandbox
-    from tests.sandbox.frame.conftest import Client
+    from tests.sandbox.conftest import Client
 
 PROXY = "/paris/one-proxy/pswd/xmlrpc"
 PROTECTED = [PROXY, "/paris/pdisk/pswd/disks/"]
@@ -51,10 +51,10 @@ def test_without_a_certificate_nobody_comes_in(client: Client, path: str) -> Non
 def test_proxy_ignores_the_session_but_needs_one(client: Client) -> None:
     expected = [True, "<VM_POOL></VM_POOL>", 0]
     for session in ("demo:wrong", "dummy", "", 7):
-        assert client.call(PROXY, "one.vmpool.info", session, *MINE) == expected
+        assert client.values(PROXY, "one.vmpool.info", session, *MINE) == expected
     with pytest.raises(xmlrpc.client.Fault, match="Not enough parameters"):
-        client.call(PROXY, "one.vmpool.info", *MINE)
-    assert client.call(PROXY, "one.hostpool.info") == [True, "<HOST_POOL></HOST_POOL>", 0]
+        client.values(PROXY, "one.vmpool.info", *MINE)
+    assert client.values(PROXY, "one.hostpool.info") == [True, "<HOST_POOL></HOST_POOL>", 0]
 
 
 def test_proxy_speaks_apaches_dialect(client: Client) -> None:
@@ -91,8 +91,8 @@ def test_body_which_is_no_call(client: Client, path: str, code: int) -> None:
 def test_text_survives_the_way_there_and_back(client: Client) -> None:
     text = "été 日本 Ω & <b> ' tab\there\nline"
     template = f'A = "{text}"\nCONTEXT = [ B = "{text} \\"x\\"" ]'
-    assert client.call(PROXY, "one.vm.allocate", "x", template) == [True, 0, 0]
-    ok, document, _ = client.call(PROXY, "one.vm.info", "x", 0)
+    assert client.values(PROXY, "one.vm.allocate", "x", template) == [True, 0, 0]
+    ok, document, _ = client.values(PROXY, "one.vm.info", "x", 0)
     assert ok
     assert f"<A><![CDATA[{text}]]></A>" in document
     assert f'<B><![CDATA[{text} "x"]]></B>' in document
@@ -101,16 +101,16 @@ def test_text_survives_the_way_there_and_back(client: Client) -> None:
 def test_oned_itself_asks_for_the_session(client: Client) -> None:
     refused = [False, "[VirtualMachinePoolInfo] User couldn't be authenticated, aborting call.", 256]
     for session in ("demo:wrong", "demo", "", ":x", "oneadmin:x", "serveradmin:x"):
-        assert client.call("/paris/RPC2", "one.vmpool.info", session, *MINE, login="") == refused
-        assert client.call("/paris/RPC2", "one.vmpool.info", session, login="") == refused
+        assert client.values("/paris/RPC2", "one.vmpool.info", session, *MINE, login="") == refused
+        assert client.values("/paris/RPC2", "one.vmpool.info", session, login="") == refused
     accepted = [True, "<VM_POOL></VM_POOL>", 0]
-    assert client.call("/paris/RPC2", "one.vmpool.info", "demo:demo-pass", *MINE, login="") == accepted
+    assert client.values("/paris/RPC2", "one.vmpool.info", "demo:demo-pass", *MINE, login="") == accepted
 
 
 def test_oned_itself_welcomes_strangers(client: Client) -> None:
     session = "CN%3DJohn+Doe%2CO%3DOrg:aaaa"
-    assert client.call("/paris/RPC2", "one.vm.allocate", session, "NAME = mine", login="")[0] is True
-    document = client.call("/paris/RPC2", "one.vm.info", session, 0, login="")[1]
+    assert client.values("/paris/RPC2", "one.vm.allocate", session, "NAME = mine", login="")[0] is True
+    document = client.values("/paris/RPC2", "one.vm.info", session, 0, login="")[1]
     assert "<UNAME>CN%3DJohn+Doe%2CO%3DOrg</UNAME><GNAME>users</GNAME>" in document
     assert client.request("POST", PROXY, call("one.vm.info", "x", 0), login="stranger:x").status == 401
 
@@ -119,7 +119,7 @@ def test_oned_itself_listens_to_no_other_page(client: Client) -> None:
     body = call("one.vm.allocate", "stranger:x", "NAME = theirs")
     answer = client.request("POST", "/paris/RPC2", body, login="", Origin="http://evil.example.org")
     assert answer.status == 403
-    assert client.call("/paris/RPC2", "one.vm.info", "stranger:x", 0, login="")[2] == 1024
+    assert client.values("/paris/RPC2", "one.vm.info", "stranger:x", 0, login="")[2] == 1024
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_oned_itself_listens_to_no_other_page(client: Client) -> None:
 )
 def test_oned_itself_needs_a_session(client: Client, parameters: tuple[object, ...], text: str) -> None:
     with pytest.raises(xmlrpc.client.Fault, match=text) as caught:
-        client.call("/paris/RPC2", "one.vmpool.info", *parameters, login="")
+        client.values("/paris/RPC2", "one.vmpool.info", *parameters, login="")
     assert caught.value.faultCode == -501
 
 
@@ -150,9 +150,9 @@ def test_who_says_to_answer(client: Client) -> None:
 
 
 def test_proxy_and_oned_know_the_same_users(client: Client) -> None:
-    client.call(PROXY, "one.vm.allocate", "x", "CPU = 1")
-    assert client.call("/paris/RPC2", "one.vm.info", "demo:demo-pass", 0, login="")[0] is True
-    assert client.call("/paris/RPC2", "one.vm.info", "guest:guest-pass", 0, login="")[2] == 512
+    client.values(PROXY, "one.vm.allocate", "x", "CPU = 1")
+    assert client.values("/paris/RPC2", "one.vm.info", "demo:demo-pass", 0, login="")[0] is True
+    assert client.values("/paris/RPC2", "one.vm.info", "guest:guest-pass", 0, login="")[2] == 512
 
 
 @pytest.mark.parametrize("path", [PROXY, "/paris/RPC2"])
@@ -167,7 +167,7 @@ def test_call_of_more_than_half_a_mebibyte(client: Client) -> None:
     answer = client.request("POST", "/paris/RPC2", call("one.vm.allocate", "demo:demo-pass", padding))
     assert answer.status == 500
     with pytest.raises(xmlrpc.client.Fault, match="Failed to read server's response"):
-        client.call(PROXY, "one.vm.allocate", "x", padding)
+        client.values(PROXY, "one.vm.allocate", "x", padding)
 
 
 @pytest.mark.parametrize(
@@ -198,21 +198,21 @@ def test_error_page_shows_no_markup_of_the_client(client: Client) -> None:
 
 @pytest.mark.parametrize("path", [f"{PROXY}/", "/paris/RPC2/"])
 def test_slash_at_the_end_does_no_harm(client: Client, path: str) -> None:
-    assert client.call(path, "one.vmpool.info", "demo:demo-pass", *MINE) == [True, "<VM_POOL></VM_POOL>", 0]
+    assert client.values(path, "one.vmpool.info", "demo:demo-pass", *MINE) == [True, "<VM_POOL></VM_POOL>", 0]
 
 
 def test_locations_share_nothing_but_their_users(client: Client) -> None:
-    client.call(PROXY, "one.vm.allocate", "x", "NAME = here")
+    client.values(PROXY, "one.vm.allocate", "x", "NAME = here")
     lyon = "/lyon/one-proxy/pswd/xmlrpc"
-    assert client.call(lyon, "one.vmpool.info", "x", *MINE) == [True, "<VM_POOL></VM_POOL>", 0]
-    assert client.call(lyon, "one.vm.info", "x", 0)[2] == 1024
+    assert client.values(lyon, "one.vmpool.info", "x", *MINE) == [True, "<VM_POOL></VM_POOL>", 0]
+    assert client.values(lyon, "one.vm.info", "x", 0)[2] == 1024
 
 
 def test_all_services_see_what_time_has_done(client: Client, sandbox: Sandbox) -> None:
     """The snapshot of a VM is in the list of disks though nobody has looked at the VM."""
     identifier = sandbox.location("paris").catalogue.entries()[0].identifier
     source = f"{sandbox.endpoints['paris']['marketplace_endpoint']}/metadata/{identifier}"
-    client.call(PROXY, "one.vm.allocate", "x", f'DISK = [ SOURCE = "{source}" ]')
+    client.values(PROXY, "one.vm.allocate", "x", f'DISK = [ SOURCE = "{source}" ]')
 
     def disks() -> list[dict[str, str]]:
         return json.loads(client.request("GET", "/paris/pdisk/pswd/disks/", Accept="application/json").body)
@@ -225,7 +225,7 @@ def test_all_services_see_what_time_has_done(client: Client, sandbox: Sandbox) -
 
 def test_request_log(connect: Callable[[], Client], sandbox: Sandbox) -> None:
     first, second = connect(), connect()
-    first.call(PROXY, "one.vmpool.info", "x", *MINE)
+    first.values(PROXY, "one.vmpool.info", "x", *MINE)
     first.request("GET", PROXY)
     first.request("POST", PROXY, call("one.vm.info", "x", 0), login="")
     form = {"Content_Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
