@@ -15,6 +15,7 @@ from stratuslab.sandbox.faults.action import (
     CutAt,
     CutBefore,
     Delay,
+    DriverFailure,
     Garbage,
     OneError,
     Redirect,
@@ -45,6 +46,7 @@ RULES = {
     "one.*:xmlrpc-fault=-501:text=a=b:nth=1": Fault("one.*", XmlRpcFault(-501, "a=b:nth=1")),
     "*:redirect=http://127.0.0.1:1/a?b=c": Fault("*", Redirect("http://127.0.0.1:1/a?b=c")),
     "*:content-type=text/html; charset=x": Fault("*", ContentType("text/html; charset=x")),
+    "one.vm.attach:nth=1:driver=fails": Fault("one.vm.attach", DriverFailure("fails"), None, Nth(1)),
 }
 
 
@@ -87,6 +89,7 @@ def test_parse(rule: str) -> None:
         ("*:status=503:type=a\nb:text=", "media type"),
         ("*:redirect=/a\r\nb", "header"),
         ("*:content-type=", "media type"),
+        ("*:driver=sleeps", "'sleeps' is nothing that a driver does; give fails, hangs, prolog"),
     ],
 )
 def test_what_is_wrong_with_a_rule(rule: str, reason: str) -> None:
@@ -174,5 +177,5 @@ def test_grammar_tells_of_every_setting() -> None:
     settings = (
         "nth= sequence= cycle= probability= seed= cut-before cut-after cut-at= delay= carried-out status="
     )
-    more = "retry-after= type= text= error= xmlrpc-fault= redirect= garbage content-type="
+    more = "retry-after= type= text= error= xmlrpc-fault= redirect= garbage content-type= driver="
     assert [setting for setting in [*settings.split(), *more.split()] if setting not in GRAMMAR] == []

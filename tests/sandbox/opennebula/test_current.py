@@ -291,3 +291,12 @@ def test_each_release_has_its_own_methods(one: Client) -> None:
     if release == "5":
         with pytest.raises(Fault, match=r"Method 'one\.vm\.backup' not defined"):
             one.call("one.vm.backup", 0, 0, False)
+
+
+def test_any_name_of_a_user_is_well_formed() -> None:
+    with Sandbox(cloud="opennebula-7.4", users={"a&b <c>": "x"}, boot_seconds=0) as sandbox:
+        oned = sandbox.opennebula("sandbox").oned
+        vm_id = int(oned.call("one.vm.allocate", ["a&b <c>:x", VM])[1])
+        assert ElementTree.fromstring(oned.document(vm_id)).findtext("UNAME") == "a&b <c>"
+        user = str(oned.call("one.user.info", ["a&b <c>:x", -1])[1])
+        assert ElementTree.fromstring(user).findtext("NAME") == "a&b <c>"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from xml.sax.saxutils import escape
 
 from stratuslab.sandbox.opennebula.current.attributes import xml_of
 from stratuslab.sandbox.opennebula.template.template import Template
@@ -27,7 +28,7 @@ def owner_elements(item: Owned, books: Books) -> str:
     """Return the elements from ID to NAME."""
     gname = "oneadmin" if item.gid == 0 else "users"
     return (
-        f"<ID>{item.id}</ID><UID>{item.uid}</UID><GID>{item.gid}</GID><UNAME>{books.uname(item.uid)}</UNAME>"
+        f"<ID>{item.id}</ID><UID>{item.uid}</UID><GID>{item.gid}</GID><UNAME>{escape(books.uname(item.uid))}</UNAME>"
         f"<GNAME>{gname}</GNAME><NAME>{item.name}</NAME>"
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from typing import TYPE_CHECKING
+from xml.sax.saxutils import escape
 
 from stratuslab.sandbox.opennebula.current.attributes import updated, xml_of
 from stratuslab.sandbox.opennebula.current.documents import pool
@@ -62,7 +63,7 @@ class UserRequests:
         user_id = request.arguments.integer(0)
         user = self._user(request, user_id, "USE")
         tokens = "".join(
-            f"<LOGIN_TOKEN><TOKEN>{token.text}</TOKEN><EXPIRATION_TIME>{token.expires}</EXPIRATION_TIME>"
+            f"<LOGIN_TOKEN><TOKEN>{escape(token.text)}</TOKEN><EXPIRATION_TIME>{token.expires}</EXPIRATION_TIME>"
             f"<EGID>{token.group}</EGID></LOGIN_TOKEN>"
             for token in user.tokens
         )
@@ -72,7 +73,7 @@ class UserRequests:
     def _elements(self, user: Account) -> str:
         return (
             f"<ID>{user.id}</ID><GID>{user.gid}</GID><GROUPS><ID>{user.gid}</ID></GROUPS>"
-            f"<GNAME>{user.gname}</GNAME><NAME>{user.name}</NAME>"
+            f"<GNAME>{user.gname}</GNAME><NAME>{escape(user.name)}</NAME>"
             f"<PASSWORD><![CDATA[{user.password_hash}]]></PASSWORD>"
             "<AUTH_DRIVER><![CDATA[core]]></AUTH_DRIVER><ENABLED>1</ENABLED>"
         )
