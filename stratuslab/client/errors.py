@@ -17,6 +17,9 @@ All are :class:`StratusLabError` and therefore Libcloud's ``LibcloudError``. Whe
     |   +-- UnsettledError                                        looked for, and not found
     +-- MalformedAnswerError        MalformedResponseError
     +-- DuplicateError                                            made twice
+    +-- WaitError                                                 a node that was waited for failed
+    |   +-- WaitTimeoutError                                      it was not there in time
+    +-- NodesNotCreatedError                                      some of several
     +-- LocationsError                                            several locations, some failed
     +-- ServiceError                ProviderError                 the service said no
         +-- CredentialsError        InvalidCredsError
@@ -62,6 +65,7 @@ __all__ = [
     "InvalidArgumentError",
     "LocationsError",
     "MalformedAnswerError",
+    "NodesNotCreatedError",
     "NotFoundError",
     "NotOfferedError",
     "NotSupportedError",
@@ -72,6 +76,8 @@ __all__ = [
     "UnavailableError",
     "UnreachableError",
     "UnsettledError",
+    "WaitError",
+    "WaitTimeoutError",
     "error_of_code",
     "error_of_fault",
     "error_of_status",
@@ -213,6 +219,30 @@ class MalformedAnswerError(StratusLabError, MalformedResponseError):
     """The answer is not what the protocol says. ``body`` is always None: it may hold anything."""
 
     body = None
+
+
+class WaitError(StratusLabError):
+    """A node that was waited for has failed or ended: the message has the state of all, and the reasons.
+
+    ``nodes`` are all that were waited for, as last seen.
+    """
+
+    def __init__(self, message: str, *, operation: str | None = None, nodes: Sequence[Any] = ()) -> None:
+        super().__init__(message, operation=operation)
+        self.nodes = list(nodes)
+
+
+class WaitTimeoutError(WaitError):
+    """The time-out of the wait was over before all nodes were there; they may still get there."""
+
+
+class NodesNotCreatedError(StratusLabError):
+    """Some of several nodes were not created: ``nodes`` were, ``failures`` are the errors of the others."""
+
+    def __init__(self, message: str, *, nodes: Sequence[Any], failures: Sequence[StratusLabError]) -> None:
+        super().__init__(message, operation="ex_create_nodes")
+        self.nodes = list(nodes)
+        self.failures = list(failures)
 
 
 class LocationsError(StratusLabError):

@@ -1,33 +1,40 @@
-"""Waiting for nodes, and deploying on them."""
+"""Starting several nodes, waiting for nodes, and deploying on them."""
 
 from __future__ import annotations
 
+import ipaddress
 import logging
-import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, cast
 
-from libcloud.compute.base import NodeAuthPassword, NodeAuthSSHKey, NodeDriver
-from stratuslab.client.errors import InvalidArgumentError, StratusLabError, is_temporary
+from libcloud.compute.base import Node, NodeAuthPassword, NodeAuthSSHKey, NodeDriver
+from libcloud.compute.ssh import have_paramiko
+from libcloud.compute.types import DeploymentError, NodeState
+from stratuslab.client.errors import InvalidArgumentError, NodesNotCreatedError, StratusLabError
 from stratuslab.client.opennebula.vm import VirtualMachine
-from stratuslab.libcloud.arguments import vm_id
-from stratuslab.libcloud.node import StratusLabNode, node_of
-from stratuslab.libcloud.ssh_keys import private_key_file_for
+from stratuslab.libcloud.arguments import one_of, seconds, several, vm_id, whole_number
+from stratuslab.libcloud.node import StratusLabNode, node_of, node_states
+from stratuslab.libcloud.ssh_keys import check_private_key, default_public_key, private_key_file_for
+from stratuslab.libcloud.waiting import Wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from libcloud.compute.base import Node
+    from libcloud.compute.base import NodeImage, NodeSize
     from libcloud.compute.deployment import Deployment
-    from stratuslab.libcloud.locations import Locations
+    from stratuslab.libcloud.locations import GivenLocation, Locations
     from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
 
 __all__ = ["DeploymentOperations"]
 
 logger = logging.getLogger(__name__)
 
+_SIDE_BY_SIDE = 4
+"""As many as a location has connections: more would wait for one within their time-out."""
+
 
 class DeploymentOperations(NodeDriver):
-    """The part of the driver that waits for nodes and runs something on them."""
+    """The part of the driver that starts several nodes, waits for nodes and runs something on them."""
 
     _locations: Locations
 
@@ -52,38 +59,56 @@ class DeploymentOperations(NodeDriver):
 
         This is Libcloud's own method and signature, except that ``ssh_key`` defaults to the file of
         the private key that belongs to the node's public key: ``user_private_key_file`` or the file
-        beside the public one. ``create_node_kwargs`` are :meth:`create_node`'s arguments.
+        beside the public one. ``create_node_kwargs`` are :meth:`create_node`'s arguments, and
+        ``ex_on_failure="destroy"``, which ends the node if it did not run or the deployment failed.
 
         Raises ``DeploymentError``, which holds the node, if it did not run or the deployment failed;
         and, before anything is sent, :class:`~stratuslab.client.errors.InvalidArgumentError` if there is
-        neither ``auth`` nor a private key.
+        neither ``auth`` nor a private key, or if the private key cannot be used or is not the public
+        one's.
         """
+        on_failure = create_node_kwargs.pop("ex_on_failure", None)
+        if on_failure is not None:
+            one_of("ex_on_failure", on_failure, ["destroy"])
+        cloud = self._locations.site(self._locations.meant(create_node_kwargs.get("location"))).cloud
+        public_key = auth.pubkey if isinstance(auth, NodeAuthSSHKey) else None
         if ssh_key is None:
-            cloud = self._locations.site(self._locations.meant(create_node_kwargs.get("location"))).cloud
-            public_key = auth.pubkey if isinstance(auth, NodeAuthSSHKey) else None
             ssh_key = private_key_file_for(cloud, public_key)
-            if ssh_key is None and auth is None:
-                raise InvalidArgumentError(
-                    "deploy_node finds no private key to log in with: give ssh_key or auth, or write "
-                    f"user_public_key_file and user_private_key_file into {cloud.source}"
-                )
-        node = super().deploy_node(
-            deploy,
-            ssh_username=ssh_username,
-            ssh_alternate_usernames=ssh_alternate_usernames,
-            ssh_port=ssh_port,
-            ssh_timeout=ssh_timeout,
-            ssh_key=ssh_key,
-            ssh_key_password=ssh_key_password,
-            auth=auth,
-            timeout=timeout,
-            max_tries=max_tries,
-            ssh_interface=ssh_interface,
-            at_exit_func=at_exit_func,
-            wait_period=wait_period,
-            **create_node_kwargs,
-        )
+        if ssh_key is None and auth is None:
+            raise InvalidArgumentError(
+                "deploy_node finds no private key to log in with: give ssh_key or auth, or write "
+                f"user_public_key_file and user_private_key_file into {cloud.source}"
+            )
+        if ssh_key is not None and have_paramiko:
+            check_private_key(ssh_key, ssh_key_password, public_key or default_public_key(cloud))
+        try:
+            node = super().deploy_node(
+                deploy,
+                ssh_username=ssh_username,
+                ssh_alternate_usernames=ssh_alternate_usernames,
+                ssh_port=ssh_port,
+                ssh_timeout=ssh_timeout,
+                ssh_key=ssh_key,
+                ssh_key_password=ssh_key_password,
+                auth=auth,
+                timeout=timeout,
+                max_tries=max_tries,
+                ssh_interface=ssh_interface,
+                at_exit_func=at_exit_func,
+                wait_period=wait_period,
+                **create_node_kwargs,
+            )
+        except DeploymentError as error:
+            if on_failure == "destroy":
+                self._destroy_after(error)
+            raise
         return cast("StratusLabNode", node)
+
+    def _destroy_after(self, error: DeploymentError) -> None:
+        try:
+            self.destroy_node(error.node)
+        except StratusLabError as failure:
+            logger.warning("node %s could not be destroyed and is left: %s", error.node.id, failure)
 
     def wait_until_running(  # type: ignore[override]  # a list of what it holds
         self,
@@ -99,33 +124,126 @@ class DeploymentOperations(NodeDriver):
         This is Libcloud's own method: one ``one.vmpool.info`` a location every ``wait_period``
         seconds. A service that is down or restarted in between is waited for.
         ``ex_list_nodes_kwargs`` are arguments of :meth:`list_nodes`.
+
+        Raises :class:`~stratuslab.client.errors.WaitError` as soon as a node has failed or is gone, and
+        :class:`~stratuslab.client.errors.WaitTimeoutError` after ``timeout`` seconds; both say the state of
+        each node, and the cloud's reason for it.
         """
-        awaited = [self._as_own(node) for node in nodes]
-        asked = {location.id: location for location in map(self._locations.of_node, awaited)}
-        arguments = {"ex_location": list(asked.values()), **(ex_list_nodes_kwargs or {})}
-        end = time.monotonic() + timeout
-        while True:
+        one_of("ssh_interface", ssh_interface, ["public_ips", "private_ips"])
+
+        def addresses_of(node: StratusLabNode) -> list[str]:
+            addresses: list[str] = getattr(node, ssh_interface)
+            return [address for address in addresses if not force_ipv4 or _is_ipv4(address)]
+
+        wait = Wait(
+            operation="wait_until_running",
+            reached=lambda node: node._state == NodeState.RUNNING and bool(addresses_of(node)),
+            wanted=[NodeState.RUNNING],
+            period=wait_period,
+            timeout=timeout,
+            callback=None,
+            list_arguments=ex_list_nodes_kwargs or {},
+        )
+        running = wait.until_reached(self._driver, [self._as_own(node) for node in nodes])
+        return [(node, addresses_of(node)) for node in running]
+
+    def ex_wait_for_state(
+        self,
+        nodes: Node | Sequence[Node],
+        states: NodeState | str | Sequence[NodeState | str],
+        timeout: float = 600,
+        callback: Callable[[StratusLabNode], object] | None = None,
+        *,
+        wait_period: float = 5,
+    ) -> list[StratusLabNode]:
+        """Wait until each node is in one of the states; TERMINATED is "gone".
+
+        Asks each location every ``wait_period`` seconds (``one.vmpool.info``), and for a node that is no
+        longer listed, once (``one.vm.info``).
+
+        :param states: as in ``NodeState.RUNNING`` or ``"running"``.
+        :param timeout: seconds.
+        :param callback: called with each node when it is first seen and whenever its state has changed,
+            as is the log.
+
+        Raises :class:`~stratuslab.client.errors.WaitError` as soon as a node has failed or is gone
+        without having been in one of the states, and
+        :class:`~stratuslab.client.errors.WaitTimeoutError`; both say the state of each node, and why.
+        """
+        wanted = node_states("states", states)
+        wait = Wait(
+            operation="ex_wait_for_state",
+            reached=lambda node: node._state in wanted,
+            wanted=wanted,
+            period=seconds("wait_period", wait_period, least=0),
+            timeout=seconds("timeout", timeout, least=0),
+            callback=callback,
+            list_arguments={},
+        )
+        given = [nodes] if isinstance(nodes, Node) else several("nodes", nodes)
+        return wait.until_reached(self._driver, [self._as_own(node) for node in given])
+
+    def ex_create_nodes(
+        self,
+        count: int,
+        name: str | None = None,
+        size: NodeSize | str | None = None,
+        image: NodeImage | str | None = None,
+        location: GivenLocation | None = None,
+        auth: NodeAuthSSHKey | NodeAuthPassword | None = None,
+        **create_node_kwargs: Any,
+    ) -> list[StratusLabNode]:
+        """Start several nodes side by side, each as :meth:`create_node` does; all other arguments are its.
+
+        :param count: how many.
+        :param name: of the nodes, to which ``-1``, ``-2`` and so on are added, as to an ``ex_token``.
+
+        Raises :class:`~stratuslab.client.errors.NodesNotCreatedError`, whose ``nodes`` are those that were
+        started and whose ``failures`` are the errors of the others. An argument that is wrong raises
+        :class:`~stratuslab.client.errors.InvalidArgumentError` before anything is sent.
+        """
+        total = whole_number("count", count, least=1)
+        token = create_node_kwargs.pop("ex_token", None)
+
+        def create(number: int) -> StratusLabNode | StratusLabError:
+            own: dict[str, Any] = {} if token is None else {"ex_token": f"{token}-{number}"}
+            own_name = None if name is None else f"{name}-{number}"
             try:
-                found = super().wait_until_running(
-                    awaited,
-                    wait_period=wait_period,
-                    timeout=round(end - time.monotonic(), 2),  # type: ignore[arg-type]  # any number will do
-                    ssh_interface=ssh_interface,
-                    force_ipv4=force_ipv4,
-                    ex_list_nodes_kwargs=arguments,
+                return self._driver.create_node(
+                    own_name, size, image, location, auth, **create_node_kwargs, **own
                 )
             except StratusLabError as error:
-                if not is_temporary(error) or time.monotonic() + wait_period > end:
-                    raise
-                logger.warning("still waiting for %d node(s): %s", len(nodes), error)
-                time.sleep(wait_period)
-            else:
-                return cast("list[tuple[StratusLabNode, list[str]]]", found)
+                return error
 
-    def _as_own(self, node: Node) -> Node:
+        with ThreadPoolExecutor(min(total, _SIDE_BY_SIDE), "stratuslab-create") as threads:
+            answers = list(threads.map(create, range(1, total + 1)))
+        created = [answer for answer in answers if not isinstance(answer, StratusLabError)]
+        failures = [answer for answer in answers if isinstance(answer, StratusLabError)]
+        if failures and isinstance(failures[0], InvalidArgumentError) and not created:
+            raise failures[0]
+        if failures:
+            raise NodesNotCreatedError(
+                f"{len(failures)} of {total} nodes were not created: {failures[0]}",
+                nodes=created,
+                failures=failures,
+            ) from failures[0]
+        return created
+
+    @property
+    def _driver(self) -> StratusLabNodeDriver:
+        return cast("StratusLabNodeDriver", self)
+
+    def _as_own(self, node: Node) -> StratusLabNode:
         """Return a node whose ``uuid`` is that of the list, also for one of plain Libcloud's class."""
         if isinstance(node, StratusLabNode):
             return node
         location = self._locations.of_node(node)
-        driver = cast("StratusLabNodeDriver", self)
-        return node_of(VirtualMachine.accepted(vm_id(node.id), node.name), location, driver)
+        return node_of(VirtualMachine.accepted(vm_id(node.id), node.name), location, self._driver)
+
+
+def _is_ipv4(address: str) -> bool:
+    try:
+        ipaddress.IPv4Address(address)
+    except ValueError:
+        return False
+    return True

@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 from libcloud.compute.base import Node, NodeImage, NodeSize
 from libcloud.compute.types import NodeState
+from stratuslab.client.errors import InvalidArgumentError
 from stratuslab.client.opennebula.vm_states import VmState
+from stratuslab.libcloud.arguments import one_of, several
 from stratuslab.libcloud.size import StratusLabNodeSize
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from libcloud.compute.base import NodeLocation
     from stratuslab.client.opennebula.vm import HistoryRecord, VirtualMachine, VmNic
     from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
 
-__all__ = ["NODE_STATES", "StratusLabNode", "iso_text", "node_of", "state_of"]
+__all__ = ["NODE_STATES", "StratusLabNode", "iso_text", "node_of", "node_states", "state_of"]
 
 NODE_STATES: dict[VmState, NodeState] = {
     VmState.PENDING: NodeState.PENDING,
@@ -140,6 +142,7 @@ class StratusLabNode(Node):
 
     @property
     def _state(self) -> NodeState:
+        """The state as it was last seen; reading it sends nothing."""
         state: NodeState = vars(self)["state"]
         return state
 
@@ -190,6 +193,17 @@ class StratusLabNode(Node):
             f"public_ips={self.public_ips}, private_ips={self.private_ips}, "
             f"provider={self.driver.name} ...>"
         )
+
+
+def node_states(argument: str, states: NodeState | str | Sequence[NodeState | str]) -> list[NodeState]:
+    """Return one state or several, each as ``NodeState.RUNNING`` or ``"running"``."""
+    listed = [states] if isinstance(states, str) else several(argument, states)
+    if not listed:
+        raise InvalidArgumentError(f"found {states!r}; give a NodeState", argument=argument)
+    known = {str(state.value): state for state in NodeState}
+    return [
+        known[one_of(argument, str(getattr(state, "value", state)).lower(), list(known))] for state in listed
+    ]
 
 
 def iso_text(moment: datetime | None) -> str | None:

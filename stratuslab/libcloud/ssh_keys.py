@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+import io
+import re
+from functools import partial
+from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from stratuslab.client.errors import ConfigurationError
+from libcloud.compute.ssh import ParamikoSSHClient
+from stratuslab.client.errors import ConfigurationError, InvalidArgumentError
+from stratuslab.libcloud.arguments import several
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from stratuslab.client.configuration.cloud import Cloud
 
-__all__ = ["default_public_key", "private_key_file_for"]
+__all__ = ["check_private_key", "default_public_key", "private_key_file_for"]
 
+_PUBLIC_KEY = re.compile(r"\s*(ssh|ecdsa|sk)-[\w@.-]+ AAAA")
 _DEFAULT_PUBLIC_KEYS = ("~/.ssh/id_ed25519.pub", "~/.ssh/id_ecdsa.pub", "~/.ssh/id_rsa.pub")
 
 
@@ -50,6 +61,88 @@ def private_key_file_for(cloud: Cloud, public_key: str | None) -> str | None:
             private = file.with_name(file.name.removesuffix(".pub"))
             return str(private) if private != file and private.exists() else None
     return None
+
+
+def check_private_key(files: str | Sequence[str], password: str | None, public_key: str | None) -> None:
+    """Refuse private keys that paramiko cannot use, or of which none belongs to the public key.
+
+    :param files: file or files, of which one is to open the node.
+    :param password: pass phrase of the key, None if it has none.
+    :param public_key: the public keys that the node gets, one a line; None if it gets none.
+
+    Raises :class:`~stratuslab.client.errors.InvalidArgumentError`.
+    """
+    listed = [files] if isinstance(files, (str, PathLike)) else list(several("ssh_key", files))
+    keys = [_public_part(Path(file).expanduser(), password, alone=len(listed) == 1) for file in listed]
+    wanted = [line.split()[:2] for line in (public_key or "").splitlines() if line.strip()]
+    certified = any("-cert-" in word for line in wanted for word in line[:1])
+    if wanted and not certified and not any(key in wanted for key in keys):
+        raise InvalidArgumentError(
+            f"found {', '.join(map(repr, map(str, listed)))}, which is not the private key of the public key "
+            "that the node gets; give the one that is, or its public key as auth",
+            argument="ssh_key",
+        )
+
+
+def _public_part(file: Path, password: str | None, *, alone: bool) -> list[str]:
+    """Return type and key of the public key that belongs to a file's private one."""
+    try:
+        text = file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise _refusal(file, f"cannot be read: {reason}") from error
+    if not text.strip():
+        raise _refusal(file, "is empty; give the file of a private key")
+    if text.startswith("PuTTY-User-Key-File"):
+        raise _refusal(file, f"is PuTTY's; write it for OpenSSH: puttygen {file} -O private-openssh -o NEW")
+    if "PRIVATE KEY-----" not in text:
+        raise _refusal(
+            file,
+            "is a public key; give the file of the private one"
+            if "PUBLIC KEY" in text or _PUBLIC_KEY.match(text)
+            else "holds no private key; give the file of one",
+        )
+    key = _loaded(text, file, password, alone=alone)
+    return [key.get_name(), key.get_base64()]
+
+
+def _loaded(text: str, file: Path, password: str | None, *, alone: bool) -> Any:
+    """Load a key as Libcloud does, which rewrites PKCS#8 of one file alone, and else as paramiko does."""
+    paramiko: Any = importlib.import_module("paramiko")
+    ways: list[Callable[[], Any]] = [
+        partial(getattr(paramiko, kind).from_private_key, io.StringIO(text), password)
+        for kind in ("RSAKey", "ECDSAKey", "Ed25519Key")
+    ]
+    if alone:
+        ways.insert(0, partial(ParamikoSSHClient("localhost")._get_pkey_object, text, password))
+    for load in ways:
+        # Of many kinds: paramiko lets through what its libraries raise.
+        with contextlib.suppress(Exception):
+            return load()
+    raise _refusal(file, _reason(text, file, password))
+
+
+def _reason(text: str, file: Path, password: str | None) -> str:
+    """Say why paramiko cannot read what looks like a private key."""
+    from cryptography.hazmat.primitives import serialization
+
+    openssh = "BEGIN OPENSSH PRIVATE KEY" in text
+    load = serialization.load_ssh_private_key if openssh else serialization.load_pem_private_key
+    try:
+        load(text.encode(), password.encode() if password else None)
+    except TypeError:
+        if password:
+            return "is not encrypted; leave ssh_key_password out"
+        return "is encrypted; give its pass phrase as ssh_key_password"
+    except Exception:  # noqa: BLE001  of many kinds, by the format and by the library's version
+        if password:
+            return "cannot be opened with ssh_key_password; give its right pass phrase"
+        return "is broken, or of a kind that paramiko does not know; give an Ed25519, ECDSA or RSA key"
+    return f"is in a format that paramiko does not read; write it for OpenSSH: ssh-keygen -p -f {file}"
+
+
+def _refusal(file: Path, problem: str) -> InvalidArgumentError:
+    return InvalidArgumentError(f"{str(file)!r} {problem}", argument="ssh_key")
 
 
 def _existing(cloud: Cloud, file: Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
@@ -44,7 +45,7 @@ from stratuslab.libcloud.image import ImageOperations, StratusLabImage
 from stratuslab.libcloud.key_pair import KeyPairOperations
 from stratuslab.libcloud.locations import Locations, over_all
 from stratuslab.libcloud.network import StratusLabNetwork
-from stratuslab.libcloud.node import StratusLabNode, node_of
+from stratuslab.libcloud.node import StratusLabNode, node_of, node_states
 from stratuslab.libcloud.node_request import ANY_VNC, NodeRequest
 from stratuslab.libcloud.provider import STRATUSLAB, register
 from stratuslab.libcloud.size import StratusLabNodeSize, known_size, size_named, size_of, size_of_cloud
@@ -53,7 +54,7 @@ from stratuslab.libcloud.volume_operations import VolumeOperations
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from stratuslab.client.configuration.cloud import ContextMethod
     from stratuslab.client.opennebula.runner import Runner
@@ -239,6 +240,9 @@ class StratusLabNodeDriver(ImageOperations, VolumeOperations, KeyPairOperations,
         ex_all_users: bool = False,
         ex_details: bool = False,
         ex_on_error: OnError = "raise",
+        ex_name: str | None = None,
+        ex_state: NodeState | str | Sequence[NodeState | str] | None = None,
+        ex_metadata: Mapping[str, str] | None = None,
     ) -> list[StratusLabNode]:
         """Return the nodes of all locations, in the order of :meth:`list_locations`.
 
@@ -252,15 +256,29 @@ class StratusLabNodeDriver(ImageOperations, VolumeOperations, KeyPairOperations,
         :param ex_on_error: when a location fails, ``raise`` an error with ``errors`` (id of the
             location to exception) and ``nodes`` (those of the other locations) after all have
             answered; or ``skip`` it, with a warning in the log.
+        :param ex_name: only nodes of this name.
+        :param ex_state: only nodes in this state, or in one of these, as in ``NodeState.RUNNING`` or
+            ``"running"``.
+        :param ex_metadata: only nodes which were created with these ``ex_metadata``, and perhaps more.
         """
+        states = None if ex_state is None else node_states("ex_state", ex_state)
+        if not isinstance(ex_metadata, Mapping | None):
+            raise InvalidArgumentError(f"found {ex_metadata!r}; give a dictionary", argument="ex_metadata")
         locations = self._locations.chosen(ex_location, "ex_location")
 
         def ask(location: NodeLocation) -> list[StratusLabNode]:
             vms = self._at(location).monitor.list_vms(
-                all_users=ex_all_users, details=truth("ex_details", ex_details)
+                all_users=ex_all_users, details=truth("ex_details", ex_details) or bool(ex_metadata)
             )
             sizes = self._sizes_by_resources()
-            return [node_of(vm, location, self, known_sizes=sizes) for vm in vms]
+            nodes = [node_of(vm, location, self, known_sizes=sizes) for vm in vms]
+            return [
+                node
+                for node in nodes
+                if ex_name in (None, node.name)
+                and (states is None or node._state in states)
+                and all(node.extra["metadata"].get(key) == text for key, text in (ex_metadata or {}).items())
+            ]
 
         return over_all("list_nodes", locations, ask, ex_on_error)
 

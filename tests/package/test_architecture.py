@@ -283,14 +283,17 @@ def test_all_that_is_public_is_documented(module: str) -> None:
 
 @pytest.mark.parametrize("module", SOURCES)
 def test_signatures_name_their_arguments(module: str) -> None:
-    """Only `deploy_node` and the driver's constructor, as Libcloud has them, take any keyword."""
+    """Only `deploy_node` and the driver's constructor, as Libcloud has them, take any keyword.
+
+    And `ex_create_nodes`, which hands them to `create_node`, where each has its name.
+    """
     vague = [
         name.rpartition(".")[2]
         for name, node in public_definitions(parsed(module).body, module)
         if not isinstance(node, ast.ClassDef) and node.args.kwarg
     ]
     of_libcloud = {
-        "stratuslab.libcloud.deployment": ["deploy_node"],
+        "stratuslab.libcloud.deployment": ["deploy_node", "ex_create_nodes"],
         "stratuslab.libcloud.stratuslab_driver": ["__init__"],
     }
     assert vague == of_libcloud.get(module, [])

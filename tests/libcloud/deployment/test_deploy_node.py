@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import socket
 from typing import Any
 
 import pytest
@@ -110,13 +111,61 @@ def test_a_node_that_does_not_run_in_time_is_given_back(key, deploy) -> None:
         assert [node.id for node in driver.list_nodes()] == [caught.value.node.id]
 
 
-@pytest.mark.filterwarnings("ignore:The 'warn' method is deprecated")  # Libcloud calls it
-def test_a_node_that_lets_nobody_in_is_given_back(driver, deploy, key, new_key, tmp_path) -> None:
-    stranger = new_key().write(tmp_path / "stranger")
-    with pytest.raises(DeploymentError, match="Could not connect to the remote SSH server") as caught:
-        deploy(driver, ssh_key=str(stranger), timeout=1)
+def test_a_node_that_lets_nobody_in_is_given_back(driver, deploy, key) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        with pytest.raises(DeploymentError, match="Could not connect to the remote SSH server") as caught:
+            deploy(driver, ssh_port=taken.getsockname()[1], timeout=1)
 
     assert [node.id for node in driver.list_nodes()] == [caught.value.node.id]
+
+
+def test_a_node_that_fails_is_not_waited_for(deploy, key) -> None:
+    clock = Clock()
+    clock.stop()
+    with Sandbox(locations=["here"], clock=clock, ssh=True) as sandbox:
+        driver = StratusLabNodeDriver("default", stratuslab_user_config=sandbox.config_file)
+        create_node = driver.create_node
+
+        def create_and_fail(*arguments: Any, **keywords: Any) -> Any:
+            node = create_node(*arguments, **keywords)
+            sandbox.location("here").oned.fail(int(node.id), "The host is on fire.")
+            return node
+
+        driver.create_node = create_and_fail
+        with pytest.raises(DeploymentError, match=r"is ERROR: The host is on fire\.") as caught:
+            deploy(driver, timeout=3600)
+
+        assert [node.id for node in driver.list_nodes()] == [caught.value.node.id]
+
+
+def test_a_node_is_destroyed_if_its_deployment_fails(driver, deploy, key) -> None:
+    class Failing(Deployment):
+        def run(self, node: Any, client: Any) -> Any:
+            raise RuntimeError("no such package")
+
+    with pytest.raises(DeploymentError, match="no such package") as caught:
+        deploy(driver, Failing(), max_tries=1, ex_on_failure="destroy")
+
+    assert caught.value.node.name == "web"
+    assert driver.list_nodes() == []
+    with pytest.raises(InvalidArgumentError, match="ex_on_failure: found 'keep'; use one of destroy"):
+        deploy(driver, ex_on_failure="keep")
+
+
+def test_a_node_that_cannot_be_destroyed_is_told_in_the_log(driver, deploy, key, monkeypatch, caplog) -> None:
+    class Failing(Deployment):
+        def run(self, node: Any, client: Any) -> Any:
+            raise RuntimeError("no such package")
+
+    def unreachable(node: Any) -> bool:
+        raise InvalidArgumentError("out of reach")
+
+    monkeypatch.setattr(driver, "destroy_node", unreachable)
+    with pytest.raises(DeploymentError, match="no such package"):
+        deploy(driver, Failing(), max_tries=1, ex_on_failure="destroy")
+
+    assert "node 0 could not be destroyed and is left: out of reach" in caplog.text
 
 
 def test_only_the_location_of_the_node_is_asked_while_it_is_waited_for(deploy, key) -> None:
