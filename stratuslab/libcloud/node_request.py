@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Mapping
 from contextlib import contextmanager
@@ -135,7 +136,7 @@ class NodeRequest:
             context=self.ex_context or {},
             metadata=self.ex_metadata or {},
             context_method=self.ex_context_method,
-            user_data=self.ex_userdata,
+            user_data=_as_unix_text(self.ex_userdata),
             kernel=self.ex_kernel,
             initrd=self.ex_initrd,
             raw_data=self.ex_raw_data,
@@ -197,4 +198,21 @@ def _key_of(auth: NodeAuthSSHKey | NodeAuthPassword) -> str:
     key: str | None = auth.pubkey if isinstance(auth, NodeAuthSSHKey) else None
     if not key or not key.strip():
         raise InvalidArgumentError("holds no key; give NodeAuthSSHKey(public key)", argument="auth")
-    return key
+    return key.removeprefix("\ufeff")
+
+
+def _as_unix_text(user_data: str | bytes | None) -> str | bytes | None:
+    """Return user data without the byte order mark and the line ends of an editor of Windows.
+
+    A guest takes ``#!/bin/sh`` with either of them for the name of a program that there is not. Bytes
+    that are no text, compressed ones for example, stay as they are.
+    """
+    if isinstance(user_data, str):
+        return user_data.removeprefix("\ufeff").replace("\r\n", "\n")
+    if not isinstance(user_data, bytes):
+        return user_data
+    try:
+        user_data.decode("utf-8")
+    except UnicodeDecodeError:
+        return user_data
+    return user_data.removeprefix(codecs.BOM_UTF8).replace(b"\r\n", b"\n")

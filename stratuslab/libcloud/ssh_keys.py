@@ -35,7 +35,7 @@ def default_public_key(cloud: Cloud) -> str | None:
     if file is None:
         return None
     try:
-        return file.read_text("utf-8")
+        return file.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
         raise ConfigurationError(
@@ -74,7 +74,9 @@ def check_private_key(files: str | Sequence[str], password: str | None, public_k
     """
     listed = [files] if isinstance(files, (str, PathLike)) else list(several("ssh_key", files))
     keys = [_public_part(Path(file).expanduser(), password, alone=len(listed) == 1) for file in listed]
-    wanted = [line.split()[:2] for line in (public_key or "").splitlines() if line.strip()]
+    wanted = [
+        line.split()[:2] for line in (public_key or "").removeprefix("\ufeff").splitlines() if line.strip()
+    ]
     certified = any("-cert-" in word for line in wanted for word in line[:1])
     if wanted and not certified and not any(key in wanted for key in keys):
         raise InvalidArgumentError(
@@ -87,7 +89,7 @@ def check_private_key(files: str | Sequence[str], password: str | None, public_k
 def _public_part(file: Path, password: str | None, *, alone: bool) -> list[str]:
     """Return type and key of the public key that belongs to a file's private one."""
     try:
-        text = file.read_text("utf-8")
+        text = file.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
         raise _refusal(file, f"cannot be read: {reason}") from error
@@ -168,6 +170,6 @@ def _existing_defaults() -> list[Path]:
 def _same_key(file: Path, public_key: str) -> bool:
     """Compare type and key, not the comment."""
     try:
-        return file.read_text("utf-8").split()[:2] == public_key.split()[:2]
+        return file.read_text("utf-8-sig").split()[:2] == public_key.removeprefix("\ufeff").split()[:2]
     except (OSError, UnicodeDecodeError):
         return False

@@ -35,6 +35,8 @@ from stratuslab.client.configuration.endpoints import (
     pdisk_endpoint,
     pdisk_value_beside,
 )
+from stratuslab.client.configuration.grid_proxy import grid_proxy, holds_private_key
+from stratuslab.client.configuration.keys import warn_of_unknown_keys
 from stratuslab.client.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -118,6 +120,8 @@ class UserConfigurator:
         if location == _INSTANCE_TYPES or not self._parser.has_section(location):
             raise ConfigurationError(f"{self.source} has no section [{location}]")
         section = self._section(location)
+        for name in dict.fromkeys((location, _DEFAULT)):
+            warn_of_unknown_keys(self.source, name, self._parser.options(name))
         credentials = section.credentials()
         pdisk_credentials = section.pdisk_credentials() or credentials
         value = section.text("endpoint")
@@ -193,6 +197,10 @@ class _Section:
             return password
         certificate = self.existing_file("pem_certificate")
         key = self.existing_file("pem_key")
+        if certificate is None and key is None:
+            certificate = grid_proxy()
+        if certificate and not key and holds_private_key(certificate):
+            key = certificate
         if certificate and key:
             return CertificateFiles(certificate, key)
         if certificate or key:

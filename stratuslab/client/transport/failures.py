@@ -199,7 +199,9 @@ class Failures:
         if never_connected(error):
             way = " through the proxy" if isinstance(error, requests.exceptions.ProxyError) else ""
             return UnreachableError(
-                f"no connection to {where}{way}: {reason}", location=location, operation=operation
+                f"no connection to {where}{way}: {reason}{self._advice(error)}",
+                location=location,
+                operation=operation,
             )
         if not sent:
             return UnreachableError(
@@ -215,7 +217,12 @@ class Failures:
         """Return the error for what Python's HTTP refused: an address, or an answer."""
         if never_connected(error) or not sent:
             return self._no_address(operation)
-        return self.malformed(operation, "it is not HTTP")
+        return self.malformed(operation, self._not_http())
+
+    def _not_http(self) -> str:
+        if self._endpoint.secure:
+            return "it is not HTTP"
+        return "it is not HTTP; if the service speaks https, write https in its address"
 
     def _no_address(self, operation: str) -> UnreachableError:
         """Return the error for an address that is none, which is not repeated: it may hold a password."""
@@ -225,6 +232,16 @@ class Failures:
             location=self._cloud.location,
             operation=operation,
         )
+
+    def _advice(self, error: BaseException) -> str:
+        """Return what to check when there was no connection at all."""
+        *_, seen = _chain(error)
+        text = str(seen)
+        if isinstance(seen, ConnectionRefusedError) or "refused" in text:
+            return f"; check that the service runs, and its port in {self._cloud.source}"
+        if isinstance(seen, OSError) and type(seen).__name__ == "gaierror":
+            return f"; check the name of the host in {self._cloud.source}"
+        return ""
 
     def without_secrets(self, error: requests.RequestException) -> requests.RequestException | None:
         """Return the original failure for those who look for the cause, None if it may show a secret.

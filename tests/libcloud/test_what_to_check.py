@@ -1,0 +1,33 @@
+"""What an error says to check when there is no connection."""
+
+from __future__ import annotations
+
+import io
+import socket
+
+import pytest
+
+from stratuslab.client.errors import MalformedAnswerError, UnreachableError
+from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
+
+
+def driver_at(endpoint: str) -> StratusLabNodeDriver:
+    text = f"[default]\nusername = demo\npassword = x\nendpoint = {endpoint}\n"
+    return StratusLabNodeDriver(stratuslab_user_config=io.StringIO(text), timeout=2)
+
+
+def test_a_refused_connection() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        driver = driver_at(f"http://127.0.0.1:{taken.getsockname()[1]}/xmlrpc")
+        with pytest.raises(
+            UnreachableError, match=r"; check that the service runs, and its port in .*default"
+        ):
+            driver.list_nodes()
+
+
+def test_http_spoken_to_an_https_port(serve) -> None:
+    """A server of TLS answers what it cannot read with an alert."""
+    server = serve(b"\x15\x03\x01\x00\x02\x02\x16")
+    with pytest.raises(MalformedAnswerError, match="if the service speaks https, write https in its address"):
+        driver_at(f"{server.url}/xmlrpc").list_nodes()
