@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
 
+    from libcloud.common.types import Type
     from stratuslab.client.configuration.cloud import ContextMethod
     from stratuslab.client.opennebula.runner import Runner
     from stratuslab.client.opennebula.vm import VirtualMachine
@@ -114,7 +115,7 @@ class StratusLabNodeDriver(ImageOperations, VolumeOperations, KeyPairOperations,
     :class:`~stratuslab.client.errors.InvalidArgumentError`. Sends nothing.
     """
 
-    type = STRATUSLAB
+    type: Type = STRATUSLAB
     name = "StratusLab Node Provider"
     api_name = "stratuslab"
     website = "http://stratuslab.eu/"
@@ -175,7 +176,7 @@ class StratusLabNodeDriver(ImageOperations, VolumeOperations, KeyPairOperations,
                 raise InvalidArgumentError(
                     "give either host, key and secret or a configuration file, not both"
                 )
-            cloud = _cloud_at(host, key, secret, port, secure)
+            cloud = self._given_cloud(host, key, secret, port, secure)
             self._locations = Locations.of_cloud(replace(cloud, **overrides), self)
 
     @property
@@ -488,7 +489,8 @@ class StratusLabNodeDriver(ImageOperations, VolumeOperations, KeyPairOperations,
         """Return the node that was started with a token, or None (``one.vmpool.info``).
 
         This settles a :class:`~stratuslab.client.errors.UnsettledError` of :meth:`create_node`, whose
-        ``token`` it takes. A node that is terminated is not found.
+        ``token`` it takes. A node that is terminated is not found at a StratusLab cloud; an OpenNebula cloud
+        keeps it, and its state tells.
 
         :param location: where it was to be started; the default location if None.
         """
@@ -591,6 +593,18 @@ class StratusLabNodeDriver(ImageOperations, VolumeOperations, KeyPairOperations,
     def _node(self, vm: VirtualMachine, location: NodeLocation) -> StratusLabNode:
         return node_of(vm, location, self, known_sizes=self._sizes_by_resources())
 
+    def _given_cloud(
+        self, host: str, key: str | None, secret: str | None, port: int | None, secure: bool
+    ) -> Cloud:
+        for name, value in (("key, the user name,", key), ("secret, the password,", secret), ("host", host)):
+            if not value or not isinstance(value, str):
+                raise InvalidArgumentError(f"the argument {name} is missing; with host give key and secret")
+        number = None if port is None else whole_number("port", port)
+        return self._cloud_at(host, str(key), str(secret), number, truth("secure", secure))
+
+    def _cloud_at(self, host: str, username: str, password: str, port: int | None, secure: bool) -> Cloud:
+        return Cloud.at_host(host, username=username, password=password, port=port, secure=secure)
+
     @staticmethod
     def _changed(node: Node) -> None:
         if isinstance(node, StratusLabNode):
@@ -598,16 +612,6 @@ class StratusLabNodeDriver(ImageOperations, VolumeOperations, KeyPairOperations,
 
 
 _CONSTRUCTOR_ARGUMENTS = tuple(inspect.signature(StratusLabNodeDriver.__init__).parameters)[1:]
-
-
-def _cloud_at(host: str, key: str | None, secret: str | None, port: int | None, secure: bool) -> Cloud:
-    for name, value in (("key, the user name,", key), ("secret, the password,", secret), ("host", host)):
-        if not value or not isinstance(value, str):
-            raise InvalidArgumentError(f"the argument {name} is missing; with host give key and secret")
-    number = None if port is None else whole_number("port", port)
-    return Cloud.at_host(
-        host, username=str(key), password=str(secret), port=number, secure=truth("secure", secure)
-    )
 
 
 register(__name__, StratusLabNodeDriver.__name__)

@@ -294,6 +294,7 @@ def test_signatures_name_their_arguments(module: str) -> None:
     ]
     of_libcloud = {
         "stratuslab.libcloud.deployment": ["deploy_node", "ex_create_nodes"],
+        "stratuslab.libcloud.opennebula_driver": ["__init__"],
         "stratuslab.libcloud.stratuslab_driver": ["__init__"],
     }
     assert vague == of_libcloud.get(module, [])

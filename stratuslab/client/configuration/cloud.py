@@ -12,6 +12,7 @@ from stratuslab.client.configuration.endpoints import (
     compute_endpoint,
     compute_endpoint_below,
     host_endpoint,
+    opennebula_endpoint,
 )
 from stratuslab.client.errors import ConfigurationError
 
@@ -163,4 +164,45 @@ class Cloud:
             pdisk=None if compute.direct else base.at(f"{folder}/pdisk"),
             pdisk_credentials=credentials,
             marketplace=base.at(f"{folder}/marketplace"),
+        )
+
+    @classmethod
+    def at_opennebula(
+        cls,
+        host: str,
+        *,
+        username: str,
+        password: str,
+        port: int | None = None,
+        secure: bool = True,
+        allow_plain_http: bool = False,
+    ) -> Cloud:
+        """Return the settings of the OpenNebula front end at ``host``, without any file.
+
+        ``host`` is a name, to which port 2633 and the path ``/RPC2`` are added, or a URL. Raises
+        :class:`ConfigurationError`.
+        """
+        if ":" in username:
+            raise ConfigurationError("the user name holds a colon, which OpenNebula allows in no user name")
+        try:
+            compute = opennebula_endpoint(host, port=port, secure=secure)
+        except EndpointError as error:
+            raise ConfigurationError(f"the argument host {error}") from None
+        if not (compute.private or allow_plain_http):
+            raise ConfigurationError(
+                f"the argument host: {compute.host} is to be reached by plain http, which shows your "
+                "password to "
+                "everybody on the way; use https, or give ex_allow_plain_http=True if you accept that"
+            )
+        credentials = Password(username, password)
+        return cls(
+            location=compute.host,
+            name=compute.host,
+            country="unknown",
+            source="the arguments host, key and secret",
+            compute=compute,
+            credentials=credentials,
+            pdisk=None,
+            pdisk_credentials=credentials,
+            marketplace=compute.at("/marketplace"),
         )

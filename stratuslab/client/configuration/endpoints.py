@@ -21,6 +21,7 @@ __all__ = [
     "compute_endpoint_below",
     "host_endpoint",
     "marketplace_endpoint",
+    "opennebula_endpoint",
     "pdisk_endpoint",
     "pdisk_value_beside",
 ]
@@ -124,6 +125,18 @@ def host_endpoint(host: str, *, port: int | None = None, secure: bool = True) ->
         raise EndpointError(_NO_URL)
     folder, _, _ = f"{found.path}/".partition("/one-proxy/")
     return replace(found, port=port or found.port, path=folder.removesuffix("/"))
+
+
+def opennebula_endpoint(host: str, *, port: int | None = None, secure: bool = True) -> Endpoint:
+    """Return the address of OpenNebula's front end on a host given by name, or by a URL.
+
+    Where there is no path, it is ``/RPC2``, and the port 2633 unless one is given. Raises
+    :class:`EndpointError`.
+    """
+    found = host_endpoint(host, port=port, secure=secure)
+    if found.direct:
+        return found
+    return replace(found, port=found.port or _OPENNEBULA_PORT, path=f"{found.path}/RPC2")
 
 
 def compute_endpoint_below(base: Endpoint, prefix: AuthPrefix) -> Endpoint:
