@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,28 +42,13 @@ class KeyPairOperations(NodeDriver):
         """Make a key pair on this machine, and keep the public key in the cloud (``one.user.update``).
 
         The private key is in ``private_key`` of the result and nowhere else. Needs the package
-        ``cryptography``, which comes with paramiko.
+        ``cryptography``, which the extra ``deploy`` brings.
         """
         keys = self._key_pairs()
         keys.check()
-        try:
-            from cryptography.hazmat.primitives import serialization
-            from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-        except ImportError:
-            raise NotOfferedError(
-                "a key is made by the package cryptography, which is not installed; install it, or "
-                "make the key "
-                "with ssh-keygen and give import_key_pair_from_string the public one",
-                operation="create_key_pair",
-            ) from None
-        private = Ed25519PrivateKey.generate()
-        public = private.public_key().public_bytes(
-            serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
-        )
-        pair = self._as_key_pair(keys.add(text("name", name), f"{public.decode('ascii')} {name}"))
-        pair.private_key = private.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
-        ).decode("ascii")
+        private, public = _new_key(text("name", name))
+        pair = self._as_key_pair(keys.add(name, public))
+        pair.private_key = private
         return pair
 
     def import_key_pair_from_string(self, name: str, key_material: str) -> KeyPair:
@@ -104,3 +90,23 @@ class KeyPairOperations(NodeDriver):
         except Exception:  # noqa: BLE001  whatever a user keeps there
             fingerprint = ""
         return KeyPair(key.name, key.public_key, fingerprint, self)
+
+
+def _new_key(name: str) -> tuple[str, str]:
+    """Return a new private key and its public one."""
+    try:
+        serialization = import_module("cryptography.hazmat.primitives.serialization")
+        ed25519 = import_module("cryptography.hazmat.primitives.asymmetric.ed25519")
+    except ImportError:
+        raise NotOfferedError(
+            "a key is made by the package cryptography, which is not installed; install it, or make "
+            "the key with "
+            "ssh-keygen and give import_key_pair_from_string the public one",
+            operation="create_key_pair",
+        ) from None
+    key = ed25519.Ed25519PrivateKey.generate()
+    public = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
+    )
+    return private.decode("ascii"), f"{public.decode('ascii')} {name}"
