@@ -6,6 +6,7 @@ from setuptools import find_namespace_packages, setup
 
 SANDBOX = ["asyncssh>=2.18", "cryptography>=42", "markupsafe>=2.1.1", "werkzeug>=3.0,<4"]
 DEPLOY = ["paramiko>=3.4"]
+DOCS = ["furo>=2024.8.6", "myst-parser>=4", "sphinx>=8"]
 BENCHMARKS = ["pyone>=7.0"]
 TEST = [
     *SANDBOX,
@@ -51,7 +52,13 @@ setup(
     packages=find_namespace_packages(include=["stratuslab.*"]),
     package_data={"": ["py.typed"], "stratuslab.sandbox.web": ["page.css", "page.js"]},
     install_requires=["apache-libcloud>=3.8,<4", "requests>=2.28.1,<3", "urllib3>=1.26.12,<3"],
-    extras_require={"sandbox": SANDBOX, "deploy": DEPLOY, "test": TEST, "benchmarks": BENCHMARKS},
+    extras_require={
+        "sandbox": SANDBOX,
+        "deploy": DEPLOY,
+        "docs": [*SANDBOX, *DOCS],
+        "test": TEST,
+        "benchmarks": BENCHMARKS,
+    },
     entry_points={
         "console_scripts": [
             "stratus-copy-config = stratuslab.client.copy_config:main",

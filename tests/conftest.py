@@ -3,6 +3,9 @@ from __future__ import annotations
 import base64
 import io
 import logging
+import os
+import subprocess
+import sysconfig
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,7 +13,7 @@ import pytest
 from stratuslab.client.errors import StratusLabError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 LOGINS = ("demo:demo-pass", "guest:guest-pass")
@@ -60,3 +63,40 @@ def _no_password_is_shown(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     logging.getLogger().removeHandler(handler)
     shown = logged.getvalue() + "".join(f"{error} {error!r} {error.__cause__!r}" for error in raised)
     assert [secret for secret in SECRETS if secret in shown] == []
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Return variables under which `python3` and our scripts are those of this interpreter."""
+    private = {"CI", "PYTHONHOME", "PYTHONPATH", "STRATUSLAB_CONFIG", "VIRTUAL_ENV"}
+    return {
+        **{name: value for name, value in os.environ.items() if name not in private},
+        "PATH": os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]]),
+        "PIP_CACHE_DIR": str(tmp_path_factory.mktemp("pip")),
+    }
+
+
+@pytest.fixture(scope="session")
+def run(environment: dict[str, str]) -> Callable[..., str]:
+    """Run a command in a folder; return what it printed. If it fails, so does the test."""
+
+    def run(
+        *command: str | Path,
+        cwd: Path,
+        status: int = 0,
+        **variables: str,
+    ) -> str:
+        done = subprocess.run(
+            command,
+            cwd=cwd,
+            env=environment | variables,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            check=False,
+        )
+        assert done.returncode == status, f"{command} ended {done.returncode}:\n{done.stdout}"
+        return done.stdout
+
+    return run

@@ -123,7 +123,12 @@ class DeploymentOperations(NodeDriver):
 
         This is Libcloud's own method: one ``one.vmpool.info`` a location every ``wait_period``
         seconds. A service that is down or restarted in between is waited for.
-        ``ex_list_nodes_kwargs`` are arguments of :meth:`list_nodes`.
+
+        :param wait_period: seconds between two looks.
+        :param timeout: seconds to wait in all.
+        :param ssh_interface: which addresses a node has to have: ``public_ips`` or ``private_ips``.
+        :param force_ipv4: count addresses of IPv4 only.
+        :param ex_list_nodes_kwargs: further arguments of :meth:`list_nodes`.
 
         Raises :class:`~stratuslab.client.errors.WaitError` as soon as a node has failed or is gone, and
         :class:`~stratuslab.client.errors.WaitTimeoutError` after ``timeout`` seconds; both say the state of

@@ -348,6 +348,7 @@ class StratusLabNodeDriver(ImageOperations, VolumeOperations, KeyPairOperations,
         :param ex_initrd: its initial RAM disk.
         :param ex_raw_data: libvirt XML to add.
         :param ex_save_as: make this image of the root disk when :meth:`ex_save_node` ends the node.
+        :param ex_template: further attributes of OpenNebula's template, as a dictionary; only on OpenNebula.
         :param ex_token: a token of your own, which no other node has, to be kept before the call. If a node
             of yours that is not terminated bears it already, that node is returned and none is started
             (``one.vmpool.info`` first): the call can be repeated after a crash.

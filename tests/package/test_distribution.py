@@ -101,7 +101,7 @@ def test_requirements(metadata: Message) -> None:
     requirements = metadata.get_all("Requires-Dist", [])
     unconditional = [requirement for requirement in requirements if "extra ==" not in requirement]
     assert unconditional == ["apache-libcloud<4,>=3.8", "requests<3,>=2.28.1", "urllib3<3,>=1.26.12"]
-    assert metadata.get_all("Provides-Extra") == ["sandbox", "deploy", "test", "benchmarks"]
+    assert metadata.get_all("Provides-Extra") == ["sandbox", "deploy", "docs", "test", "benchmarks"]
     assert 'werkzeug<4,>=3.0; extra == "sandbox"' in requirements
     assert 'paramiko>=3.4; extra == "deploy"' in requirements
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from stratuslab.client.transport.xml_document import DocumentError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from stratuslab.client.configuration.cloud import Cloud
 
@@ -32,8 +32,8 @@ _VISIBILITY_OF: dict[object, Visibility] = {
 }
 _MAX_DIGITS = 18
 _SEPARATOR = re.compile(r"[,.'\s]")
-_GROUPED = re.compile(r"[0-9]{1,3}(?:[,.'\s][0-9]{3})+")
-_DISK_ID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
+_NUMBER = re.compile(r"[0-9]+|[0-9]{1,3}(?:[,.'\s][0-9]{3})+")
+_DISK_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 def is_disk_id(text: str) -> bool:
@@ -81,35 +81,31 @@ class Disk:
         return None
 
     @classmethod
-    def from_json(cls, described: Mapping[str, Any]) -> Disk:
+    def from_json(cls, described: Mapping[str, object]) -> Disk:
         """Read PDisk's object.
 
         Raises ``DocumentError`` if there is no UUID, or a size or count that is no number.
         """
-        get: Callable[..., Any] = described.get
+        texts = {key: value for key, value in described.items() if isinstance(value, str) and value}
+        if "uuid" not in texts:
+            raise DocumentError("a disk has no text for 'uuid'")
+        if not is_disk_id(texts["uuid"]):
+            raise DocumentError("the id of a disk is no UUID")
         try:
-            size_gib, count = whole_number(get("size")), whole_number(get("count", "0"))
+            size_gib, count = whole_number(described.get("size")), whole_number(described.get("count", "0"))
         except ValueError:
             raise DocumentError("a disk has no number for 'size' or 'count'") from None
-        for value in described.values():
-            if not isinstance(value, str):
-                get = {key: text for key, text in described.items() if isinstance(text, str)}.get
-                break
-        uuid = get("uuid")
-        if not uuid:
-            raise DocumentError("a disk has no text for 'uuid'")
-        if not is_disk_id(uuid):
-            raise DocumentError("the id of a disk is no UUID")
+        get = texts.get
         return cls(
-            uuid,
-            get("tag") or "",
+            texts["uuid"],
+            get("tag", ""),
             size_gib,
             count,
-            get("owner") or "",
-            get("type") or None,
-            _VISIBILITY_OF.get(get("visibility")),
-            get("identifier") or None,
-            get("quarantine") or None,
+            owner=get("owner", ""),
+            type=get("type"),
+            visibility=_VISIBILITY_OF.get(get("visibility")),
+            identifier=get("identifier"),
+            quarantine=get("quarantine"),
         )
 
 
@@ -135,9 +131,7 @@ def whole_number(text: object) -> int:
         text = str(text)
     if not isinstance(text, str) or len(text) > _MAX_DIGITS:
         raise ValueError
-    if text.isascii() and text.isdecimal():
-        return int(text)
-    if not _GROUPED.fullmatch(text):
+    if not _NUMBER.fullmatch(text):
         raise ValueError
     return int(_SEPARATOR.sub("", text))
 

@@ -1,0 +1,129 @@
+"""What a user can write or meet stands in a page: arguments, errors, keys, variables, states."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree
+
+import pytest
+
+from stratuslab.client import errors
+from stratuslab.client.opennebula.vm import VirtualMachine
+from stratuslab.client.opennebula.vm_states import label_of
+from stratuslab.libcloud.node import state_of
+from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
+from stratuslab.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+DRIVER_PAGE = DOCS.joinpath("reference", "driver.md").read_text(encoding="utf-8")
+
+
+def documented_classes() -> Iterator[type]:
+    """Yield the classes whose docstrings Sphinx puts into the page of the driver."""
+    for path in re.findall(r"autoclass:: ([\w.]+)", DRIVER_PAGE):
+        module, _, name = path.rpartition(".")
+        yield getattr(importlib.import_module(module), name)
+
+
+def docstrings() -> Iterator[str]:
+    for documented in documented_classes():
+        yield inspect.getdoc(documented) or ""
+        for _, member in inspect.getmembers(documented):
+            if inspect.isfunction(member) and not member.__name__.startswith("_"):
+                yield inspect.getdoc(member) or ""
+
+
+REFERENCE = "\n".join(docstrings())
+PAGES = "\n".join(page.read_text(encoding="utf-8") for page in [ROOT / "README.md", *DOCS.rglob("*.md")])
+
+
+def public_methods() -> dict[str, inspect.Signature]:
+    members = inspect.getmembers(StratusLabNodeDriver, inspect.isfunction)
+    return {name: inspect.signature(member) for name, member in members if not name.startswith("_")}
+
+
+def test_every_argument_of_our_own_is_documented() -> None:
+    signatures = [*public_methods().values(), inspect.signature(StratusLabNodeDriver)]
+    arguments = {name for signature in signatures for name in signature.parameters if name.startswith("ex_")}
+    assert {name for name in arguments if f":param {name}:" not in REFERENCE} == set()
+
+
+def test_every_argument_of_the_constructor_is_documented() -> None:
+    arguments = set(inspect.signature(StratusLabNodeDriver).parameters) - {"options", "kwargs"}
+    assert {name for name in arguments if f":param {name}:" not in REFERENCE} == set()
+
+
+def test_every_method_of_our_own_stands_in_a_page() -> None:
+    names = {name for name in public_methods() if name.startswith("ex_")}
+    assert {name for name in names if f"`{name}`" not in PAGES} == set()
+
+
+def error_rows() -> list[list[str]]:
+    page = DOCS.joinpath("reference", "errors.md").read_text(encoding="utf-8")
+    return [line.split(" | ") for line in page.splitlines() if line.startswith("| `")]
+
+
+def test_every_error_has_a_row() -> None:
+    classes = {
+        name
+        for name in errors.__all__
+        if inspect.isclass(getattr(errors, name)) and name != "StratusLabError"
+    }
+    assert {row[0].strip("| `") for row in error_rows()} == classes
+
+
+@pytest.mark.parametrize("row", error_rows(), ids=lambda row: row[0].strip("| `"))
+def test_what_an_error_also_is(row: list[str]) -> None:
+    error = getattr(errors, row[0].strip("| `"))
+    also = row[1].strip("| `").rpartition(".")[2]
+    assert not also or also in {base.__name__ for base in error.__mro__}
+
+
+@pytest.fixture(scope="module")
+def extras() -> dict[str, set[str]]:
+    """Return the keys of every ``extra`` on both kinds of cloud."""
+    found: dict[str, set[str]] = {"node": set(), "image": set(), "volume": set(), "size": set()}
+    for cloud in ("stratuslab", "opennebula-6.10"):
+        with Sandbox(boot_seconds=0, cloud=cloud) as sandbox:
+            driver = StratusLabNodeDriver("default", stratuslab_user_config=sandbox.config_file)
+            image, size = driver.list_images()[0], driver.list_sizes()[0]
+            node = driver.create_node(name="web", size=size, image=image)
+            driver.create_volume(1, "data")
+            found["node"] |= node.extra.keys() | driver.list_nodes()[0].extra.keys()
+            found["image"] |= image.extra.keys()
+            found["volume"] |= driver.list_volumes()[0].extra.keys()
+            found["size"] |= size.extra.keys()
+    return found
+
+
+@pytest.mark.parametrize("kind", ["node", "image", "volume", "size"])
+def test_every_key_of_an_extra_is_documented(kind: str, extras: dict[str, set[str]]) -> None:
+    text = REFERENCE + PAGES
+    assert {key for key in extras[kind] if f"``{key}``" not in text and f"`{key}`" not in text} == set()
+
+
+def test_every_variable_of_the_environment_stands_in_the_table() -> None:
+    table = DOCS.joinpath("reference", "environment.md").read_text(encoding="utf-8")
+    sources = "".join(path.read_text(encoding="utf-8") for path in ROOT.glob("stratuslab/**/*.py"))
+    used = set(re.findall(r"environ(?:\.get\(|\[)\"([A-Z_0-9]+)\"", sources))
+    of_every_process = {"HOME", "PATH", "REMOTE_PORT", "SHELL"}
+    assert {name for name in used - of_every_process if f"`{name}`" not in table} == set()
+
+
+def test_the_table_of_states_is_what_the_driver_shows() -> None:
+    page = DOCS.joinpath("reference", "states.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", page, re.MULTILINE)
+    shown = {label: state for state, labels in rows for label in labels.split(", ")}
+    numbers = [(state, 0) for state in range(12) if state != 3] + [(3, lcm) for lcm in range(72)]
+    document = "<VM><ID>1</ID><STATE>{}</STATE><LCM_STATE>{}</LCM_STATE></VM>"
+    for state, lcm_state in numbers:
+        vm = VirtualMachine.from_element(ElementTree.fromstring(document.format(state, lcm_state)))
+        assert shown[label_of(state, lcm_state)] == state_of(vm).value
