@@ -66,6 +66,18 @@ def test_a_node_says_what_the_cloud_says(sandbox, driver) -> None:
     assert node.extra["networks"] == [{"network": "public", "ip": "192.0.2.7", "mac": "02:00:c0:00:02:07"}]
 
 
+def test_the_nodes_of_others_are_listed_only_if_asked_for(sandbox, driver) -> None:
+    """A VM of the same group that the group may use: OpenNebula's filter -1 would list it, too."""
+    oned = sandbox.location("here").oned
+    for owner in ("alice", "demo"):
+        template = f'NAME = "of {owner}"\nCPU = "1"\nMEMORY = "64"'
+        _, vm_id, _ = oned.call("one.vm.allocate", [template], owner)
+        oned.call("one.vm.chmod", [vm_id, -1, -1, -1, 1, -1, -1, -1, -1, -1], owner)
+
+    assert [node.name for node in driver.list_nodes()] == ["of demo"]
+    assert [node.name for node in driver.list_nodes(ex_all_users=True)] == ["of alice", "of demo"]
+
+
 def test_every_key_of_extra_is_documented(sandbox, driver) -> None:
     [node] = listed(sandbox, driver, vm(42))
     documented = type(node).__doc__ or ""

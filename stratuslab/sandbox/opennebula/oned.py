@@ -97,6 +97,7 @@ class Oned:
         self._requests: Requests = {
             "one.vm.allocate": self._allocate_vm,
             "one.vm.action": self._act_on_vm,
+            "one.vm.chmod": self._change_permissions,
             "one.vm.deploy": self._deploy_vm,
             "one.vm.info": self._show_vm,
             "one.vm.migrate": self._migrate_vm,
@@ -249,9 +250,17 @@ class Oned:
             vm
             for vm_id, vm in sorted(self.state.vms.items())
             if selection.has_id(vm_id)
-            and (vm.literal or selection.has_owner(vm.owner, user, usable=_may_use(user, vm)))
+            and (vm.literal or selection.has_owner(vm.owner, user, usable=vm.allows(user, "USE")))
             and _has_state(vm, state)
         )
+
+    def _change_permissions(self, user: User, arguments: Arguments) -> int:
+        vm = self._vm(user, arguments.integer(0), "MANAGE")
+        bits = [arguments.integer(index) for index in range(1, 10)]
+        kept = zip(vm.permissions, bits, strict=True)
+        vm.permissions = "".join(old if bit < 0 else str(int(bit > 0)) for old, bit in kept)
+        self.state.vms[vm.id] = vm
+        return vm.id
 
     def _deploy_vm(self, user: User, arguments: Arguments) -> int:
         vm_id, host_id = arguments.integer(0), arguments.integer(1)
@@ -286,13 +295,9 @@ class Oned:
         vm = self.state.vms.get(vm_id)
         if vm is None:
             raise missing("virtual machine", vm_id)
-        if not _may_use(user, vm) or (right == "ADMIN" and not user.is_admin):
+        if not vm.allows(user, right):
             raise not_authorized(user, f"{right} VM", vm_id)
         return vm
-
-
-def _may_use(user: User, vm: VirtualMachine) -> bool:
-    return user.is_admin or vm.owner.uid == user.uid or bool(vm.literal)
 
 
 def _has_state(vm: VirtualMachine, state: int) -> bool:

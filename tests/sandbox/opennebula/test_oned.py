@@ -135,6 +135,21 @@ def test_filters_of_the_pool(cloud: Cloud) -> None:
     assert cloud.pool(-3, -1, -1, -1, user="oneadmin") == []
 
 
+def test_permissions_of_a_vm(cloud: Cloud) -> None:
+    vm_id = cloud.allocate(user="alice")
+    assert cloud.call("one.vm.chmod", vm_id, *[1] * 9, user="bob")[2] == 512
+
+    group_may_use = [-1, -1, -1, 1, -1, -1, -1, -1, -1]
+    assert cloud.call("one.vm.chmod", vm_id, *group_may_use, user="alice") == [True, vm_id, 0]
+    assert "<OWNER_M>1</OWNER_M><OWNER_A>0</OWNER_A><GROUP_U>1</GROUP_U>" in cloud.info(vm_id)
+    assert [cloud.pool(scope, -1, -1, -1, user="bob") for scope in (-3, -1, -2)] == [[], [vm_id], [vm_id]]
+    assert cloud.call("one.vm.info", vm_id, user="bob")[0]
+    assert cloud.act("finalize", vm_id, user="bob")[2] == 512
+
+    assert cloud.call("one.vm.chmod", vm_id, -1, -1, -1, 0, *[-1] * 5, user="alice")[0]
+    assert cloud.pool(-1, -1, -1, -1, user="bob") == []
+
+
 @pytest.mark.parametrize(
     ("start", "end", "ids"),
     [

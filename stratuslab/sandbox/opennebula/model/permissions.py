@@ -1,18 +1,19 @@
-"""The two sets of permissions which objects of the sandbox have, as OpenNebula shows them."""
+"""The permissions of the sandbox's objects, as OpenNebula shows them.
+
+They are nine digits: use, manage and administrate, of the owner, the group and all others.
+"""
+
+OWNERS = "110000000"
+"""The owner may use and manage the object."""
 
 
-def _permissions(owner: str, group: str, other: str) -> str:
-    bits = {"OWNER": owner, "GROUP": group, "OTHER": other}
-    elements = (
-        f"<{who}_{right}>{bit}</{who}_{right}>"
-        for who, granted in bits.items()
-        for right, bit in zip("UMA", granted, strict=True)
-    )
+def shown(permissions: str) -> str:
+    """Return `<PERMISSIONS>`."""
+    names = (f"{who}_{right}" for who in ("OWNER", "GROUP", "OTHER") for right in "UMA")
+    elements = (f"<{name}>{bit}</{name}>" for name, bit in zip(names, permissions, strict=True))
     return f"<PERMISSIONS>{''.join(elements)}</PERMISSIONS>"
 
 
-OWNER_ONLY = _permissions("110", "000", "000")
-"""The owner may use and manage the object."""
-
-USED_BY_ALL = _permissions("110", "100", "100")
+OWNER_ONLY = shown(OWNERS)
+USED_BY_ALL = shown("110100100")
 """The owner may use and manage the object, everybody else may use it."""

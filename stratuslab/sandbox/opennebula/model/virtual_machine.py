@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from typing import TYPE_CHECKING
 
+from stratuslab.sandbox.opennebula.model.permissions import OWNERS
+
 if TYPE_CHECKING:
     from stratuslab.sandbox.opennebula.model.users import User
     from stratuslab.sandbox.opennebula.template.template import Template
@@ -96,6 +98,7 @@ class VirtualMachine:
     The states are plain numbers, for a VM may be shown in one that OpenNebula 3.2 does not know.
     `agenda` tells what will happen to it, soonest first. `ignores_acpi` says that the guest does not shut
     down when it is asked to. A VM with a `literal` is one which a test made up; its document is that text.
+    `permissions` are nine digits: use, manage and administrate, of the owner, the group and all others.
     """
 
     id: int
@@ -114,6 +117,19 @@ class VirtualMachine:
     agenda: list[tuple[float, Turn]] = field(default_factory=list)
     ignores_acpi: bool = False
     literal: str = ""
+    permissions: str = OWNERS
+
+    def allows(self, user: User, right: str) -> bool:
+        """Tell whether a user has a right: USE, MANAGE or ADMIN. A VM of a test's own is everybody's."""
+        column = ("USE", "MANAGE", "ADMIN").index(right)
+        owner, group, other = (self.permissions[first + column] == "1" for first in (0, 3, 6))
+        return (
+            user.is_admin
+            or (right != "ADMIN" and bool(self.literal))
+            or (owner and self.owner.uid == user.uid)
+            or (group and self.owner.gid == user.gid)
+            or other
+        )
 
     def move(self, state: int, lcm_state: int = LcmState.LCM_INIT) -> None:
         """Put the VM into a state."""

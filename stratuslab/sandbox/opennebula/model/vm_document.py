@@ -9,7 +9,7 @@ import functools
 import re
 from typing import TYPE_CHECKING
 
-from stratuslab.sandbox.opennebula.model.permissions import OWNER_ONLY
+from stratuslab.sandbox.opennebula.model.permissions import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -42,7 +42,7 @@ def _document(vm: VirtualMachine, records: Sequence[History]) -> str:
     history = "".join(map(_record, records))
     return (
         f"<VM><ID>{vm.id}</ID><UID>{vm.owner.uid}</UID><GID>{vm.owner.gid}</GID>"
-        f"<UNAME>{vm.owner.uname}</UNAME><GNAME>{vm.owner.gname}</GNAME><NAME>{vm.name}</NAME>{OWNER_ONLY}"
+        f"<UNAME>{vm.owner.uname}</UNAME><GNAME>{vm.owner.gname}</GNAME><NAME>{vm.name}</NAME>{shown(vm.permissions)}"
         f"<LAST_POLL>{vm.last_poll}</LAST_POLL><STATE>{vm.state:d}</STATE><LCM_STATE>{vm.lcm_state:d}</LCM_STATE>"
         f"<STIME>{vm.stime}</STIME><ETIME>{vm.etime}</ETIME><DEPLOY_ID>{vm.deploy_id}</DEPLOY_ID>"
         f"<MEMORY>{vm.memory}</MEMORY><CPU>{vm.cpu}</CPU><NET_TX>0</NET_TX><NET_RX>0</NET_RX>"
