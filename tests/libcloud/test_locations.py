@@ -164,3 +164,20 @@ def test_the_default_location_can_be_changed() -> None:
     assert driver.default_location.id == "paris"
     with pytest.raises(InvalidArgumentError, match="the argument location: found 'rome'"):
         driver.default_location = NodeLocation("rome", "Rome", "IT", driver)
+
+
+def test_two_computing_elements_of_one_file_do_not_see_each_other(two_clouds: Sandbox) -> None:
+    """Each has the driver of its region, names and numbers of jobs are the same at both."""
+    elements = {name: of_region(two_clouds, name) for name in ("here", "there")}
+    jobs = {name: start(element, "worker-1").id for name, element in elements.items()}
+    assert jobs["here"] == jobs["there"]
+    two_clouds.clock.step(60)
+
+    assert [len(element.list_nodes()) for element in elements.values()] == [1, 1]
+    elements["here"].destroy_node(elements["here"].ex_get_node_details(jobs["here"]))
+    two_clouds.clock.step(60)
+
+    assert elements["here"].ex_get_node_details(jobs["here"]) is None
+    assert elements["here"].list_nodes() == []
+    assert elements["there"].ex_get_node_details(jobs["there"]).state == "running"
+    assert len(elements["there"].list_nodes()) == 1

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from stratuslab.client.errors import MalformedAnswerError, UnreachableError
+from stratuslab.client.errors import AnswerLostError, UnreachableError
 from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
 
 
@@ -29,5 +29,5 @@ def test_a_refused_connection() -> None:
 def test_http_spoken_to_an_https_port(serve) -> None:
     """A server of TLS answers what it cannot read with an alert."""
     server = serve(b"\x15\x03\x01\x00\x02\x02\x16")
-    with pytest.raises(MalformedAnswerError, match="if the service speaks https, write https in its address"):
+    with pytest.raises(AnswerLostError, match="if the service speaks https, write https in its address"):
         driver_at(f"{server.url}/xmlrpc").list_nodes()

@@ -153,6 +153,9 @@ def _raised_in_connect(error: BaseException) -> bool:
     return False
 
 
+_IF_HTTPS = "if the service speaks https, write https in its address"
+
+
 class Failures:
     """The errors of one service of one cloud: each says where it happened, and none holds a secret."""
 
@@ -207,8 +210,10 @@ class Failures:
             return UnreachableError(
                 f"the request to {where} could not be made: {reason}", location=location, operation=operation
             )
+        other = quotes_the_server(error) and not self._endpoint.secure
+        advice = f"; {_IF_HTTPS}" if other else ""
         return AnswerLostError(
-            f"the connection to {where} broke before the whole answer had come",
+            f"the connection to {where} broke before the whole answer had come{advice}",
             location=location,
             operation=operation,
         )
@@ -222,7 +227,7 @@ class Failures:
     def _not_http(self) -> str:
         if self._endpoint.secure:
             return "it is not HTTP"
-        return "it is not HTTP; if the service speaks https, write https in its address"
+        return f"it is not HTTP; {_IF_HTTPS}"
 
     def _no_address(self, operation: str) -> UnreachableError:
         """Return the error for an address that is none, which is not repeated: it may hold a password."""
