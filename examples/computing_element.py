@@ -4,9 +4,12 @@ It knows Libcloud and nothing of StratusLab but the provider's name and the opti
 which come out of a configuration file as text:
 
     stratuslab-sandbox exec -- python examples/computing_element.py
+
+Where the file has several locations, give each element its own: python examples/computing_element.py REGION
 """
 
 import calendar
+import sys
 import time
 from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
@@ -85,7 +88,8 @@ def clean_up(driver, max_age):
     return gone
 
 
-driver = driver_class(PROVIDER)(KEY, secret=SECRET, **DRIVER_OPTIONS)
+region = sys.argv[1] if len(sys.argv) > 1 else None
+driver = driver_class(PROVIDER)(KEY, secret=SECRET, region=region, **DRIVER_OPTIONS)
 worker = submit(driver)
 print("submitted:", worker)
 while (now := status(driver, worker)) == "waiting":

@@ -7,15 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
 from stratuslab.sandbox import Sandbox
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-def run(example: str, sandbox: Sandbox) -> str:
+def run(example: str, sandbox: Sandbox, *arguments: str) -> str:
     environment = {"STRATUSLAB_CONFIG": str(sandbox.config_file), "PYTHONPATH": str(EXAMPLES.parent)}
     done = subprocess.run(
-        [sys.executable, EXAMPLES / example], env=environment, capture_output=True, text=True, timeout=120
+        [sys.executable, EXAMPLES / example, *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
@@ -55,6 +60,20 @@ def test_a_computing_element_keeps_its_workers() -> None:
         "one.vmpool.info",
         "one.vm.action",
     }
+
+
+def test_two_computing_elements_of_one_file_leave_each_other_alone() -> None:
+    """The worker here has the id, and the beginning of the name, of the one that the element there makes."""
+    with Sandbox(locations=["here", "there"], boot_seconds=0.2) as sandbox:
+        driver = StratusLabNodeDriver("unused", stratuslab_user_config=sandbox.config_file)
+        other = driver.create_node("worker-of-here", "m1.small", driver.list_images()[0], "here")
+        output = run("computing_element.py", sandbox, "there")
+        left = [(node.id, node.location.id) for node in driver.list_nodes()]
+
+    assert other.id == "0"
+    assert output.splitlines()[0] == "submitted: vm://0"
+    assert output.splitlines()[3:5] == ["cleaned:   1", "status:    done"]
+    assert left == [("0", "here")]
 
 
 def test_every_example_is_run_by_a_test() -> None:
