@@ -1,4 +1,4 @@
-"""Every exception of the package, and the tables from codes to exceptions.
+"""Every exception of the package; :mod:`stratuslab.client.error_codes` has the tables from codes to them.
 
 All are :class:`StratusLabError` and therefore Libcloud's ``LibcloudError``. Where Libcloud or
 ``requests`` has an exception for the same thing, ours is that exception too, so that existing
@@ -36,7 +36,6 @@ No message, ``repr`` or cause holds a password, a key or a session string.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -78,9 +77,6 @@ __all__ = [
     "UnsettledError",
     "WaitError",
     "WaitTimeoutError",
-    "error_of_code",
-    "error_of_fault",
-    "error_of_status",
     "is_temporary",
     "outcome_unknown",
     "refused_by_status",
@@ -326,67 +322,6 @@ class UnavailableError(ServiceError, ServiceUnavailableError):
 
 PROXY_FAULT = 0
 """The number of the faults of StratusLab's proxy, when it lost OpenNebula's answer for example."""
-
-_BY_STATUS: dict[int, type[ServiceError]] = {
-    400: BadRequestError,
-    401: CredentialsError,
-    403: ForbiddenError,
-    404: NotFoundError,
-    405: NotSupportedError,
-    409: ConflictError,
-    411: BadRequestError,
-    502: UnavailableError,
-    503: UnavailableError,
-    504: UnavailableError,
-}
-
-_BY_CODE: dict[int, type[ServiceError]] = {
-    256: CredentialsError,
-    512: ForbiddenError,
-    1024: NotFoundError,
-    2048: ConflictError,
-    4096: BadRequestError,
-}
-_FORBIDDEN = 512
-_ALLOCATE = 16384
-_TAKEN = "is already taken by"
-_QUOTA = re.compile(r"limit of \S+ reached for \S+ quota")
-
-_BY_FAULT: dict[int, type[ServiceError]] = {
-    -501: BadRequestError,
-    -503: BadRequestError,
-    -506: NotSupportedError,
-}
-
-# OpenNebula 2.2 sends no code: its texts are all there is.
-_BY_TEXT: tuple[tuple[str, type[ServiceError]], ...] = (
-    ("couldn't be authenticated", CredentialsError),
-    ("not authorized", ForbiddenError),
-    ("Error getting VM", NotFoundError),
-    ("Wrong state", ConflictError),
-    ("Unknown action", BadRequestError),
-)
-
-
-def error_of_status(status: int) -> type[ServiceError]:
-    """Return the exception class of an HTTP status of 300 and more."""
-    return _BY_STATUS.get(status, ServiceError)
-
-
-def error_of_code(code: int | None, text: str) -> type[ServiceError]:
-    """Return the exception class of an OpenNebula error code, or where there is none, of its text."""
-    if code == _FORBIDDEN and _QUOTA.search(text):
-        return QuotaError
-    if code == _ALLOCATE:
-        return ConflictError if _TAKEN in text or "in state" in text else BadRequestError
-    if code is not None:
-        return _BY_CODE.get(code, ServiceError)
-    return next((cls for fragment, cls in _BY_TEXT if fragment in text), ServiceError)
-
-
-def error_of_fault(code: int) -> type[ServiceError]:
-    """Return the exception class of an XML-RPC fault code."""
-    return _BY_FAULT.get(code, ServiceError)
 
 
 def outcome_unknown(error: StratusLabError) -> bool:

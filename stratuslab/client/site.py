@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from stratuslab.client.kinds.opennebula import NamedKeys, PoolImages, PoolNetworks, PoolStarter, PoolVolumes
+from stratuslab.client.kinds.opennebula import NamedKeys, PoolImages, PoolNetworks, PoolVolumes
+from stratuslab.client.kinds.pool_starter import PoolStarter
 from stratuslab.client.kinds.stratuslab import (
     FixedNetworks,
     MarketplaceImages,

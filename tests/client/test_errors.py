@@ -14,6 +14,7 @@ from libcloud.common.types import (
 )
 
 from stratuslab.client import errors
+from stratuslab.client.error_codes import error_of_code, error_of_fault, error_of_status
 from stratuslab.client.errors import (
     AnswerLostError,
     AnswerTimeoutError,
@@ -28,6 +29,7 @@ from stratuslab.client.errors import (
     InvalidArgumentError,
     LocationsError,
     MalformedAnswerError,
+    NodesNotCreatedError,
     NotFoundError,
     NotOfferedError,
     NotSupportedError,
@@ -38,9 +40,8 @@ from stratuslab.client.errors import (
     UnavailableError,
     UnreachableError,
     UnsettledError,
-    error_of_code,
-    error_of_fault,
-    error_of_status,
+    WaitError,
+    WaitTimeoutError,
     is_temporary,
     outcome_unknown,
 )
@@ -59,6 +60,9 @@ ALSO = {
     UnsettledError: [AnswerLostError],
     MalformedAnswerError: [StratusLabError, MalformedResponseError],
     DuplicateError: [StratusLabError],
+    WaitError: [StratusLabError],
+    WaitTimeoutError: [WaitError],
+    NodesNotCreatedError: [StratusLabError],
     LocationsError: [StratusLabError],
     ServiceError: [StratusLabError, ProviderError],
     CredentialsError: [ServiceError, InvalidCredsError],
@@ -83,7 +87,8 @@ HTTP_CODES = {
     UnavailableError: 503,
 }
 
-OF_ONE_LOCATION = [cls for cls in ALSO if cls is not LocationsError]
+OF_SEVERAL = (LocationsError, NodesNotCreatedError, WaitError, WaitTimeoutError)
+OF_ONE_LOCATION = [cls for cls in ALSO if cls not in OF_SEVERAL]
 
 
 def made(cls: type[StratusLabError], **given) -> StratusLabError:

@@ -28,9 +28,6 @@ __all__ = [
     "Volumes",
 ]
 
-TEMPLATE_PREFIX = "template:"
-"""What the id of a VM template begins with, as an image and as a size: the number alone is an image's."""
-
 
 @dataclass(frozen=True, slots=True)
 class Image:

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import replace
 from datetime import datetime, timezone
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from stratuslab.client.errors import (
     ArgumentNotOfferedError,
     ConflictError,
     InvalidArgumentError,
     NotOfferedError,
-    ServiceError,
 )
 from stratuslab.client.kinds.offers import (
-    TEMPLATE_PREFIX,
     Image,
     MachineSize,
     Network,
@@ -24,33 +20,23 @@ from stratuslab.client.kinds.offers import (
     Snapshot,
     Volume,
 )
-from stratuslab.client.opennebula.image_pool import accepted_image
-from stratuslab.client.opennebula.launch import LaunchOptions, own_template, with_template
+from stratuslab.client.kinds.pool_ids import TEMPLATE, TEMPLATE_PREFIX, is_number, number_of_image
 from stratuslab.client.opennebula.one_image import DATABLOCK, MACHINE_TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from stratuslab.client.configuration.cloud import Cloud
-    from stratuslab.client.kinds.offers import MachineRequest
     from stratuslab.client.opennebula.datablocks import Datablocks
     from stratuslab.client.opennebula.image_pool import ImagePool
     from stratuslab.client.opennebula.key_pairs import KeyPairs
-    from stratuslab.client.opennebula.launch import Launch
     from stratuslab.client.opennebula.machine_template import MachineTemplate
     from stratuslab.client.opennebula.monitor import Monitor
     from stratuslab.client.opennebula.one_image import DiskSnapshot, OneImage
-    from stratuslab.client.opennebula.rpc import Rpc
-    from stratuslab.client.opennebula.runner import Runner
     from stratuslab.client.opennebula.virtual_networks import VirtualNetworks
-    from stratuslab.client.opennebula.vm import VirtualMachine
 
-__all__ = ["NamedKeys", "PoolImages", "PoolNetworks", "PoolStarter", "PoolVolumes"]
+__all__ = ["NamedKeys", "PoolImages", "PoolNetworks", "PoolVolumes"]
 
 _GIB_IN_MIB = 1024
-_MAX_DIGITS = 10
-_MACHINE, _DISK, _TEMPLATE, _ALL = "machine", "disk", "template", "all"
-_IMAGE = "image"
+_MACHINE, _DISK, _ALL = "machine", "disk", "all"
 _VOLUME_STATES = {
     "READY": "available",
     "USED": "inuse",
@@ -63,15 +49,6 @@ _VOLUME_STATES = {
     "DELETE": "deleting",
     "ERROR": "error",
 }
-_NOT_KNOWN = {
-    "readonly_images": "ex_readonly_images",
-    "context_method": "ex_context_method",
-    "kernel": "ex_kernel",
-    "initrd": "ex_initrd",
-    "raw_data": "ex_raw_data",
-    "save_as": "ex_save_as",
-}
-"""Field of a request to the argument from which it comes, for what this kind of cloud does not know."""
 
 
 class PoolImages:
@@ -94,20 +71,20 @@ class PoolImages:
                 argument="ex_status",
             )
         found: list[Image] = []
-        if kind != _TEMPLATE:
+        if kind != TEMPLATE:
             found += [
                 self._image(image)
                 for image in self._pool.list_images()
                 if _is_of_kind(image, kind) and (status == "all" or image.usable)
             ]
-        if kind in (_TEMPLATE, _ALL):
+        if kind in (TEMPLATE, _ALL):
             found += [self._template(template) for template in self._pool.list_templates()]
         return [image for image in found if search is None or _mentions(image, search)]
 
     def image(self, image_id: str) -> Image:
         """Return an image (``one.image.info``) or a VM template (``one.template.info``)."""
-        kind, number = _number_of(image_id, "image_id", self._cloud)
-        if kind == _TEMPLATE:
+        kind, number = number_of_image(image_id, "image_id", self._cloud)
+        if kind == TEMPLATE:
             return self._template(self._pool.template(number))
         return self._image(self._pool.image(number))
 
@@ -122,7 +99,7 @@ class PoolImages:
                 template.swap_mib,
                 {
                     "location": self._cloud.location,
-                    "kind": _TEMPLATE,
+                    "kind": TEMPLATE,
                     "cpu_share": template.cpu_share,
                     "owner": template.owner,
                     "description": template.description,
@@ -148,8 +125,8 @@ class PoolImages:
 
     def delete(self, image_id: str) -> None:
         """Delete an image (``one.image.delete``)."""
-        kind, number = _number_of(image_id, "node_image", self._cloud)
-        if kind == _TEMPLATE:
+        kind, number = number_of_image(image_id, "node_image", self._cloud)
+        if kind == TEMPLATE:
             raise NotOfferedError(
                 "VM templates are made and deleted by those who keep the cloud; only images are deleted here",
                 location=self._cloud.location,
@@ -159,8 +136,8 @@ class PoolImages:
 
     def copy(self, image_id: str, name: str, description: str | None) -> Image:
         """Copy an image (``one.image.clone``)."""
-        kind, number = _number_of(image_id, "node_image", self._cloud)
-        if kind == _TEMPLATE:
+        kind, number = number_of_image(image_id, "node_image", self._cloud)
+        if kind == TEMPLATE:
             raise NotOfferedError(
                 "VM templates are not copied; only images are",
                 location=self._cloud.location,
@@ -196,7 +173,7 @@ class PoolImages:
             template.name,
             {
                 "location": self._cloud.location,
-                "kind": _TEMPLATE,
+                "kind": TEMPLATE,
                 "description": template.description,
                 "owner": template.owner,
                 "group": template.group,
@@ -216,7 +193,7 @@ class PoolVolumes:
 
     def checked_id(self, volume_id: object, argument: str) -> str:
         """Return the number of a datablock."""
-        if not isinstance(volume_id, str) or not _is_number(volume_id):
+        if not isinstance(volume_id, str) or not is_number(volume_id):
             raise InvalidArgumentError(
                 f"found the id {volume_id!r}; at {self._cloud.location!r} a volume's id is a number",
                 argument=argument,
@@ -275,7 +252,7 @@ class PoolVolumes:
 
     def delete_snapshot(self, volume_id: str, snapshot_id: str) -> None:
         """Delete a snapshot (``one.vm.disksnapshotdelete`` or ``one.image.snapshotdelete``)."""
-        if not _is_number(snapshot_id):
+        if not is_number(snapshot_id):
             raise InvalidArgumentError(
                 f"found the id {snapshot_id!r}; give a snapshot's", argument="snapshot"
             )
@@ -359,160 +336,6 @@ class NamedKeys:
     def delete(self, name: str) -> None:
         """Forget a key (``one.user.update``)."""
         self._keys.delete(name)
-
-
-class PoolStarter:
-    """Starts machines from images and VM templates."""
-
-    def __init__(
-        self,
-        cloud: Cloud,
-        rpc: Rpc,
-        runner: Runner,
-        images: ImagePool,
-        networks: VirtualNetworks,
-        keys: KeyPairs,
-    ) -> None:
-        self._cloud = cloud
-        self._rpc = rpc
-        self._runner = runner
-        self._images = images
-        self._networks = networks
-        self._keys = keys
-
-    def start(self, request: MachineRequest) -> VirtualMachine:
-        """Start a machine (``one.vm.allocate`` or ``one.template.instantiate``, never sent twice).
-
-        Before, what is not known is asked for: the VM template, the image where its size or name matters, the
-        networks by name, the key pair.
-        """
-        for field, argument in _NOT_KNOWN.items():
-            if getattr(request, field):
-                raise ArgumentNotOfferedError(
-                    f"an OpenNebula cloud does not know this; leave it out at {self._cloud.location!r}",
-                    argument=argument,
-                )
-        kind, number = _number_of(request.image[0], "image", self._cloud, request.image[1])
-        size_kind, size_number = _size_of(request.size_id)
-        options = _options(request)
-        options.check(self._rpc.front_end)
-        if size_kind != _TEMPLATE and kind == _IMAGE:
-            make = partial(self._own_template, request, number)
-        else:
-            make = partial(self._instantiated, request, kind, number, size_number)
-        started = self._runner.started(request.token)
-        if started is not None:
-            return started
-        launch = make(self._with_key(request, options), request.token or uuid.uuid4().hex)
-        try:
-            return self._runner.start(launch)
-        except ServiceError:
-            # The network may have been replaced by another one of its name.
-            self._networks.forget_default()
-            raise
-
-    def _own_template(
-        self, request: MachineRequest, number: int, options: LaunchOptions, token: str
-    ) -> Launch:
-        options = replace(options, networks=self._network_numbers(request) or [self._networks.default()])
-        extra = request.image[1]
-        known = extra.get("size_mib")
-        if request.disk_mib and not isinstance(known, int):
-            image = self._images.image(number)
-        else:
-            image = accepted_image(number, str(number), size_mib=known or 0)
-        return own_template(
-            image, (request.cpu, request.ram_mib, request.swap_mib), options, self._rpc.front_end, token
-        )
-
-    def _instantiated(
-        self,
-        request: MachineRequest,
-        kind: str,
-        number: int,
-        size_number: int | None,
-        options: LaunchOptions,
-        token: str,
-    ) -> Launch:
-        if kind == _TEMPLATE:
-            template, image = self._images.template(number), None
-        else:
-            template, image = self._images.template(size_number or 0), self._images.image(number)
-        sizes: tuple[int | None, float | None, int] | None = None
-        if kind == _TEMPLATE and size_number != number:
-            sizes = request.cpu, request.cpu_share or float(request.cpu), request.ram_mib
-            if size_number is not None:
-                other = self._images.template(size_number)
-                sizes = other.cpu, other.cpu_share, other.ram_mib
-        networks = self._network_numbers(request)
-        if not networks and not template.nics:
-            networks = [self._networks.default()]
-        return with_template(
-            template, image, sizes, replace(options, networks=networks), self._rpc.front_end, token
-        )
-
-    def _network_numbers(self, request: MachineRequest) -> list[str]:
-        return [self._networks.number_of(network, request.networks_argument) for network in request.networks]
-
-    def _with_key(self, request: MachineRequest, options: LaunchOptions) -> LaunchOptions:
-        if request.key_name is None:
-            return options
-        kept = self._keys.key(request.key_name).public_key
-        return replace(options, public_keys="\n".join([options.public_keys or "", kept]))
-
-
-def _options(request: MachineRequest) -> LaunchOptions:
-    vnc = request.vnc
-    return LaunchOptions(
-        name=request.name,
-        cpu_share=request.cpu_share,
-        ip_address=request.ip_address,
-        volumes=request.volumes,
-        volatile_disk_mib=request.volatile_disk_mib,
-        disk_mib=request.disk_mib,
-        disk_bus=request.disk_bus,
-        public_keys=request.public_keys,
-        user_data=request.user_data,
-        context=request.context,
-        requirements=request.requirements,
-        display=(vnc is not None) if request.vnc_is_given else None,
-        vnc_port=vnc.port if vnc else None,
-        vnc_listen=vnc.listen if vnc else None,
-        metadata=request.metadata,
-        attributes=request.attributes,
-    )
-
-
-def _size_of(size_id: str) -> tuple[str, int | None]:
-    number = size_id.removeprefix(TEMPLATE_PREFIX)
-    if number != size_id and _is_number(number):
-        return _TEMPLATE, int(number)
-    return _MACHINE, None
-
-
-def _number_of(
-    image_id: object, argument: str, cloud: Cloud, extra: Mapping[str, Any] | None = None
-) -> tuple[str, int]:
-    """Return whether an id is a VM template's or an image's, and its number."""
-    stated = (extra or {}).get("location")
-    if isinstance(stated, str) and stated != cloud.location:
-        raise InvalidArgumentError(
-            f"found an image of {stated!r}; give one of list_images({cloud.location!r})", argument=argument
-        )
-    text = str(image_id).removeprefix(TEMPLATE_PREFIX)
-    if not isinstance(image_id, str) or not _is_number(text):
-        raise InvalidArgumentError(
-            f"found the id {image_id!r}; at {cloud.location!r}, an OpenNebula cloud, an image's id is "
-            "a number, and a "
-            f"VM template's {TEMPLATE_PREFIX}NUMBER; images of StratusLab's Marketplace start at "
-            "StratusLab's clouds",
-            argument=argument,
-        )
-    return (_IMAGE if text == image_id else _TEMPLATE), int(text)
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS
 
 
 def _is_of_kind(image: OneImage, kind: str) -> bool:

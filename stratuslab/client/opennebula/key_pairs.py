@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from stratuslab.client.errors import ConflictError, InvalidArgumentError, NotFoundError
 from stratuslab.client.opennebula.pool import describe, integer, text
+from stratuslab.client.opennebula.public_keys import is_private_key
 from stratuslab.client.opennebula.template_text import vector
 from stratuslab.client.transport.xml_document import DocumentError
 
@@ -76,9 +77,9 @@ class KeyPairs:
             raise InvalidArgumentError(f"found {name!r}; give text", argument="name")
         if not isinstance(public_key, str) or not public_key.strip():
             raise InvalidArgumentError("holds no key; give the public key as text", argument="key_material")
-        if "PRIVATE KEY" in public_key:
+        if is_private_key(public_key):
             raise InvalidArgumentError(
-                "the key material: found a private key, which must not leave your machine"
+                "found a private key, which must not leave your machine", argument="key_material"
             )
         key = PublicKey(name, public_key.strip(), _attribute_of(name))
         template = vector(

@@ -14,7 +14,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from stratuslab.client.errors import InvalidArgumentError
-from stratuslab.client.opennebula.template_text import attribute, checked_key, vector
+from stratuslab.client.opennebula.cloud_init import user_data_bytes
+from stratuslab.client.opennebula.public_keys import authorized_keys
+from stratuslab.client.opennebula.template_text import attribute, checked_key, vector, without_variables
 from stratuslab.client.opennebula.vm import METADATA_ATTRIBUTE, TOKEN_ATTRIBUTE
 from stratuslab.client.opennebula.vm_template import encoded_metadata
 
@@ -269,13 +271,11 @@ def _graphics(options: LaunchOptions) -> _Items:
 def _context(options: LaunchOptions, own: Mapping[str, str]) -> _Items:
     """Return the whole context: the VM template's, and in its place or beside it what is asked for."""
     items: _Items = {key: (value, "the VM template's context") for key, value in own.items() if value}
-    keys = [line.strip() for line in (options.public_keys or "").splitlines() if line.strip()]
+    keys = without_variables(authorized_keys(options.public_keys, "public_keys"), "public_keys")
     if keys:
-        kept = own.get("SSH_PUBLIC_KEY")
-        items["SSH_PUBLIC_KEY"] = ("\n".join([*keys, *([kept] if kept else [])]), "auth")
+        items["SSH_PUBLIC_KEY"] = ((keys + own.get("SSH_PUBLIC_KEY", "")).rstrip("\n"), "auth")
     if options.user_data is not None:
-        content = options.user_data
-        encoded = base64.b64encode(content.encode() if isinstance(content, str) else content).decode("ascii")
+        encoded = base64.b64encode(user_data_bytes(options.user_data)).decode("ascii")
         items["USER_DATA"] = (encoded, "ex_userdata")
         items["USER_DATA_ENCODING"] = ("base64", "ex_userdata")
     taken = {
@@ -293,14 +293,7 @@ def _context(options: LaunchOptions, own: Mapping[str, str]) -> _Items:
             raise InvalidArgumentError(
                 f"found a {type(value).__name__}; give a string", argument=f"ex_context[{key!r}]"
             )
-        if "$" in value:
-            raise InvalidArgumentError(
-                "holds a $, which OpenNebula replaces by a variable's value; leave it out or encode "
-                "the value, "
-                "for example as base64",
-                argument=f"ex_context[{key!r}]",
-            )
-        items[key] = (value, f"ex_context[{key!r}]")
+        items[key] = (without_variables(value, f"ex_context[{key!r}]"), f"ex_context[{key!r}]")
     return items
 
 

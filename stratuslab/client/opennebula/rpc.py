@@ -8,12 +8,11 @@ from uuid import uuid4
 from xml.sax.saxutils import escape
 
 from stratuslab.client.configuration.cloud import Password
+from stratuslab.client.error_codes import error_of_code, error_of_fault
 from stratuslab.client.errors import (
     ConfigurationError,
     NotSupportedError,
     ServiceError,
-    error_of_code,
-    error_of_fault,
 )
 from stratuslab.client.opennebula.releases import STRATUSLAB_14_06, FrontEnd, front_end_of
 from stratuslab.client.opennebula.xmlrpc_message import AnswerReader, Fault, encode_call, read_answer

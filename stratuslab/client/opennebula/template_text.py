@@ -10,7 +10,7 @@ import re
 
 from stratuslab.client.errors import InvalidArgumentError
 
-__all__ = ["attribute", "checked_key", "vector"]
+__all__ = ["attribute", "checked_key", "vector", "without_variables"]
 
 _KEY = re.compile(r"[A-Za-z0-9_]+", re.ASCII)
 # XML 1.0 has no other control characters and no surrogates; OpenNebula's XML-RPC library takes
@@ -39,6 +39,20 @@ def checked_key(key: str, argument: str) -> str:
             f"found the key {key!r}; a key is made of letters A-Z, digits and underscores", argument=argument
         )
     return key.upper()
+
+
+def without_variables(value: str, argument: str) -> str:
+    """Return a value of which OpenNebula replaces nothing.
+
+    Raises :class:`InvalidArgumentError` if it holds a ``$``.
+    """
+    if "$" in value:
+        raise InvalidArgumentError(
+            "holds a $, which OpenNebula replaces by a variable's value; "
+            "leave it out or encode the value, for example as base64",
+            argument=argument,
+        )
+    return value
 
 
 def _quoted(value: str | int | float, argument: str) -> str:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlencode
 
-from stratuslab.client.configuration.cloud import ContextMethod
 from stratuslab.client.errors import InvalidArgumentError
-from stratuslab.client.opennebula.cloud_init import encoded_keys, encoded_user_data
+from stratuslab.client.opennebula.guest_context import guest_context
 from stratuslab.client.opennebula.releases import STRATUSLAB_14_06, FrontEnd
-from stratuslab.client.opennebula.template_text import attribute, checked_key, vector
+from stratuslab.client.opennebula.template_text import attribute, vector, without_variables
 from stratuslab.client.opennebula.vm import METADATA_ATTRIBUTE, TOKEN_ATTRIBUTE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from stratuslab.client.configuration.cloud import ContextMethod
 
 __all__ = [
     "DISK_BUSES",
@@ -37,13 +37,7 @@ DISK_BUSES: Mapping[DiskBus, str] = {"ide": "hd", "scsi": "sd", "virtio": "vd"}
 """Disk bus to the letters before a device's own."""
 NETWORKS: tuple[Network, ...] = ("public", "local", "private")
 
-_CONTEXT_TARGET = "hdd"
 _LAST_PORT = 65535
-_OWN_CONTEXT_KEYS = frozenset(
-    {"PUBLIC_KEY", "TARGET", "CONTEXT_METHOD", "CLOUD_INIT_AUTHORIZED_KEYS", "CLOUD_INIT_USER_DATA"}
-)
-# PEM and OpenSSH, OpenPGP, SSH2 (RFC 4716's relatives), PuTTY.
-_PRIVATE_KEY = re.compile(r"PRIVATE KEY( BLOCK)? ?----|^Private-Lines:", re.MULTILINE)
 _Items = dict[str, tuple[str | int | float, str]]
 
 
@@ -165,7 +159,7 @@ class VmTemplate:
             attribute("RANK", front_end.rank, "rank"),
         ]
         if self.requirements:
-            requirements = _without_variables(self.requirements, "requirements")
+            requirements = without_variables(self.requirements, "requirements")
             parts.append(attribute("REQUIREMENTS", requirements, "requirements"))
         if self.name:
             parts.append(attribute("NAME", _checked_name(self.name, front_end), "name"))
@@ -180,7 +174,8 @@ class VmTemplate:
         if self.raw_data:
             raw: _Items = {"TYPE": ("kvm", "raw_data"), "DATA": (self.raw_data, "raw_data")}
             parts.append(vector("RAW", raw))
-        parts.append(vector("CONTEXT", self._context()))
+        context = guest_context(self.context, self.context_method, self.public_keys, self.user_data)
+        parts.append(vector("CONTEXT", context))
         if self.save_as:
             parts.append(vector("CREATE_IMAGE", _image_description(self.save_as)))
         if self.inbound_ports:
@@ -301,37 +296,6 @@ class VmTemplate:
                 ) from None
         return nic
 
-    def _context(self) -> _Items:
-        methods = get_args(ContextMethod)
-        if self.context_method not in methods:
-            raise InvalidArgumentError(
-                f"found {self.context_method!r}; use {' or '.join(methods)}", argument="context_method"
-            )
-        items: _Items = {}
-        keys = _authorized_keys(self.public_keys)
-        if keys:
-            items["PUBLIC_KEY"] = (_without_variables(keys, "public_keys"), "public_keys")
-        if self.context_method == "cloud-init" or self.user_data is not None:
-            items["CONTEXT_METHOD"] = ("cloud-init", "context_method")
-            if keys:
-                items["CLOUD_INIT_AUTHORIZED_KEYS"] = (encoded_keys(keys), "public_keys")
-            if self.user_data is not None:
-                items["CLOUD_INIT_USER_DATA"] = (encoded_user_data(self.user_data), "user_data")
-        for given, value in self.context.items():
-            key = checked_key(given, "context")
-            argument = f"context[{given!r}]"
-            if key in _OWN_CONTEXT_KEYS or key in items:
-                raise InvalidArgumentError(
-                    f"the key {key} is set already; choose another name", argument="context"
-                )
-            if not isinstance(value, str):
-                raise InvalidArgumentError(
-                    f"found a {type(value).__name__}; give a string", argument=argument
-                )
-            items[key] = (_without_variables(value, argument), argument)
-        items["TARGET"] = (_CONTEXT_TARGET, "context")
-        return items
-
 
 def _check_kind(argument: str, value: object, kinds: type | tuple[type, ...], right: str) -> None:
     if value is not None and not isinstance(value, kinds):
@@ -357,26 +321,6 @@ def _checked_name(name: str, front_end: FrontEnd) -> str:
     if refused:
         raise InvalidArgumentError(f"holds {refused!r}, which OpenNebula takes in no name", argument="name")
     return name
-
-
-def _authorized_keys(public_keys: str | None) -> str:
-    """Return the keys one a line, without the comment lines of other formats."""
-    if _PRIVATE_KEY.search(public_keys or ""):
-        raise InvalidArgumentError(
-            "found a private key, which must not leave your machine", argument="public_keys"
-        )
-    lines = (line.strip(" \t\r") for line in (public_keys or "").split("\n"))
-    return "".join(f"{line}\n" for line in lines if line and not line.startswith("Comment:"))
-
-
-def _without_variables(value: str, argument: str) -> str:
-    if "$" in value:
-        raise InvalidArgumentError(
-            "holds a $, which OpenNebula replaces by a variable's value; "
-            "leave it out or encode the value, for example as base64",
-            argument=argument,
-        )
-    return value
 
 
 def encoded_metadata(metadata: Mapping[str, str]) -> str:

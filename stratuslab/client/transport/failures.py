@@ -13,6 +13,7 @@ import requests
 from urllib3.exceptions import InvalidChunkLength, InvalidHeader, NewConnectionError
 
 from stratuslab.client.configuration.cloud import Password
+from stratuslab.client.error_codes import error_of_status
 from stratuslab.client.errors import (
     AnswerLostError,
     AnswerTimeoutError,
@@ -24,7 +25,6 @@ from stratuslab.client.errors import (
     StratusLabError,
     TlsError,
     UnreachableError,
-    error_of_status,
     outcome_unknown,
     refused_by_status,
 )
