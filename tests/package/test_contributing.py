@@ -73,3 +73,13 @@ def test_where_to_change_what_names_one_file_each() -> None:
     for _, answer in rows:
         [file] = re.findall(r"`([^`]+)`", answer)
         assert ROOT.joinpath(file).is_file(), file
+
+
+@pytest.mark.parametrize("package", ["client", "libcloud", "sandbox"])
+def test_the_picture_of_the_house_names_what_is_in_the_tree(package: str) -> None:
+    picture = read("docs/design.md").partition("\n## The house\n")[2].split("```")[1]
+    [room] = re.findall(rf"^[├└]── {package}/.*\n((?:[│ ] .*\n)*)", picture, re.MULTILINE)
+    named = [name for entry in re.findall(r"[├└]── (\S+(?: \S+)*)", room) for name in entry.split()]
+    folder = ROOT / "stratuslab" / package
+    files = {path.name for path in folder.glob("*.py") if not path.name.startswith("__")}
+    assert sorted(named) == sorted(files | {f"{path.parent.name}/" for path in folder.glob("*/__init__.py")})
