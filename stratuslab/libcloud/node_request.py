@@ -198,6 +198,10 @@ def _key_of(auth: NodeAuthSSHKey | NodeAuthPassword) -> str:
     key: str | None = auth.pubkey if isinstance(auth, NodeAuthSSHKey) else None
     if not key or not key.strip():
         raise InvalidArgumentError("holds no key; give NodeAuthSSHKey(public key)", argument="auth")
+    if not isinstance(key, str):
+        raise InvalidArgumentError(
+            f"found a {type(key).__name__}; give NodeAuthSSHKey(public key as text)", argument="auth"
+        )
     return key.removeprefix("\ufeff")
 
 

@@ -366,7 +366,7 @@ def test_user_data_ask_for_cloud_init(sandbox, driver, data: str | bytes) -> Non
 
     assert context["CONTEXT_METHOD"] == "cloud-init"
     assert base64.b64decode(context["CLOUD_INIT_AUTHORIZED_KEYS"]).decode() == f"{KEY}\n"
-    expected = data.encode() if isinstance(data, str) else data
+    expected = data.replace("\r\n", "\n").encode() if isinstance(data, str) else data
     assert gzip.decompress(base64.b64decode(context["CLOUD_INIT_USER_DATA"])) == expected
     assert context["PUBLIC_KEY"] == f"{KEY}\n"
 
