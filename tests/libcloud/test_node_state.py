@@ -193,6 +193,8 @@ def test_what_the_state_forbids_is_an_error(driver, function: str) -> None:
 
     with pytest.raises(ConflictError, match=r"location 'here': one.vm.action: .*Wrong state"):
         getattr(driver, function)(node)
+    with pytest.raises(ConflictError, match="VM 0 is PENDING, in which the cloud refuses"):
+        getattr(driver, function)(node)
 
 
 def test_a_node_made_to_be_saved_is_shut_down(sandbox, driver) -> None:

@@ -77,13 +77,23 @@ class Orders:
         front_end = self._rpc.front_end
         word: str = getattr(front_end, action)
         if not front_end.accepted_is_not_done:
-            self._send(word, vm_id, repeatable=action == "destroy")
+            self._send_naming_the_state(word, vm_id, repeatable=action == "destroy")
         elif action == "destroy":
             self._destroy(word, vm_id)
         else:
             self._send(word, vm_id, repeatable=False)
             if action in _COURSES:
                 self._watch(vm_id, word, _COURSES[action])
+
+    def _send_naming_the_state(self, word: str, vm_id: int, *, repeatable: bool) -> None:
+        try:
+            self._send(word, vm_id, repeatable=repeatable)
+        except ConflictError as error:
+            try:
+                vm = self._monitor.describe_vm(vm_id)
+            except StratusLabError:
+                raise error from None
+            raise self._refused(word, vm, error) from error
 
     def _send(self, word: str, vm_id: int, *, repeatable: bool) -> None:
         try:
