@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from stratuslab.client.errors import ArgumentNotOfferedError, ServiceError
 from stratuslab.client.kinds.pool_ids import TEMPLATE, number_of_image, template_of_size
-from stratuslab.client.opennebula.image_pool import accepted_image
 from stratuslab.client.opennebula.launch import LaunchOptions, own_template, with_template
+from stratuslab.client.opennebula.one_image import OneImage
 
 if TYPE_CHECKING:
     from stratuslab.client.configuration.cloud import Cloud
@@ -95,7 +95,7 @@ class PoolStarter:
         if request.disk_mib and not isinstance(known, int):
             image = self._images.image(number)
         else:
-            image = accepted_image(number, str(number), size_mib=known or 0)
+            image = OneImage.accepted(number, str(number), size_mib=known or 0)
         return own_template(
             image, (request.cpu, request.ram_mib, request.swap_mib), options, self._rpc.front_end, token
         )

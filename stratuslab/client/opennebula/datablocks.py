@@ -14,8 +14,8 @@ from stratuslab.client.errors import (
     StratusLabError,
     outcome_unknown,
 )
-from stratuslab.client.opennebula.image_pool import accepted_image, checked_image_name
-from stratuslab.client.opennebula.one_image import DATABLOCK, Datastore
+from stratuslab.client.opennebula.image_pool import checked_image_name
+from stratuslab.client.opennebula.one_image import DATABLOCK, Datastore, OneImage
 from stratuslab.client.opennebula.pool import list_pool
 from stratuslab.client.opennebula.template_text import attribute
 from stratuslab.client.opennebula.vm import TOKEN_ATTRIBUTE, checked_vm_id
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from stratuslab.client.configuration.cloud import Cloud
     from stratuslab.client.opennebula.image_pool import ImagePool
     from stratuslab.client.opennebula.monitor import Monitor
-    from stratuslab.client.opennebula.one_image import DiskSnapshot, OneImage
+    from stratuslab.client.opennebula.one_image import DiskSnapshot
     from stratuslab.client.opennebula.rpc import Rpc
     from stratuslab.client.opennebula.vm import VirtualMachine, VmDisk
 
@@ -133,7 +133,7 @@ class Datablocks:
                 )
             raise
         if image.state == "UNKNOWN":
-            return accepted_image(number, name, DATABLOCK, size_gib * _GIB_IN_MIB)
+            return OneImage.accepted(number, name, DATABLOCK, size_gib * _GIB_IN_MIB)
         return image
 
     def _datastore(self, given: str | None) -> int:

@@ -15,7 +15,7 @@ from stratuslab.client.errors import (
     outcome_unknown,
 )
 from stratuslab.client.opennebula.machine_template import MachineTemplate
-from stratuslab.client.opennebula.one_image import DATABLOCK, MACHINE_TYPES, OneImage
+from stratuslab.client.opennebula.one_image import OneImage
 from stratuslab.client.opennebula.pool import describe, list_pool
 from stratuslab.client.opennebula.template_text import attribute
 from stratuslab.client.opennebula.waiting import until_seen
@@ -170,7 +170,7 @@ class ImagePool:
             ) from None
         except StratusLabError as error:
             logger.warning("image %d was taken, but its state is not to be had: %s", number, error)
-            return accepted_image(number, name)
+            return OneImage.accepted(number, name)
         if image.state == "ERROR":
             raise self._failed(image, operation)
         if not settled(image):
@@ -234,13 +234,6 @@ class ImagePool:
             return None
 
 
-def accepted_image(number: int, name: str, kind: str = "OS", size_mib: int = 0) -> OneImage:
-    """Return what is known of an image that the cloud has taken and not described yet."""
-    return OneImage(
-        number, name, None, None, kind, "UNKNOWN", kind == DATABLOCK, size_mib, None, None, None, None, (), ()
-    )
-
-
 def checked_image_name(name: str) -> str:
     """Return the name of an image, as OpenNebula takes it.
 
@@ -258,8 +251,3 @@ def checked_image_name(name: str) -> str:
         raise InvalidArgumentError(f"holds {refused!r}, which OpenNebula takes in no name", argument="name")
     attribute("NAME", name, "name")
     return name
-
-
-def is_machine(image: OneImage) -> bool:
-    """Return whether a VM can boot from an image."""
-    return image.type in MACHINE_TYPES

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import base64
 import ipaddress
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from stratuslab.client.errors import InvalidArgumentError
 from stratuslab.client.opennebula.cloud_init import user_data_bytes
+from stratuslab.client.opennebula.one_image import OneImage
 from stratuslab.client.opennebula.public_keys import authorized_keys
 from stratuslab.client.opennebula.template_text import attribute, checked_key, vector, without_variables
 from stratuslab.client.opennebula.vm import METADATA_ATTRIBUTE, TOKEN_ATTRIBUTE
@@ -22,7 +24,6 @@ from stratuslab.client.opennebula.vm_template import encoded_metadata
 
 if TYPE_CHECKING:
     from stratuslab.client.opennebula.machine_template import MachineTemplate
-    from stratuslab.client.opennebula.one_image import OneImage
     from stratuslab.client.opennebula.releases import FrontEnd
 
 __all__ = ["Launch", "LaunchOptions", "own_template", "with_template"]
@@ -44,6 +45,7 @@ _OURS = frozenset(
         TOKEN_ATTRIBUTE,
     }
 )
+_LAST_PORT = 65535
 _PREFIXES = {"ide": "hd", "scsi": "sd", "virtio": "vd"}
 _Items = dict[str, tuple[str | int | float, str]]
 
@@ -87,11 +89,25 @@ class LaunchOptions:
 
     def check(self, front_end: FrontEnd) -> None:
         """Raise :class:`~stratuslab.client.errors.InvalidArgumentError` for what the cloud would not take."""
-        _checked_name(self.name, front_end)
-        _context(self, {})
-        _more(self)
-        _nics(self, ())
-        _graphics(self)
+        for argument, value, kinds, right in (
+            ("ex_requirements", self.requirements, str, "text"),
+            ("ex_context", self.context, Mapping, "a dictionary"),
+            ("ex_metadata", self.metadata, Mapping, "a dictionary"),
+            ("ex_vnc.listen", self.vnc_listen, str, "text"),
+        ):
+            if value is not None and not isinstance(value, kinds):
+                raise InvalidArgumentError(f"found a {type(value).__name__}; give {right}", argument=argument)
+        share = self.cpu_share
+        is_number = isinstance(share, (int, float)) and not isinstance(share, bool)
+        if share is not None and not (is_number and 0 < share < math.inf):
+            raise InvalidArgumentError(f"found {share!r}; give a number above 0", argument="ex_cpu_share")
+        port = self.vnc_port
+        if port is not None and not (type(port) is int and 0 <= port <= _LAST_PORT):
+            raise InvalidArgumentError(
+                f"found {port!r}; give a number from 0 to {_LAST_PORT}", argument="ex_vnc.port"
+            )
+        anything = OneImage.accepted(0, "any")
+        own_template(anything, (1, 1, 0), replace(self, networks=["0"]), front_end, "any")
 
 
 def own_template(

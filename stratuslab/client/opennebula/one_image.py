@@ -104,6 +104,14 @@ class OneImage:
         return self.attributes.get("ERROR") or None
 
     @classmethod
+    def accepted(cls, number: int, name: str, kind: str = "OS", size_mib: int = 0) -> OneImage:
+        """Return what is known of an image that the cloud has taken and not described yet."""
+        persistent = kind == DATABLOCK
+        return cls(
+            number, name, None, None, kind, "UNKNOWN", persistent, size_mib, None, None, None, None, (), ()
+        )
+
+    @classmethod
     def from_element(cls, image: Element) -> OneImage:
         """Read an ``<IMAGE>``. Raises ``DocumentError`` if it has no number."""
         number = integer(image, "ID")

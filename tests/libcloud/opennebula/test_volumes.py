@@ -1,0 +1,175 @@
+"""Datablocks as volumes: told as done when they are seen to be done."""
+
+from __future__ import annotations
+
+import pytest
+from libcloud.compute.base import StorageVolume, VolumeSnapshot
+from libcloud.compute.types import StorageVolumeState
+
+from stratuslab.client.errors import (
+    ConflictError,
+    InvalidArgumentError,
+    NotFoundError,
+    NotOfferedError,
+    ServiceError,
+)
+
+
+@pytest.fixture
+def volume(driver) -> StorageVolume:
+    return driver.create_volume(2, "data")
+
+
+def test_a_volume_says_where_it_is(driver, node, volume) -> None:
+    assert (volume.name, volume.size, volume.state) == ("data", 2, StorageVolumeState.AVAILABLE)
+    assert driver.attach_volume(node, volume)
+    [listed] = driver.list_volumes()
+
+    assert listed.state == StorageVolumeState.INUSE
+    assert (listed.extra["node"], listed.extra["device"]) == (node.id, volume.extra["device"])
+    assert listed.extra["device"]
+    assert driver.ex_get_volume(volume.id).extra["device"] == volume.extra["device"]
+    assert driver.detach_volume(listed)
+    assert driver.list_volumes()[0].state == StorageVolumeState.AVAILABLE
+    assert driver.destroy_volume(volume)
+    assert driver.list_volumes() == []
+    with pytest.raises(NotFoundError):
+        driver.ex_get_volume(volume.id)
+
+
+def test_on_a_node_that_is_powered_off(driver, node, volume) -> None:
+    driver.stop_node(node)
+    assert driver.attach_volume(node, volume)
+    assert driver.detach_volume(volume, ex_node=node)
+
+
+def test_an_attach_that_fails_silently_is_no_success(sandbox, driver, node, volume) -> None:
+    sandbox.faults.add("one.vm.attach:nth=1:driver=fails")
+
+    with pytest.raises(ConflictError, match=r"without saying why.*RUNNING without it"):
+        driver.attach_volume(node, volume)
+    assert driver.list_volumes()[0].extra["node"] is None
+    assert driver.attach_volume(node, volume)
+
+
+def test_a_detach_that_fails_silently_is_no_success(sandbox, driver, node, volume) -> None:
+    driver.attach_volume(node, volume)
+    sandbox.faults.add("one.vm.detach:nth=1:driver=fails")
+
+    with pytest.raises(ConflictError, match="RUNNING with it"):
+        driver.detach_volume(volume)
+    assert driver.list_volumes()[0].extra["node"] == node.id
+    assert driver.detach_volume(volume)
+
+
+def test_a_volume_that_cannot_be_made_leaves_nothing(sandbox, driver) -> None:
+    sandbox.faults.add("one.image.allocate:nth=1:driver=fails")
+
+    with pytest.raises(ServiceError, match=r"could not make.*deleted"):
+        driver.create_volume(1, "data")
+    assert driver.list_volumes() == []
+
+
+@pytest.mark.parametrize("what", ["cut-after", "cut-at=20", "status=502:carried-out", "garbage"])
+def test_one_volume_although_the_answer_is_lost(sandbox, driver, what: str) -> None:
+    sandbox.faults.add(f"one.image.allocate:nth=1:{what}")
+
+    volume = driver.create_volume(1, "data")
+
+    assert [listed.id for listed in driver.list_volumes()] == [volume.id]
+
+
+@pytest.mark.parametrize("operation", ["one.vm.attach", "one.vm.detach"])
+def test_a_lost_answer_of_an_attach_or_detach_is_looked_for(
+    sandbox, driver, node, volume, operation: str
+) -> None:
+    sandbox.faults.add(f"{operation}:nth=1:cut-after")
+
+    assert driver.attach_volume(node, volume)
+    assert driver.list_volumes()[0].extra["node"] == node.id
+    assert driver.detach_volume(volume)
+    assert driver.list_volumes()[0].extra["node"] is None
+
+
+def test_a_token_of_ones_own_makes_one_volume(driver) -> None:
+    first = driver.create_volume(1, "data", ex_token="mine-1")
+
+    assert driver.create_volume(1, "other", ex_token="mine-1").id == first.id
+    assert first.extra["identifier"] == "mine-1"
+
+
+def test_what_cannot_be_done_is_told(driver, node, volume) -> None:
+    with pytest.raises(ConflictError, match="attached to no node"):
+        driver.detach_volume(volume)
+    driver.attach_volume(node, volume)
+    with pytest.raises(ConflictError, match="in use"):
+        driver.attach_volume(node, volume)
+    with pytest.raises(ConflictError, match="using it"):
+        driver.destroy_volume(volume)
+    driver.ex_suspend_node(node)
+    with pytest.raises(ConflictError):
+        driver.detach_volume(volume)
+
+
+def test_the_root_disk_is_never_detached(driver, node) -> None:
+    root = StorageVolume(
+        str(node.extra["disks"][0]["image_id"]), "root", 1, driver, extra={"location": "here"}
+    )
+
+    with pytest.raises(ConflictError, match="boots from"):
+        driver.detach_volume(root, ex_node=node)
+    assert driver.ex_refresh_node(node).extra["disks"][0]["disk_id"] == 0
+
+
+def test_datastores(sandbox, driver) -> None:
+    assert driver.create_volume(1, "a", ex_datastore="ssd").extra["datastore"] == "ssd"
+    assert driver.create_volume(1, "b", ex_datastore=1).extra["datastore"] == "default"
+    with pytest.raises(InvalidArgumentError, match=r"ex_datastore.*'default'"):
+        driver.create_volume(1, "c", ex_datastore="nowhere")
+    sandbox.opennebula("here").oned.set_free_space(1, 0)
+    assert driver.create_volume(1, "d").extra["datastore"] == "ssd"
+    with pytest.raises(ConflictError, match="space"):
+        driver.create_volume(1, "e", ex_datastore="default")
+
+
+def test_names_are_used_once(driver, volume) -> None:
+    with pytest.raises(ConflictError, match="already taken"):
+        driver.create_volume(1, "data")
+
+
+@pytest.mark.parametrize(
+    "arguments", [(0, "x"), (1, ""), (1, "a;b"), (1, "x" * 129), (1, "x", None, "snapshot"), ("1.5", "x")]
+)
+def test_bad_arguments_are_refused_before_anything_is_sent(sandbox, driver, arguments) -> None:
+    driver.list_volumes()
+    sandbox.request_log.clear()
+
+    with pytest.raises(InvalidArgumentError):
+        driver.create_volume(*arguments)
+    assert len(sandbox.request_log) == 0
+
+
+def test_visibility_is_stratuslabs_alone(driver) -> None:
+    with pytest.raises(NotOfferedError, match="ex_visibility"):
+        driver.create_volume(1, "x", ex_visibility="public")
+
+
+def test_snapshots_of_an_attached_volume(driver, node, volume) -> None:
+    with pytest.raises(ConflictError, match="attached to no node"):
+        driver.create_volume_snapshot(volume, "first")
+    driver.attach_volume(node, volume)
+    first = driver.create_volume_snapshot(volume, "first")
+    second = driver.create_volume_snapshot(volume)
+
+    listed = driver.list_volume_snapshots(volume)
+    assert [(found.id, found.name) for found in listed] == [("0", "first"), ("1", second.name)]
+    assert isinstance(first, VolumeSnapshot)
+    assert (first.size, first.extra["volume_id"]) == (2, volume.id)
+    assert listed[0].created
+    with pytest.raises(ConflictError):
+        driver.destroy_volume_snapshot(second)
+    with pytest.raises(NotOfferedError, match="snapshot"):
+        driver.create_volume(1, "from", snapshot=first)
+    first.id = "9"
+    with pytest.raises(NotFoundError):
+        driver.destroy_volume_snapshot(first)
