@@ -42,6 +42,10 @@ selected_section = my-cloud
 #user_public_key_file = ~/.ssh/id_ed25519.pub
 #user_private_key_file = ~/.ssh/id_ed25519
 
+# At an OpenNebula cloud of today: the network and the datastore, by name or id, for those who give none.
+#default_network = public
+#default_datastore = default
+
 [my-cloud]
 
 # What people see.

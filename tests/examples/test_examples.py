@@ -13,8 +13,8 @@ from stratuslab.sandbox import Sandbox
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-def run(example: str, sandbox: Sandbox, *arguments: str) -> str:
-    environment = {"STRATUSLAB_CONFIG": str(sandbox.config_file), "PYTHONPATH": str(EXAMPLES.parent)}
+def run(example: str, sandbox: Sandbox, *arguments: str, **more: str) -> str:
+    environment = {"STRATUSLAB_CONFIG": str(sandbox.config_file), "PYTHONPATH": str(EXAMPLES.parent), **more}
     done = subprocess.run(
         [sys.executable, EXAMPLES / example, *arguments],
         env=environment,
@@ -74,6 +74,20 @@ def test_two_computing_elements_of_one_file_leave_each_other_alone() -> None:
     assert output.splitlines()[0] == "submitted: vm://0"
     assert output.splitlines()[3:5] == ["cleaned:   1", "status:    done"]
     assert left == [("0", "here")]
+
+
+@pytest.mark.slow
+def test_a_day_with_opennebula_leaves_nothing() -> None:
+    with Sandbox(cloud="opennebula-6.10", boot_seconds=0.2, ssh=True) as sandbox:
+        output = run("opennebula.py", sandbox, STRATUSLAB_SANDBOX_SSH_PORT=str(sandbox.ssh_port))
+
+    assert output.splitlines()[1:] == [
+        "node:       day is running",
+        "attached:   data of the day as sdc",
+        "written:    0",
+        "saved:      image of the day is READY",
+        "left:       0 nodes, 0 volumes",
+    ]
 
 
 def test_every_example_is_run_by_a_test() -> None:
