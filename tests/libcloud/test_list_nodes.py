@@ -111,6 +111,13 @@ def test_on_networks_of_other_names_the_address_decides(sandbox, driver) -> None
     assert (node.public_ips, node.private_ips) == (["8.8.8.8", "odd"], ["10.1.2.3"])
 
 
+def test_an_ipv6_address_for_the_site_alone_is_private(sandbox, driver) -> None:
+    nic = "<NIC><NETWORK>lab</NETWORK><IP6_GLOBAL>2001:db8::7</IP6_GLOBAL><IP6_ULA>fd00::7</IP6_ULA></NIC>"
+    [node] = listed(sandbox, driver, vm(42, template=TEMPLATE + nic))
+
+    assert (node.public_ips, node.private_ips) == (["2001:db8::7"], ["fd00::7"])
+
+
 def test_a_node_without_swap_has_none(sandbox, driver) -> None:
     [node] = listed(sandbox, driver, vm(42, template=TEMPLATE + DISK.format(IMAGE)))
 

@@ -138,3 +138,9 @@ def test_an_odd_image_hides_none(serve, answer, odd: bytes, names: list[str]) ->
     driver = at(serve(answer(body, media_type="application/xml")).url)
 
     assert [image.name for image in driver.list_images()] == names
+
+
+def test_nodes_are_in_the_order_of_their_ids(serve, answer) -> None:
+    driver = at(serve(answer(rpc(pool(vm("10"), vm("9"), vm("11"))))).url)
+
+    assert [node.id for node in driver.list_nodes()] == ["9", "10", "11"]

@@ -83,6 +83,7 @@ def test_a_deletion_whose_answer_was_lost_is_believed_on_pdisks_own_404(sandbox,
 
 
 OTHER = "01234567-89ab-cdef-0123-456789abcdef"
+THIS = "89abcdef-89ab-cdef-0123-456789abcdef"
 ABOUT_ANOTHER: dict[str, tuple[dict[str, Any] | list[str], Callable[[Any, Any], Any]]] = {
     "destroy_volume": ({"uuid": OTHER}, lambda driver, uuid: driver.destroy_volume(volume_of(driver, uuid))),
     "ex_get_volume": (
@@ -100,7 +101,48 @@ def test_an_answer_about_another_disk_is_refused(serve, answer, ask) -> None:
     driver = StratusLabNodeDriver("demo", "demo-pass", host=server.url, timeout=5)
 
     with pytest.raises(MalformedAnswerError, match="not about"):
-        ask(driver, "89abcdef-89ab-cdef-0123-456789abcdef")
+        ask(driver, THIS)
+
+
+def test_a_404_about_another_disk_deletes_no_volume(serve) -> None:
+    """The first try may have been carried out; the second is answered in PDisk's way, of another disk."""
+    answers = [page(503, b""), page(404, json.dumps({"message": f"disk {OTHER} not found"}).encode())]
+    server = serve(lambda connection: connection.sendall(answers.pop(0)))
+    driver = StratusLabNodeDriver("demo", "demo-pass", host=server.url, timeout=5)
+
+    with pytest.raises(StratusLabError) as caught:
+        driver.destroy_volume(volume_of(driver, THIS))
+    assert outcome_unknown(caught.value)
+
+
+MOUNTS: dict[str, tuple[dict[str, str], Callable[[Any], Any]]] = {
+    "attached to another VM": (
+        {"uuid": THIS, "vm_id": "8", "target": "vdz"},
+        lambda disks: disks.hot_attach(THIS, "host", 7),
+    ),
+    "another disk attached": (
+        {"uuid": OTHER, "vm_id": "7", "target": "vdz"},
+        lambda disks: disks.hot_attach(THIS, "host", 7),
+    ),
+    "detached from another VM": (
+        {"uuid": THIS, "mountId": f"{THIS}_8"},
+        lambda disks: disks.hot_detach(THIS, 7),
+    ),
+}
+
+
+@pytest.mark.parametrize(("mount", "ask"), MOUNTS.values(), ids=MOUNTS)
+def test_an_answer_about_another_mount_is_refused(serve, mount, ask) -> None:
+    server = serve(page(200, json.dumps(mount).encode()))
+    driver = StratusLabNodeDriver("demo", "demo-pass", host=server.url, timeout=0.5)
+
+    with pytest.raises(MalformedAnswerError, match="not about"):
+        ask(driver._at(None).disks)
+
+
+def page(status: int, body: bytes) -> bytes:
+    head = f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+    return f"{head}Connection: close\r\nRetry-After: 0\r\n\r\n".encode() + body
 
 
 # The worst that is true of all tries
@@ -124,6 +166,17 @@ def test_a_refusal_of_the_repetition_is_not_the_whole_truth(sandbox, hasty, oper
     with pytest.raises(StratusLabError) as caught:
         act(hasty, item)
     assert outcome_unknown(caught.value), caught.value
+
+
+@pytest.mark.parametrize("status", [307, 408, 413, 429])
+@pytest.mark.parametrize("action", ["ex_shutdown_node", "reboot_node", "ex_suspend_node"])
+def test_a_status_in_place_of_the_answer_does_not_deny_an_action(sandbox, hasty, action, status) -> None:
+    node = start(hasty)
+    sandbox.clock.step(60)
+    sandbox.faults.add(f"one.vm.action:status={status}:carried-out")
+
+    with pytest.raises(AnswerLostError, match="may have been carried out"):
+        getattr(hasty, action)(node)
 
 
 def test_nothing_was_sent_is_said_only_if_nothing_was_sent() -> None:
@@ -224,7 +277,7 @@ def test_a_volume_of_ones_own_token_is_made_once(sandbox, driver) -> None:
     assert sandbox.request_log.operations().count("POST /disks/") == 1
 
 
-@pytest.mark.parametrize("token", ["", 7, b"x", "a b\n"])
+@pytest.mark.parametrize("token", ["", 7, b"x", "a b\n", "A" * 27])
 def test_what_is_no_token_is_refused(sandbox, driver, token: Any) -> None:
     sandbox.request_log.clear()
     with pytest.raises(InvalidArgumentError, match="token"):

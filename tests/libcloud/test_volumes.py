@@ -391,3 +391,25 @@ def test_attach_needs_a_running_node_even_where_it_has_a_host(sandbox, driver, n
     with pytest.raises(ConflictError, match="can only be attached to a running"):
         driver.attach_volume(node, volume)
     assert "POST /disks/UUID/mounts/" not in sandbox.request_log.operations()
+
+
+def test_a_volume_from_the_start_of_a_node_stays_whoever_asks(sandbox, driver) -> None:
+    volume = driver.create_volume(1, "data")
+    image, size = driver.list_images()[0], driver.list_sizes()[0]
+    node = driver.create_node("web", size, image, ex_volumes=[volume])
+    sandbox.clock.step(60)
+    sandbox.request_log.clear()
+
+    with pytest.raises(ConflictError, match="lasts until the end of the node"):
+        driver.detach_volume(volume, ex_node=node)
+    assert sandbox.request_log.operations() == ["GET /disks/UUID/mounts/"]
+
+
+def test_a_volume_that_knows_its_node_and_no_count_is_free_after_it(driver, node) -> None:
+    volume = driver.create_volume(1, "data")
+    driver.attach_volume(node, volume)
+    volume.extra = {"location": "here", "node": node.id}
+
+    assert driver.detach_volume(volume)
+    assert volume.extra["count"] == 0
+    assert volume.state == StorageVolumeState.AVAILABLE

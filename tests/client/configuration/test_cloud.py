@@ -116,3 +116,10 @@ def test_no_password_is_shown():
     for text in (repr(cloud), str(cloud), repr(cloud.credentials), str(cloud.credentials)):
         assert "s3cret" not in text
         assert "hidden" not in text
+
+
+def test_a_user_name_with_a_colon_is_refused():
+    with pytest.raises(ConfigurationError, match="holds a colon"):
+        Cloud.at_host(HOST, username="a:b", password="s3cret")
+    with pytest.raises(ConfigurationError, match="holds a colon"):
+        Cloud.at_opennebula(HOST, username="a:b", password="s3cret")

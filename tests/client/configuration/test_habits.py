@@ -69,10 +69,9 @@ def test_the_proxy_of_the_environment_is_for_sections_without_credentials(
     assert cloud(LOGIN).credentials.username == "demo"
 
 
-def test_a_proxy_that_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("X509_USER_PROXY", "/nowhere/x509up")
+@pytest.mark.parametrize("name", ["/nowhere/x509up", "/"])
+def test_a_proxy_that_is_missing_is_said(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("X509_USER_PROXY", name)
 
-    with pytest.raises(
-        ConfigurationError, match="X509_USER_PROXY: found '/nowhere/x509up'; there is no such"
-    ):
+    with pytest.raises(ConfigurationError, match=f"X509_USER_PROXY: found {name!r}; there is no such"):
         cloud("")

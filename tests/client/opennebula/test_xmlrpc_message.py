@@ -294,3 +294,13 @@ def test_a_call_holds_no_number_of_more_than_32_bits():
     assert b"<int>2147483647</int>" in encode_call("one.vm.info", (2**31 - 1,))
     with pytest.raises(OverflowError):
         encode_call("one.vm.info", (2**31,))
+
+
+def test_an_answer_may_have_so_many_tags_and_not_one_more():
+    answer = (
+        b"<methodResponse>%s<params><param><value><array><data><value><boolean>1</boolean></value></data>"
+    )
+    answer += b"</array></value></param></params></methodResponse>"
+    assert read_in_pieces(answer % (b"<a/>" * 992), 65536)[0] == Answer(True, None, None)
+    with pytest.raises(DocumentError, match="more tags or attributes"):
+        read_in_pieces(answer % (b"<a/>" * 993), 65536)

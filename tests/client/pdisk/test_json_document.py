@@ -70,3 +70,9 @@ def test_no_answer_takes_more_than_four_times_the_memory_of_the_longest(unit: by
             decode(body)
 
     assert peak_mib(read) < 4 * (MAX_WHOLE_ANSWER_BYTES >> 20)
+
+
+def test_a_document_may_have_so_many_values_and_not_one_more() -> None:
+    assert len(decode(b"[" + b"1," * 499_999 + b"1]")) == 500_000
+    with pytest.raises(DocumentError, match="more than 500000 values"):
+        decode(b"[" + b"1," * 500_000 + b"1]")

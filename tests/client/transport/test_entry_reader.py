@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -147,3 +149,13 @@ def test_pieces_are_cleaned_as_the_whole(document: bytes, cuts: list[int]) -> No
     ends = sorted({cut for cut in cuts if 3 <= cut < len(document)})
     parts = [document[start:end] for start, end in zip([0, *ends], [*ends, len(document)], strict=True)]
     assert b"".join(pieces.feed(part) for part in parts) + pieces.close() == expected
+
+
+@pytest.mark.parametrize(("more", "taken"), [(b"", 1), (b"<A/>", 0)])
+def test_an_entry_may_have_so_many_tags_and_not_one_more(more: bytes, taken: int) -> None:
+    reader = EntryReader("VM", lambda _: None, roots=frozenset({"VM_POOL"}))
+    reader.feed(b"<VM_POOL><VM><ID>1</ID>" + b"<A/>" * 24_994 + more)
+    with nullcontext() if taken else pytest.raises(DocumentError, match="longer entry than any cloud"):
+        reader.feed(b"</VM></VM_POOL>")
+        reader.close()
+    assert reader.taken == taken

@@ -106,6 +106,17 @@ def test_connections_that_fell_silent_are_left(sandbox, wire, call, monkeypatch)
     assert len(sandbox.location("here").disks.disks("demo")) <= 1
 
 
+def test_what_may_be_sent_only_once_has_a_new_connection(wire) -> None:
+    driver = driver_through(wire, 10)
+    driver.list_volumes()
+    before = len(wire.connections)
+    driver.list_volumes()
+    assert len(wire.connections) == before
+
+    driver.create_volume(1, "new")
+    assert len(wire.connections) == before + 1
+
+
 def test_requests_of_several_threads_go_side_by_side(sandbox, driver_at) -> None:
     """Four at once: the fault holds each until four have come."""
     driver = driver_at(sandbox.url)
