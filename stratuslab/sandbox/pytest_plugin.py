@@ -6,6 +6,7 @@ the only module of the sandbox that knows the driver.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -54,16 +55,21 @@ def stratuslab_sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     Change it with the settings stratuslab_locations and stratuslab_boot_seconds or with a mark, such as
     @pytest.mark.stratuslab(locations=["here", "there"], boot_seconds=2, faults=["one.vm.info:nth=1:garbage"])
     """
-    from stratuslab.sandbox.sandbox import Sandbox
+    with _running(request) as sandbox:
+        yield sandbox
 
-    wishes = _wishes(request)
-    with (
-        Sandbox(locations=wishes.locations, cloud=wishes.cloud, boot_seconds=wishes.boot_seconds) as sandbox,
-        pytest.MonkeyPatch.context() as environment,
-    ):
-        for fault in wishes.faults:
-            sandbox.faults.add(fault)
-        environment.setenv("STRATUSLAB_CONFIG", str(sandbox.config_file))
+
+@pytest.fixture(scope="module")
+def stratuslab_sandbox_module(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+    """Start a StratusLab cloud like stratuslab_sandbox, but one for all tests of a module."""
+    with _running(request) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="session")
+def stratuslab_sandbox_session(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+    """Start a StratusLab cloud like stratuslab_sandbox, but one for the whole run; marks do not change it."""
+    with _running(request) as sandbox:
         yield sandbox
 
 
@@ -82,6 +88,21 @@ def stratuslab_driver(request: pytest.FixtureRequest, stratuslab_sandbox: Sandbo
         "default", stratuslab_user_config=stratuslab_sandbox.config_file, ex_state_max_age=0
     )
     return driver
+
+
+@contextmanager
+def _running(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+    wishes = _wishes(request)
+    # By this way a missing package says what to install.
+    make: type[Sandbox] = import_module("stratuslab.sandbox").Sandbox
+    with (
+        make(locations=wishes.locations, cloud=wishes.cloud, boot_seconds=wishes.boot_seconds) as sandbox,
+        pytest.MonkeyPatch.context() as environment,
+    ):
+        for fault in wishes.faults:
+            sandbox.faults.add(fault)
+        environment.setenv("STRATUSLAB_CONFIG", str(sandbox.config_file))
+        yield sandbox
 
 
 def _wishes(request: pytest.FixtureRequest) -> _Wishes:

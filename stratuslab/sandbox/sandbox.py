@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import secrets
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,8 +21,8 @@ from stratuslab.sandbox.http.request_log import RequestLog
 from stratuslab.sandbox.http.server import Server
 from stratuslab.sandbox.location import Location
 from stratuslab.sandbox.opennebula.model.hosts import make_hosts
-from stratuslab.sandbox.opennebula.releases import RELEASES
 from stratuslab.sandbox.opennebula_location import OpenNebulaLocation
+from stratuslab.sandbox.options import check_hosts, check_port, check_users, kinds_of, listening_on, new_users
 from stratuslab.sandbox.state.lasting_state import LastingState
 
 if TYPE_CHECKING:
@@ -35,13 +33,6 @@ if TYPE_CHECKING:
 
     from stratuslab.sandbox.guests.ssh_servers import Guests
     from stratuslab.sandbox.http.certificate_authority import CertificateAuthority, CertificateFiles
-
-CLOUDS = (defaults.CLOUD, *RELEASES)
-"""The kinds of clouds."""
-
-_LOCATION = re.compile(r"(?!(?:default|instance_types)\Z)[a-z0-9][a-z0-9._-]*", re.IGNORECASE)
-_LOGIN = re.compile(r"(?!\s)[^:\x00-\x1f\x7f]+(?<!\s)")
-_PASSWORD = re.compile(r"(?!\s)[^\x00-\x1f\x7f]+(?<!\s)")
 
 
 class Sandbox:
@@ -108,18 +99,20 @@ class Sandbox:
         clock: Clock | None = None,
         config_file: Path | None = None,
     ) -> None:
-        kinds = _kinds(locations, cloud)
+        kinds = kinds_of(locations, cloud)
+        check_port("port", port)
+        check_port("ssh_port", ssh_port)
         if boot_seconds < 0:
             raise ValueError("boot_seconds is negative")
-        _check_hosts(hosts, host_capacity)
+        check_hosts(hosts, host_capacity)
         if dialect not in DIALECTS:
             raise ValueError(f"{dialect!r} is no dialect: there are {', '.join(DIALECTS)}")
         if certificate is not None and not tls:
             raise ValueError("there are no certificates without TLS")
         if ssh_port and not ssh:
             raise ValueError("there is no SSH port without SSH")
-        self._users = _new_users(ssh=ssh) if users is None else dict(users)
-        _check_users(self._users, ssh=ssh)
+        self._users = new_users(ssh=ssh) if users is None else dict(users)
+        check_users(self._users, ssh=ssh)
         self.clock = Clock() if clock is None else clock
         self.request_log = RequestLog()
         self.faults = Faults(tuple(kinds))
@@ -245,13 +238,15 @@ class Sandbox:
             resources.callback(fork.removal_of(folder, self))
             authority = _new_authority(folder) if self._tls else None
             tls_context = authority.server_context() if authority else None
-            server = Server(application, self._port, tls_context)
+            with listening_on(self._port):
+                server = Server(application, self._port, tls_context)
             server.start()
             resources.callback(server.stop)
             parts.append(server)
             resources.callback(injector.interrupt)
             if self._ssh:
-                guests = _new_guests(self._locations.values(), folder, self._ssh_port)
+                with listening_on(self._ssh_port):
+                    guests = _new_guests(self._locations.values(), folder, self._ssh_port)
                 guests.start()
                 resources.callback(guests.stop)
                 parts.append(guests)
@@ -330,50 +325,3 @@ def _new_authority(folder: Path) -> CertificateAuthority:
     from stratuslab.sandbox.http.certificate_authority import CertificateAuthority
 
     return CertificateAuthority(folder)
-
-
-def _kinds(locations: Sequence[str], cloud: str) -> dict[str, str]:
-    """Return the kind of each cloud by its name; raises ValueError."""
-    pairs = [(name, kind or cloud) for name, _, kind in (text.partition(":") for text in locations)]
-    names = [name for name, _ in pairs]
-    for kind in (cloud, *(kind for _, kind in pairs)):
-        if kind not in CLOUDS:
-            raise ValueError(f"{kind!r} is no kind of cloud; give {', '.join(CLOUDS)}")
-    if not names:
-        raise ValueError("a sandbox has at least one location")
-    for name in names:
-        if not _LOCATION.fullmatch(name):
-            raise ValueError(f"{name!r} cannot be the name of a location")
-    if len(set(names)) < len(names):
-        raise ValueError("two locations have the same name")
-    return dict(pairs)
-
-
-def _check_hosts(hosts: int, capacity: tuple[int, int] | None) -> None:
-    if hosts < 1:
-        raise ValueError("a location has at least one host")
-    if capacity is not None and min(capacity) < 0:
-        raise ValueError("the capacity of the hosts is negative")
-
-
-def _new_users(*, ssh: bool) -> dict[str, str]:
-    if not ssh:
-        return dict(defaults.USERS)
-    return {name: secrets.token_urlsafe(16) for name in defaults.USERS}
-
-
-def _check_users(users: Mapping[str, str], *, ssh: bool) -> None:
-    if not users:
-        raise ValueError("a sandbox has at least one user")
-    for name, password in users.items():
-        if not _LOGIN.fullmatch(name):
-            raise ValueError(f"{name!r} cannot be the name of a user")
-        if not _PASSWORD.fullmatch(password):
-            raise ValueError(
-                f"the password of {name!r} is empty, or has space around it or control characters"
-            )
-        if ssh and password in defaults.USERS.values():
-            raise ValueError(
-                f"the password of {name!r} is published, and with SSH whoever logs in runs commands as you;"
-                " give another one, or none to have it generated"
-            )

@@ -149,14 +149,13 @@ def test_nothing_is_imported_until_a_fixture_is_used(pytester: pytest.Pytester) 
         """
         import sys
 
-        HEAVY = {"libcloud", "stratuslab.libcloud", "stratuslab.sandbox.sandbox", "werkzeug", "xmlrpc"}
+        HEAVY = ("libcloud", "stratuslab.", "werkzeug", "xmlrpc")
 
         def loaded():
-            return HEAVY & set(sys.modules)
+            return {name for name in sys.modules if name.startswith(HEAVY)}
 
         def test_before():
-            assert "stratuslab.sandbox.pytest_plugin" in sys.modules
-            assert loaded() == set()
+            assert loaded() == {"stratuslab.sandbox", "stratuslab.sandbox.pytest_plugin"}
 
         def test_a_sandbox_needs_no_driver(stratuslab_sandbox):
             assert "werkzeug" in loaded()
@@ -195,3 +194,52 @@ def test_another_kind_of_cloud(pytester: pytest.Pytester, by: str) -> None:
         """
     )
     assert outcomes(pytester) == {"passed": 1}
+
+
+def test_a_cloud_for_a_module_and_for_the_run(pytester: pytest.Pytester) -> None:
+    shared = """
+        import os
+        import pytest
+
+        pytestmark = pytest.mark.stratuslab(locations=["{name}"])
+
+        @pytest.mark.parametrize("number", [1, 2])
+        def test_module(stratuslab_sandbox_module, request, number):
+            assert [*stratuslab_sandbox_module.endpoints] == ["{name}"]
+            assert os.environ["STRATUSLAB_CONFIG"] == str(stratuslab_sandbox_module.config_file)
+            seen = request.config.stash.setdefault("seen", set())
+            seen.add(stratuslab_sandbox_module)
+            assert len(seen) == {modules}
+
+        def test_run(stratuslab_sandbox_session, request):
+            assert [*stratuslab_sandbox_session.endpoints] == ["sandbox"]
+            assert stratuslab_sandbox_session is request.config.stash.setdefault(
+                "one", stratuslab_sandbox_session
+            )
+
+        def test_a_fresh_one_goes_first(stratuslab_sandbox_module, stratuslab_sandbox):
+            assert os.environ["STRATUSLAB_CONFIG"] == str(stratuslab_sandbox.config_file)
+    """
+    pytester.makepyfile(
+        test_a=shared.format(name="paris", modules=1), test_b=shared.format(name="lyon", modules=2)
+    )
+    assert outcomes(pytester) == {"passed": 8}
+
+
+@pytest.mark.parametrize("use", ["fixture", "import"])
+def test_without_the_extra_one_is_told_what_to_install(tmp_path: Path, use: str) -> None:
+    test = "def test_it(stratuslab_sandbox): pass\n"
+    if use == "import":
+        test = "def test_it():\n    from stratuslab.sandbox import Sandbox\n"
+    tmp_path.joinpath("test_it.py").write_text(test, encoding="utf-8")
+    tmp_path.joinpath("werkzeug.py").write_text(
+        "raise ModuleNotFoundError(name='werkzeug')\n", encoding="utf-8"
+    )
+    command = [sys.executable, "-m", "pytest", "-q", "--rootdir", str(tmp_path), "test_it.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    expected = (
+        "the sandbox needs the package werkzeug; install it with:"
+        " pip install 'stratuslab-libcloud-drivers[sandbox]'"
+    )
+    assert expected in done.stdout

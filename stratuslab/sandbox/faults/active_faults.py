@@ -6,6 +6,7 @@ import itertools
 import threading
 from typing import TYPE_CHECKING
 
+from stratuslab.sandbox.faults.operations import check_operation
 from stratuslab.sandbox.faults.rule import Fault
 
 if TYPE_CHECKING:
@@ -52,11 +53,13 @@ class Faults:
     def add(self, rule: Fault | str) -> ActiveFault:
         """Add a fault, which a text describes as `Fault.parse` reads it.
 
-        ValueError for a text that is no rule and for a location that the sandbox does not have.
+        ValueError for a text that is no rule, for an operation that does not exist, and for a location that
+        the sandbox does not have.
         """
         fault = Fault.parse(rule) if isinstance(rule, str) else rule
         if fault.location is not None and fault.location not in self._locations:
             raise ValueError(f"'{fault}' is for the location {fault.location}, which does not exist")
+        check_operation(fault.operation)
         with self._lock:
             active = ActiveFault(next(self._ids), fault)
             self._faults[active.id] = active

@@ -122,6 +122,15 @@ def answer(
         return response
 
 
+def operations(resources: Mapping[str, Iterable[str]]) -> list[str]:
+    """Return all methods with the templates of their resources, as in `GET /disks/UUID`."""
+    return [
+        f"{method} {template}"
+        for template, methods in resources.items()
+        for method in (*methods, *(["HEAD"] if "GET" in methods else []))
+    ]
+
+
 def base_url(request: Request, path: str) -> str:
     """Return the absolute URL of the service, without a slash at its end; `path` is what follows it."""
     return request.base_url.removesuffix("/").removesuffix(path.removesuffix("/"))

@@ -25,6 +25,7 @@ from stratuslab.sandbox.http.restlet import (
     base_url,
     error_page,
     negotiated,
+    operations,
     page,
     page_with_list,
     representation,
@@ -83,6 +84,15 @@ class MarketplaceService:
             "/upload": {"GET": self._upload_form, "POST": self._upload},
         }
         self._router = Router(self._resources)
+
+    def operations(self) -> list[str]:
+        """Return all that `operation` can name."""
+        one = self._resources["/metadata/A"]
+        kinds = _PLACEHOLDERS.values()
+        by_kind = {f"/metadata/{kind}": one for kind in kinds}
+        by_two = {f"/metadata/{first}/{second}": one for first in kinds for second in kinds}
+        plain = {template: resource for template, resource in self._resources.items() if "/A" not in template}
+        return operations({**plain, **by_kind, **by_two})
 
     def operation(self, method: str, path: str) -> str:
         """Name a request for a log: `GET /metadata/ID`, whatever the image and the trailing slash."""

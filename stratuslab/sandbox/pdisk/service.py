@@ -24,6 +24,7 @@ from stratuslab.sandbox.http.restlet import (
     file,
     first_understood,
     negotiated,
+    operations,
     page,
     page_with_list,
     representation,
@@ -112,6 +113,10 @@ class DiskService:
             "/instances/ID": {"GET": self._instance},
         }
         self._router = Router(self._resources)
+
+    def operations(self) -> list[str]:
+        """Return all that `operation` can name."""
+        return operations(self._resources)
 
     def operation(self, method: str, path: str) -> str:
         """Name a request for a log: `GET /disks/UUID`, whatever the disk and the trailing slash."""

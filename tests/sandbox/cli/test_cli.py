@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
 from contextlib import contextmanager, suppress
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import pytest
@@ -97,7 +99,10 @@ def test_serve_on_a_port_in_use() -> None:
         port = endpoint.split(":")[2].split("/")[0]
         ended = run("serve", "--port", port)
         assert ended.returncode == 1
-        assert "in use" in ended.stderr
+        assert ended.stderr == (
+            f"stratuslab-sandbox: port {port} of 127.0.0.1 cannot be taken: Address already in use;"
+            " give another port, or 0 for a free one\n"
+        )
         process.terminate()
         process.wait(10)
 
@@ -179,6 +184,75 @@ def test_wrong_arguments(arguments: list[str]) -> None:
     assert "usage: stratuslab-sandbox" in ended.stderr
     assert "secret-word" not in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("option", ["--port", "--ssh-port"])
+@pytest.mark.parametrize("port", ["-1", "65536"])
+def test_port_out_of_range(option: str, port: str) -> None:
+    ended = run("serve", "--ssh", f"{option}={port}")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    name = option.removeprefix("--").replace("-", "_")
+    assert f"{name} is {port}; give a number from 1 to 65535, or 0 for a free port" in ended.stderr
+
+
+@pytest.mark.parametrize("words", [["ls", "-l"], ["ls", "a b"], ["--port", "0", "ls", "--color"]])
+def test_exec_without_the_dashes_says_where_they_go(words: list[str]) -> None:
+    ended = run("exec", *words)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    command = shlex.join(words[words.index("ls") :])
+    assert f"-- goes before the command; give: stratuslab-sandbox exec -- {command}\n" in ended.stderr
+
+
+def test_unknown_arguments_of_serve() -> None:
+    ended = run("serve", "--prot", "1")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "unknown arguments: --prot 1" in ended.stderr
+
+
+def test_version() -> None:
+    ended = run("--version")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout == f"stratuslab-sandbox {version('stratuslab-libcloud-drivers')}\n"
+
+
+@contextmanager
+def on_a_terminal(*arguments: str) -> Iterator[tuple[subprocess.Popen[bytes], Iterator[str]]]:
+    """Serve with a terminal for output; yield the process and the lines that it writes."""
+    controller, terminal = os.openpty()
+    with (
+        os.fdopen(controller, "rb", buffering=0) as output,
+        subprocess.Popen([*SANDBOX, "serve", *arguments], stdout=terminal) as process,
+    ):
+        os.close(terminal)
+        try:
+            yield process, (line.decode().strip() for line in output)
+        finally:
+            process.terminate()
+            assert process.wait(10) == 0
+
+
+@pytest.mark.parametrize("cloud", ["stratuslab", "opennebula-6.10"])
+def test_serve_on_a_terminal_shows_how_to_use_it(cloud: str) -> None:
+    with on_a_terminal("--cloud", cloud, "--locations", "paris,lyon") as (_, lines):
+        shown = [next(lines)]
+        while "Ctrl-C" not in shown[-1]:
+            shown.append(next(lines))
+        assert shown[0] == "Ready: paris, lyon"
+        page = next(line.split()[-1] for line in shown if line.startswith("Look inside"))
+        assert requests.get(page, timeout=10).status_code == 200
+        export, python = shown[-4:-2]
+        if cloud != "stratuslab":
+            assert "import OpenNebulaNodeDriver;" in python
+            return
+        bash = f"{export}\n{python.replace('python3', shlex.quote(sys.executable))}"
+        done = subprocess.run(["bash", "-c", bash], capture_output=True, text=True, timeout=60, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "Image" in done.stdout
+
+
+def test_serve_writes_json_on_a_terminal_if_told_to() -> None:
+    with on_a_terminal("--json") as (_, lines):
+        assert json.loads(next(lines)).keys() == {"config", "locations", "control", "web_page"}
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["serve", "--help"], ["exec", "-h"]])

@@ -43,6 +43,10 @@ def test_command_under_exec_has_its_faults_and_its_control() -> None:
     ("rule", "reason"),
     [
         ("one.vm.info:nht=2:garbage", "there is no setting 'nht'"),
+        (
+            "one.vm.alocate:garbage",
+            "there is no operation 'one.vm.alocate'; the nearest is 'one.vm.allocate'",
+        ),
         ("one.vm.info@nowhere:garbage", "location nowhere, which does not exist"),
     ],
 )

@@ -55,3 +55,39 @@ def test_requests_at_a_time_are_all_counted(faults: Faults) -> None:
     with ThreadPoolExecutor(8) as executor:
         struck = sum(executor.map(lambda _: len(faults.strike(*INFO)), range(4000)))
     assert (struck, tenth.matched, tenth.fired) == (400, 4000, 400)
+
+
+@pytest.mark.parametrize(
+    ("operation", "nearest"),
+    [
+        ("one.vm.alocate", "one.vm.allocate"),
+        ("POST /disk/", "POST /disks/"),
+        ("DELETE /disks/UUID/mount/MOUNT", "DELETE /disks/UUID/mounts/MOUNT"),
+        ("one.vmpol.*", "one.vmpool.info"),
+    ],
+)
+def test_an_operation_that_does_not_exist_is_refused(faults: Faults, operation: str, nearest: str) -> None:
+    with pytest.raises(ValueError, match="no operation") as caught:
+        faults.add(f"{operation}:garbage")
+    assert str(caught.value) == f"there is no operation {operation!r}; the nearest is {nearest!r}"
+    assert len(faults) == 0
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        "*",
+        "one.vm.*",
+        "one.vm.diskresize",
+        "system.listMethods",
+        "POST xmlrpc",
+        "HEAD /disks/UUID",
+        "DELETE /disks/UUID/mounts/MOUNT",
+        "GET /metadata",
+        "GET /metadata/ID",
+        "GET /metadata/EMAIL/DATE",
+        "POST /upload",
+    ],
+)
+def test_operations_that_exist(faults: Faults, operation: str) -> None:
+    assert faults.add(f"{operation}:garbage").fault.operation == operation

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from stratuslab.sandbox.xmlrpc.call import MethodCall, Result
 
 _TYPES = {"s": "string", "i": "int", "b": "boolean", "A": "array"}
-_SIGNATURES = {
+SYSTEM_METHODS = {
     "system.listMethods": "A",
     "system.methodExist": "bs",
     "system.methodHelp": "ss",
@@ -30,7 +30,7 @@ class Introspection:
 
     def __init__(self, methods: Mapping[str, str] = METHODS) -> None:
         self._signatures = {
-            **_SIGNATURES,
+            **SYSTEM_METHODS,
             **{method: f"As{arguments}" for method, arguments in methods.items()},
         }
         self._methods: dict[str, Callable[..., Result]] = {
@@ -42,7 +42,7 @@ class Introspection:
 
     def call(self, call: MethodCall) -> Result:
         """Answer a call; XmlRpcError if its arguments are not right."""
-        expected = len(_SIGNATURES[call.method]) - 1
+        expected = len(SYSTEM_METHODS[call.method]) - 1
         if len(call.parameters) != expected:
             raise _wrong_number(expected, len(call.parameters))
         if expected == 1 and not isinstance(call.parameters[0], str):
@@ -66,13 +66,13 @@ class Introspection:
 
 def refusal_of_session(method: str) -> XmlRpcError:
     """Make the fault for a method which was given the session before its own arguments."""
-    expected = len(_SIGNATURES[method]) - 1
+    expected = len(SYSTEM_METHODS[method]) - 1
     return _wrong_number(expected, expected + 1)
 
 
 def is_introspection(method: str) -> bool:
     """Tell whether this is one of the methods which are answered here."""
-    return method.startswith("system.") and method in _SIGNATURES
+    return method.startswith("system.") and method in SYSTEM_METHODS
 
 
 def _wrong_number(expected: int, found: int) -> XmlRpcError:
