@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 from stratuslab.client import errors
+from stratuslab.client.copy_config import REFERENCE_CONFIGURATION
 from stratuslab.client.opennebula.vm import VirtualMachine
 from stratuslab.client.opennebula.vm_states import label_of
 from stratuslab.libcloud.node import state_of
@@ -64,6 +65,13 @@ def test_every_argument_of_the_constructor_is_documented() -> None:
 def test_every_method_of_our_own_stands_in_a_page() -> None:
     names = {name for name in public_methods() if name.startswith("ex_")}
     assert {name for name in names if f"`{name}`" not in PAGES} == set()
+
+
+def test_the_table_of_configuration_keys_is_complete() -> None:
+    page = DOCS.joinpath("reference", "configuration.md").read_text(encoding="utf-8")
+    cells = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    table = {key for cell in cells for key in re.findall(r"`(\w+)`", cell)}
+    assert table == set(re.findall(r"^#?(\w+) = ", REFERENCE_CONFIGURATION, re.MULTILINE))
 
 
 def error_rows() -> list[list[str]]:

@@ -15,7 +15,6 @@ import pytest
 from libcloud.compute.base import NodeDriver
 
 from stratuslab.client import UserConfigurator
-from stratuslab.client.copy_config import REFERENCE_CONFIGURATION
 from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
 from stratuslab.sandbox import Sandbox
 
@@ -178,8 +177,3 @@ def test_extensions_that_the_readme_names_exist() -> None:
     for function in [StratusLabNodeDriver, *functions.values()]:
         names |= inspect.signature(function).parameters.keys()
     assert set(re.findall(r"`(ex_\w+)`", README)) - names == set()
-
-
-def test_table_of_keys_is_complete() -> None:
-    table = {key for cell in first_column("Configuration") for key in re.findall(r"`(\w+)`", cell)}
-    assert table == set(re.findall(r"^#?(\w+) = ", REFERENCE_CONFIGURATION, re.MULTILINE))
