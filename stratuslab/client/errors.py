@@ -178,10 +178,10 @@ class AnswerTimeoutError(AnswerLostError, requests.exceptions.ReadTimeout):
 
 
 class UnsettledError(AnswerLostError):
-    """Something may have been made, and was looked for in vain: it may still appear.
+    """Something may have been made, but was not found when looked for: it may still appear.
 
-    ``token`` is the mark that it bears, by which it can be found later: a VM with the driver's
-    ``ex_find_node``, a volume in its ``extra["identifier"]``.
+    ``token`` is its mark, with which it can be found later: a VM with the driver's ``ex_find_node``, a volume
+    by its ``extra["identifier"]``.
     """
 
     def __init__(
@@ -192,9 +192,9 @@ class UnsettledError(AnswerLostError):
 
 
 class DuplicateError(StratusLabError):
-    """Several VMs or disks bear one token, where there should be one: a request was delivered twice.
+    """Several VMs or disks have the same token: a request was delivered twice.
 
-    ``token`` is what they bear, ``ids`` are their ids. All of them exist, and cost.
+    ``token`` is their token, ``ids`` are their ids. All of them exist and cost money.
     """
 
     def __init__(
@@ -229,7 +229,7 @@ class WaitError(StratusLabError):
 
 
 class WaitTimeoutError(WaitError):
-    """The time-out of the wait was over before all nodes were there; they may still get there."""
+    """Not all nodes were in the wanted state within the time-out; they may still reach it."""
 
 
 class NodesNotCreatedError(StratusLabError):
@@ -281,7 +281,7 @@ class CredentialsError(ServiceError, InvalidCredsError):
 
 
 class ForbiddenError(ServiceError):
-    """The user is known, and may not do this."""
+    """The user is known but is not allowed to do this."""
 
     http_code = 403
 
@@ -328,7 +328,7 @@ def outcome_unknown(error: StratusLabError) -> bool:
     """Return whether a call that failed so may have been carried out.
 
     That is so when the answer was lost or unreadable, and when something between us and the service
-    answered in its place. A refusal by OpenNebula itself, with its code, is none.
+    answered in its place. A refusal by OpenNebula itself, with its code, is not one of these.
     """
     if isinstance(error, ServiceError):
         return _in_place_of_the_service(error) and not refused_by_status(error)
@@ -347,9 +347,10 @@ def _in_place_of_the_service(error: ServiceError) -> bool:
 
 
 def is_temporary(error: StratusLabError) -> bool:
-    """Return whether a failed reading may succeed later, as while a service is restarted.
+    """Return whether a failed reading may succeed later, for example after a restart of the service.
 
-    Until it is up again, the proxy or the web server before it answers, or it answers half.
+    Until the service runs again, the proxy or web server in front of it answers, or its own answers are
+    incomplete.
     """
     if isinstance(error, LocationsError):
         return all(is_temporary(failure) for failure in error.errors.values())

@@ -1,4 +1,4 @@
-"""The services of one location: which kind of cloud it is, is asked here and nowhere else."""
+"""The services of one location. Only this module asks which kind of cloud it is."""
 
 from __future__ import annotations
 
@@ -49,17 +49,17 @@ class Site:
 
     @property
     def rpc(self) -> Rpc:
-        """The way to OpenNebula, which ``monitor`` and ``runner`` share."""
+        """The connection to OpenNebula, which ``monitor`` and ``runner`` share."""
         return self._once("rpc", lambda: Rpc(self.cloud))
 
     @property
     def monitor(self) -> Monitor:
-        """The VMs, to look at."""
+        """The service that reads VMs."""
         return self._once("monitor", lambda: Monitor(self.cloud, self.rpc))
 
     @property
     def runner(self) -> Runner:
-        """The VMs, to start and end."""
+        """The service that starts and ends VMs."""
         return self._once("runner", lambda: Runner(self.cloud, self.rpc, self.monitor))
 
     @property
@@ -98,7 +98,7 @@ class Site:
 
     @property
     def starter(self) -> Starter:
-        """The way from what is asked for to a machine."""
+        """The service that starts machines from requests."""
         if self.rpc.front_end.has_pools:
             return self._once(
                 "starter",
@@ -133,7 +133,7 @@ class Site:
                 service.close()
 
     def _once(self, name: str, make: Callable[[], _Service]) -> _Service:
-        # Two threads may make one at once: both get the first, and the other has not connected.
+        # Two threads may make one at once: both get the first; the second is dropped unconnected.
         service: _Service | None = self._services.get(name)
         if service is None:
             service = self._services.setdefault(name, make())

@@ -44,7 +44,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def only_known_keywords(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
-    """Let the ``TypeError`` for an unknown keyword name the nearest right one, as Python 3.10 does not."""
+    """Let the ``TypeError`` for an unknown keyword suggest the nearest one; Python 3.10 does not."""
     known = list(inspect.signature(function).parameters)
 
     @functools.wraps(function)
@@ -120,7 +120,7 @@ def one_of(argument: str, value: _Choice, choices: Sequence[str]) -> _Choice:
 
 
 def several(argument: str, items: Sequence[_Item] | None) -> Sequence[_Item]:
-    """Return a list; None is an empty one, and a text is none."""
+    """Return a list; None becomes an empty one, and text is refused."""
     if items is None:
         return ()
     if isinstance(items, (str, bytes)) or not hasattr(items, "__iter__"):
@@ -129,7 +129,7 @@ def several(argument: str, items: Sequence[_Item] | None) -> Sequence[_Item]:
 
 
 def proxy_address(argument: str, url: str) -> str:
-    """Return what Libcloud takes for the URL of a proxy; a wrong one is not shown, it may hold a password."""
+    """Return the URL of a proxy. A wrong one is not shown in the error: it may hold a password."""
     try:
         parts = urlsplit(url)
         login, at, _ = parts.netloc.rpartition("@")

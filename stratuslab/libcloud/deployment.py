@@ -198,7 +198,7 @@ class DeploymentOperations(NodeDriver):
         auth: NodeAuthSSHKey | NodeAuthPassword | None = None,
         **create_node_kwargs: Any,
     ) -> list[StratusLabNode]:
-        """Start several nodes side by side, each as :meth:`create_node` does; all other arguments are its.
+        """Start several nodes side by side. All other arguments are those of :meth:`create_node`.
 
         :param count: how many.
         :param name: of the nodes, to which ``-1``, ``-2`` and so on are added, as to an ``ex_token``.

@@ -51,7 +51,7 @@ class ImageOperations(NodeDriver):
     ) -> list[StratusLabImage]:
         """Return the images of a location.
 
-        At a StratusLab cloud they are those of the Marketplace, one an identifier (``GET /metadata``).
+        At a StratusLab cloud they are those of the Marketplace, one for each identifier (``GET /metadata``).
         ``name`` is the title, else the description, else the operating system, else the identifier;
         ``extra`` holds every field of the Marketplace, see :class:`~stratuslab.client.ImageMetadata`, of
         the newest entry; ``endorsers``; and ``url``. At an OpenNebula cloud they are the images that the

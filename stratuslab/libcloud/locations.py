@@ -180,7 +180,7 @@ class Locations:
         return self._of(volume, argument)
 
     def check_volume(self, volume: StorageVolume, of_node: NodeLocation, argument: str = "volume") -> None:
-        """Refuse a volume that says it is somewhere else than its node."""
+        """Refuse a volume that is at another location than its node."""
         if not isinstance(volume, StorageVolume):
             self.of_volume(volume, argument)
         stated = self._stated(volume, argument)
@@ -192,9 +192,9 @@ class Locations:
             )
 
     def _of(self, item: Node | StorageVolume, argument: str) -> NodeLocation:
-        """Return where something says it is. If it does not say, only one location leaves no doubt.
+        """Return the location that an object states. If it states none, there must be only one location.
 
-        Ids are the same small numbers at every location: a guess would end somebody else's work.
+        Ids are the same small numbers at every location: a wrong guess would end another node.
         """
         stated = self._stated(item, argument)
         if stated is None and len(self._by_id) > 1:

@@ -33,7 +33,7 @@ def names_of_networks(
 ) -> list[str]:
     """Return what ``networks`` or ``ex_network`` names; none where neither does.
 
-    Raises :class:`~stratuslab.client.errors.InvalidArgumentError` for what are no networks.
+    Raises :class:`~stratuslab.client.errors.InvalidArgumentError` for a value that is not a network.
     """
     if networks is None:
         if network is None:

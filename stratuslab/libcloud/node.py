@@ -263,7 +263,7 @@ def _addresses(vm: VirtualMachine) -> tuple[list[str], list[str]]:
 
 
 def _is_public(network: str | None, address: str) -> bool:
-    """Decide by StratusLab's names of networks, and where the name is another one by the address."""
+    """Decide by StratusLab's names of networks, or for other names by the address."""
     try:
         found = ipaddress.ip_address(address)
     except ValueError:

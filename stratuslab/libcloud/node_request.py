@@ -208,8 +208,8 @@ def _key_of(auth: NodeAuthSSHKey | NodeAuthPassword) -> str:
 def _as_unix_text(user_data: str | bytes | None) -> str | bytes | None:
     """Return user data without the byte order mark and the line ends of an editor of Windows.
 
-    A guest takes ``#!/bin/sh`` with either of them for the name of a program that there is not. Bytes
-    that are no text, compressed ones for example, stay as they are.
+    With either of them, a guest would look for a program that does not exist in ``#!/bin/sh``. Bytes that are
+    not text, for example compressed ones, stay as they are.
     """
     if isinstance(user_data, str):
         return user_data.removeprefix("\ufeff").replace("\r\n", "\n")

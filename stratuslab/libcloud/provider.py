@@ -37,9 +37,9 @@ OPENNEBULA_XMLRPC = OpenNebulaProvider.OPENNEBULA_XMLRPC
 
 
 def register(module: str, class_name: str) -> None:
-    """Make ``Provider.STRATUSLAB`` and the driver known to Libcloud; again is no error.
+    """Make ``Provider.STRATUSLAB`` and the driver known to Libcloud; repeating this is no error.
 
-    The mixed case of the key lets every way of asking through: Libcloud looks for the exact key
+    The mixed case of the key allows every way of asking: Libcloud looks for the exact key
     first and then without regard to case, so ``get_driver`` finds it under any spelling while
     ``set_driver("stratuslab", …)``, which refuses a key that is taken, still works.
     """

@@ -80,7 +80,7 @@ def size_of_cloud(size: MachineSize, driver: NodeDriver) -> StratusLabNodeSize:
 
 
 def known_size(size: NodeSize | str | None, sizes: Callable[[], Sequence[StratusLabNodeSize]]) -> NodeSize:
-    """Return a ``NodeSize`` with RAM as it is; without, or as text, look its id or name up.
+    """Return a ``NodeSize`` with RAM as it is; look others and texts up by id or name.
 
     Consumers that keep ids make such a ``NodeSize``. Raises
     :class:`~stratuslab.client.errors.InvalidArgumentError`, which lists the sizes, for an unknown one.
@@ -106,7 +106,7 @@ def size_named(wanted: str | None, sizes: Sequence[StratusLabNodeSize]) -> Strat
 def resources_of(size: NodeSize) -> tuple[int, int, int]:
     """Return CPUs, RAM and swap (MiB) of any driver's size: 1 CPU and no swap unless ``extra`` says more.
 
-    Raises :class:`~stratuslab.client.errors.InvalidArgumentError` for what is no number.
+    Raises :class:`~stratuslab.client.errors.InvalidArgumentError` for a value that is not a number.
     """
     extra: dict[str, Any] = size.extra
     cpu = getattr(size, "cpu", None) or extra.get("cpu") or 1

@@ -160,7 +160,7 @@ def _public_key_file(cloud: Cloud) -> Path | None:
 
 
 def _existing_defaults() -> list[Path]:
-    """Return the usual files that are there; without a home folder that can be looked into, none."""
+    """Return the usual files that exist; none if the home folder cannot be read."""
     try:
         return [file for name in _DEFAULT_PUBLIC_KEYS if (file := Path(name).expanduser()).is_file()]
     except (OSError, RuntimeError):

@@ -350,7 +350,7 @@ class StratusLabNodeDriver(ImageOperations, VolumeOperations, KeyPairOperations,
         :param ex_save_as: make this image of the root disk when :meth:`ex_save_node` ends the node.
         :param ex_template: further attributes of OpenNebula's template, as a dictionary; only on OpenNebula.
         :param ex_token: a token of your own, which no other node has, to be kept before the call. If a node
-            of yours that is not terminated bears it already, that node is returned and none is started
+            of yours that is not terminated has it already, that node is returned and none is started
             (``one.vmpool.info`` first): the call can be repeated after a crash.
         :param networks: the same as ``ex_network``, as a list of one of :meth:`ex_list_networks`.
         :param ex_keyname: accepted for programs written for other clouds; means nothing.
@@ -362,7 +362,7 @@ class StratusLabNodeDriver(ImageOperations, VolumeOperations, KeyPairOperations,
         time-out once more, and returned if found; else
         :class:`~stratuslab.client.errors.UnsettledError` carries the token, and :meth:`ex_find_node`
         settles it later. Raises :class:`~stratuslab.client.errors.DuplicateError`, which names them, if
-        several nodes bear the token.
+        several nodes have the token.
         """
         self._get_and_check_auth(auth)  # type: ignore[arg-type]  # None is allowed
         where = self._zone_or_location(ex_availability_zone, location)
@@ -404,7 +404,7 @@ class StratusLabNodeDriver(ImageOperations, VolumeOperations, KeyPairOperations,
         return node
 
     def destroy_node(self, node: Node) -> bool:
-        """End a node at once, in whatever state it is (``one.vm.action``, one call).
+        """End a node at once, in any state (``one.vm.action``, one call).
 
         Returns True, also when the node is gone already.
         """
@@ -416,8 +416,8 @@ class StratusLabNodeDriver(ImageOperations, VolumeOperations, KeyPairOperations,
     def reboot_node(self, node: Node) -> bool:
         """Reboot a running node (``one.vm.action``).
 
-        StratusLab 14.06 did not offer this; its OpenNebula can, and does not say whether the guest
-        listened. Raises :class:`~stratuslab.client.errors.ConflictError` unless the node is running.
+        StratusLab 14.06 did not offer this; its OpenNebula can, but does not say whether the guest rebooted.
+        Raises :class:`~stratuslab.client.errors.ConflictError` unless the node is running.
         """
         self._runner_of(node).act(vm_id(node.id), "reboot")
         return True
@@ -472,10 +472,10 @@ class StratusLabNodeDriver(ImageOperations, VolumeOperations, KeyPairOperations,
     def ex_get_node_details(
         self, node_id: str | int, location: GivenLocation | None = None
     ) -> StratusLabNode | None:
-        """Return one node, or None if there is none or none any more (``one.vm.info``).
+        """Return one node; None if it does not exist or has ended (``one.vm.info``).
 
-        A node that has ended is None, though the cloud still knows it: programs ask for None to learn
-        that. :meth:`ex_refresh_node` tells how a node ended.
+        None stands for an ended node, although the cloud still knows it: programs rely on that.
+        :meth:`ex_refresh_node` tells how a node ended.
 
         :param location: the default location if None: every location counts its nodes from 0.
         """
@@ -541,7 +541,7 @@ class StratusLabNodeDriver(ImageOperations, VolumeOperations, KeyPairOperations,
         return True
 
     def ex_save_node(self, node: Node) -> bool:
-        """Shut a node down that was created with ``ex_save_as``, upon which the cloud makes its image.
+        """Shut down a node that was created with ``ex_save_as``; the cloud then makes its image.
 
         The cloud mails the new image's identifier to the creator, some time later. Calls
         ``one.vm.info`` and ``one.vm.action``. Raises

@@ -75,7 +75,7 @@ def snapshot_of(snapshot: Snapshot, driver: NodeDriver) -> VolumeSnapshot:
 
 
 def note_attached(volume: StorageVolume, vm_id: int, device: str | None, location: NodeLocation) -> None:
-    """Write into a volume that one more node has it; ``extra["node"]`` names the only one."""
+    """Note in a volume that one more node has it; ``extra["node"]`` names the only one."""
     extra = volume.extra = volume.extra or {}
     count = extra.get("count") or 0
     extra["device"] = device
@@ -86,6 +86,6 @@ def note_attached(volume: StorageVolume, vm_id: int, device: str | None, locatio
 
 
 def note_detached(volume: StorageVolume, left: int) -> None:
-    """Write into a volume that one node has it no more, and how many still have it."""
+    """Note in a volume that one node no longer has it, and how many still have it."""
     volume.extra = {**(volume.extra or {}), "device": None, "node": None, "count": left}
     volume.state = StorageVolumeState.INUSE if left else StorageVolumeState.AVAILABLE

@@ -69,7 +69,7 @@ class VolumeOperations(NodeDriver):
         :param ex_datastore: name or id of the datastore of an OpenNebula cloud; otherwise
             ``default_datastore`` of the section, else the one for images that is on and has most room.
         :param ex_token: a token of your own, which no other volume has: 1 to 64 letters, digits, ``.``, ``_``
-            or ``-``. If a volume of yours bears it already (``extra["identifier"]``), that volume is returned
+            or ``-``. If a volume of yours has it already (``extra["identifier"]``), that volume is returned
             and none is made (the list is asked for first): the call can be repeated after a crash.
         """
         where = self._locations.meant(location)
@@ -157,7 +157,7 @@ class VolumeOperations(NodeDriver):
         return [snapshot_of(snapshot, self) for snapshot in volumes.list_snapshots(volume_id)]
 
     def create_volume_snapshot(self, volume: StorageVolume, name: str | None = None) -> VolumeSnapshot:
-        """Keep the state of a datablock that is attached (``one.vm.disksnapshotcreate``, never sent twice).
+        """Make a snapshot of an attached datablock (``one.vm.disksnapshotcreate``, never sent twice).
 
         Returns it when it is seen to be there. No volume can be made from it. Raises
         :class:`~stratuslab.client.errors.ConflictError` if no node has the datablock.

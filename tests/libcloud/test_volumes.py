@@ -187,7 +187,7 @@ def test_detach_does_not_guess_between_two_nodes(sandbox, driver, node) -> None:
     found = driver.ex_get_volume(volume.id)
 
     for it in (found, volume):
-        with pytest.raises(ConflictError, match=r"is attached to the nodes 0, 1; say which one by ex_node"):
+        with pytest.raises(ConflictError, match=r"is attached to the nodes 0, 1; give ex_node"):
             driver.detach_volume(it)
     assert driver.detach_volume(found, ex_node=node)
     assert (found.state, found.extra["count"]) == (StorageVolumeState.INUSE, 1)

@@ -89,10 +89,9 @@ Credentials = Password | CertificateFiles
 class Cloud:
     """The settings of one cloud: what the constructor of every service takes.
 
-    ``location`` is the section's name; ``name`` and ``country`` are for people. ``source`` says
-    where the settings stand, for messages. ``pdisk`` is None where there is no PDisk service.
-    ``timeout``, ``retry_delay`` and ``backoff`` mean what they mean to a Libcloud driver, in seconds
-    the first two.
+    ``location`` is the section's name; ``name`` and ``country`` are for people. ``source`` says where the
+    settings stand, for messages. ``pdisk`` is None where there is no PDisk service. ``timeout``,
+    ``retry_delay`` and ``backoff`` mean the same as for a Libcloud driver; the first two are in seconds.
     """
 
     location: str
@@ -138,7 +137,7 @@ class Cloud:
         OpenNebula front end without StratusLab's proxy. Raises :class:`ConfigurationError`.
         """
         if ":" in username:
-            raise ConfigurationError("the user name holds a colon, which HTTP allows in no user name")
+            raise ConfigurationError("the user name holds a colon, which HTTP does not allow in user names")
         credentials = Password(username, password)
         try:
             base = host_endpoint(host, port=port, secure=secure)
@@ -183,7 +182,9 @@ class Cloud:
         :class:`ConfigurationError`.
         """
         if ":" in username:
-            raise ConfigurationError("the user name holds a colon, which OpenNebula allows in no user name")
+            raise ConfigurationError(
+                "the user name holds a colon, which OpenNebula does not allow in user names"
+            )
         try:
             compute = opennebula_endpoint(host, port=port, secure=secure)
         except EndpointError as error:

@@ -67,7 +67,7 @@ class Endpoint:
 
     @property
     def private(self) -> bool:
-        """Whether what is sent there can be read on the way by nobody: https, or this machine itself."""
+        """Whether nobody can read on the way what is sent there: https, or this machine itself."""
         name = self.host.strip("[]")
         if self.secure or name == "localhost":
             return True

@@ -1,4 +1,4 @@
-"""Which keys a section can have, and a warning for those that mean nothing."""
+"""The keys that a section can have, and a warning for all others."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _OF_THE_CLIENT_OF_14_06 = frozenset({"ip_to_hostname", "persistent_disk_uuid", "
 
 
 def warn_of_unknown_keys(source: str, section: str, keys: Iterable[str]) -> None:
-    """Name the keys that mean nothing in the log, with the nearest right one."""
+    """Log a warning for each key that has no meaning, with the nearest known key."""
     for key in keys:
         if key in _KNOWN or key in _OF_THE_CLIENT_OF_14_06:
             continue

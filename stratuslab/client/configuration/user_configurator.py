@@ -56,7 +56,7 @@ _THREE_NUMBERS = re.compile(r"\D*([0-9]{1,9})\D+([0-9]{1,9})\D+([0-9]{1,9})\D*",
 
 
 class UserConfigurator:
-    """The user's configuration, read whole when this is made: the file may go right after.
+    """The user's configuration, read once and completely when this object is made.
 
     ``source`` is a file name or a file object; without it the file named by the environment
     variable ``STRATUSLAB_CONFIG``, else ``~/.stratuslab/stratuslab-user.cfg``. What a section says
@@ -82,7 +82,7 @@ class UserConfigurator:
         """Return the names of the sections that are clouds, in the order of the file.
 
         ``[default]`` is one only when it is the default location: ``default``, or without it
-        :attr:`selected_location`. Raises :class:`ConfigurationError` if that one is no section.
+        :attr:`selected_location`. Raises :class:`ConfigurationError` if that is not a section.
         """
         names = [name for name in self._parser.sections() if name != _INSTANCE_TYPES]
         chosen = default or self.selected_location
@@ -91,7 +91,7 @@ class UserConfigurator:
             if not default:
                 asked = f"{self.source}, section [default], key selected_section"
             raise ConfigurationError(
-                f"{asked}: found {chosen!r}, which is no section of {self.source}; "
+                f"{asked}: found {chosen!r}, which is not a section of {self.source}; "
                 f"its sections are {', '.join(names)}"
             )
         return [name for name in names if name != _DEFAULT or chosen == _DEFAULT]
@@ -168,7 +168,7 @@ class UserConfigurator:
 
 
 class _Section:
-    """A section's keys, each read as what it should be or refused with its place."""
+    """The values of a section, each checked, and refused with file, section and key."""
 
     def __init__(self, parser: configparser.ConfigParser, source: str, name: str) -> None:
         self._parser = parser
@@ -222,7 +222,7 @@ class _Section:
             missing = password_key if username else username_key
             raise self.error(missing, f"is missing; {username_key} and {password_key} go together")
         if ":" in username:
-            raise self.error(username_key, "holds a colon, which HTTP allows in no user name")
+            raise self.error(username_key, "holds a colon, which HTTP does not allow in user names")
         return Password(username, password)
 
     def endpoint(
@@ -301,7 +301,7 @@ class _Section:
 class _InstanceTypes(Mapping[str, InstanceType]):
     """The standard instance types and those of the file, each read when it is asked for.
 
-    So an entry that is wrong troubles those only who want its type.
+    So a wrong entry is an error only for those who use its type.
     """
 
     def __init__(self, parser: configparser.ConfigParser, source: str) -> None:
@@ -327,7 +327,7 @@ class _InstanceTypes(Mapping[str, InstanceType]):
 
 
 def _expanded(path: str | os.PathLike[str]) -> Path:
-    """Return the path with the user's folder for ``~``; where there is no such user it stays."""
+    """Return the path with ``~`` replaced by the user's folder; unchanged if there is no such user."""
     try:
         return Path(path).expanduser()
     except RuntimeError:

@@ -66,7 +66,7 @@ class Volume:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A state of a volume that was kept."""
+    """A snapshot of a volume."""
 
     id: str
     name: str | None
@@ -95,7 +95,7 @@ class PublicKey:
 
 @dataclass(frozen=True, kw_only=True)
 class MachineRequest:
-    """A machine as it is asked for. Sizes are in MiB; None and empty are what was not asked for.
+    """A machine as requested. Sizes are in MiB; None or empty: not requested.
 
     ``image`` and ``readonly_images`` are the id of an image and what is known of it (its ``extra``, empty
     for an id alone). ``size_id`` is the id of the size that the numbers are from. ``networks`` are names or
@@ -138,7 +138,7 @@ class Images(Protocol):
     """What machines are started from: the Marketplace, or the image pool and the VM templates."""
 
     def list_images(self, kind: str, status: str, search: str | None) -> list[Image]:
-        """Return the images of a kind and a status which mention a text."""
+        """Return the images of a kind and status that mention a text."""
         ...
 
     def image(self, image_id: str) -> Image:
@@ -211,7 +211,7 @@ class Volumes(Protocol):
         ...
 
     def create_snapshot(self, volume_id: str, name: str | None) -> Snapshot:
-        """Keep the state of a volume."""
+        """Make a snapshot of a volume."""
         ...
 
     def delete_snapshot(self, volume_id: str, snapshot_id: str) -> None:
@@ -252,7 +252,7 @@ class KeyPairs(Protocol):
 
 
 class Starter(Protocol):
-    """The way from what is asked for to a machine."""
+    """The service that starts machines from requests."""
 
     def start(self, request: MachineRequest) -> VirtualMachine:
         """Start a machine, once, and return it."""

@@ -128,7 +128,7 @@ class PoolImages:
         kind, number = number_of_image(image_id, "node_image", self._cloud)
         if kind == TEMPLATE:
             raise NotOfferedError(
-                "VM templates are made and deleted by those who keep the cloud; only images are deleted here",
+                "the driver deletes images only; VM templates are for the cloud's administrators",
                 location=self._cloud.location,
                 operation="delete_image",
             )
@@ -217,7 +217,7 @@ class PoolVolumes:
         """Make a datablock (``one.image.allocate``)."""
         if visibility not in (None, "private"):
             raise ArgumentNotOfferedError(
-                f"found {visibility!r}; a persistent datablock is its owner's; leave it out",
+                f"found {visibility!r}; only its owner can use a persistent datablock; leave it out",
                 argument="ex_visibility",
             )
         return self._volume(self._datablocks.create_volume(size_gib, name, datastore, token), None)
@@ -254,7 +254,7 @@ class PoolVolumes:
         """Delete a snapshot (``one.vm.disksnapshotdelete`` or ``one.image.snapshotdelete``)."""
         if not is_number(snapshot_id):
             raise InvalidArgumentError(
-                f"found the id {snapshot_id!r}; give a snapshot's", argument="snapshot"
+                f"found the id {snapshot_id!r}; give the id of a snapshot", argument="snapshot"
             )
         self._datablocks.delete_snapshot(int(volume_id), int(snapshot_id))
 

@@ -59,7 +59,7 @@ class MarketplaceImages:
         self._marketplace = marketplace
 
     def list_images(self, kind: str, status: str, search: str | None) -> list[Image]:
-        """Return one image an identifier (``GET /metadata``)."""
+        """Return one image for each identifier (``GET /metadata``)."""
         if kind == "template":
             raise ArgumentNotOfferedError(
                 "found 'template'; a StratusLab cloud has no VM templates; use machine, disk or all",
@@ -174,8 +174,7 @@ class PDiskVolumes:
             problem = "is attached to no node" if vm_id is None else f"is not attached to node {vm_id}"
         elif len(found) > 1:
             problem = (
-                f"is attached to the nodes {', '.join(str(mount.vm_id) for mount in found)}; "
-                "say which one by ex_node"
+                f"is attached to the nodes {', '.join(str(mount.vm_id) for mount in found)}; give ex_node"
             )
         elif found[0].static:
             problem = (
@@ -371,7 +370,7 @@ def _network_of(networks: Sequence[str], argument: str) -> NetworkName:
 
 
 def _images_of(entries: Iterable[ImageMetadata], url_of: Callable[[str], str]) -> list[Image]:
-    """Return one image an identifier, in the order in which the identifiers appear.
+    """Return one image for each identifier, in the order in which the identifiers appear.
 
     ``extra`` holds every field of the newest entry where several endorsers have one; ``endorsers``, newest
     first; and ``url``, from which a VM's root disk is made.

@@ -30,7 +30,7 @@ _NOTHING_FOUND = "no metadata matching query found"
 
 
 class Marketplace:
-    """The images of one cloud's Marketplace, to look at.
+    """Reads the images of one cloud's Marketplace.
 
     Every method may raise any :class:`~stratuslab.client.errors.StratusLabError`. Documents are read
     as they come: their size takes time, not memory.

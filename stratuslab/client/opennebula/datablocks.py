@@ -40,7 +40,7 @@ _GIB_IN_MIB = 1024
 _MAX_GIB = 2**31 // _GIB_IN_MIB - 1
 _BUSY = frozenset({"HOTPLUG", "HOTPLUG_PROLOG_POWEROFF", "HOTPLUG_EPILOG_POWEROFF"})
 _OLD_STATE_SECONDS = 2.0
-"""For how long an accepted action may show nothing before it counts as failed; measured was 0.1."""
+"""Seconds without any effect after which an accepted action counts as failed; 0.1 was measured."""
 
 
 class Datablocks:
@@ -87,12 +87,12 @@ class Datablocks:
     ) -> OneImage:
         """Make an empty datablock and return it when it is ready (``one.image.allocate``, never sent twice).
 
-        It is marked with a token. When the answer is lost, it is looked for by that
-        (``one.imagepool.info``) for the time-out once more. Then it is waited for within the time-out
-        (``one.image.info``): one that fails is deleted, and the error says why; one that is not ready by
-        then is returned as it is. If one of the user's bears a given ``token`` already, that is returned and
-        none is made. ``datastore`` is a name or an id; else ``default_datastore`` of the
-        section, else the one for images that is on and has most room (``one.datastorepool.info``).
+        It is marked with a token. When the answer is lost, it is looked for by that (``one.imagepool.info``)
+        for the time-out once more. Then it is waited for within the time-out (``one.image.info``): one that
+        fails is deleted, and the error says why; one that is not ready by then is returned as it is. If the
+        user has one with the given ``token`` already, that is returned and none is made. ``datastore`` is a
+        name or an id; else ``default_datastore`` of the section, else the one for images that is on and has
+        most room (``one.datastorepool.info``).
         """
         if isinstance(size_gib, bool) or not isinstance(size_gib, int) or not 1 <= size_gib <= _MAX_GIB:
             raise InvalidArgumentError(f"found {size_gib!r}; give 1 to {_MAX_GIB} GiB", argument="size")
@@ -170,7 +170,7 @@ class Datablocks:
     def attach(self, vm_id: int, number: int) -> str | None:
         """Plug a datablock into a VM and return its device when it is seen there (``one.vm.attach``).
 
-        The VM must run or be powered off. The cloud takes the order and may fail later without a word:
+        The VM must be running or powered off. The cloud takes the order and may fail later without a word:
         the VM is looked at (``one.vm.info``) until the disk is there, within the time-out. Raises
         :class:`~stratuslab.client.errors.ConflictError` if it is not.
         """
@@ -195,7 +195,7 @@ class Datablocks:
             if len(image.vm_ids) > 1:
                 nodes = ", ".join(map(str, image.vm_ids))
                 raise self._conflict(
-                    operation, f"volume {number} is attached to the nodes {nodes}; say which one by ex_node"
+                    operation, f"volume {number} is attached to the nodes {nodes}; give ex_node"
                 )
             vm_id = image.vm_ids[0]
         vm = self._monitor.describe_vm(checked_vm_id(vm_id))
@@ -269,7 +269,7 @@ class Datablocks:
         return sorted(self._images.image(number).snapshots, key=lambda snapshot: snapshot.id)
 
     def create_snapshot(self, number: int, name: str) -> DiskSnapshot:
-        """Keep the state of an attached datablock (``one.vm.disksnapshotcreate``, never sent twice).
+        """Make a snapshot of an attached datablock (``one.vm.disksnapshotcreate``, never sent twice).
 
         Calls ``one.image.info`` and ``one.vm.info`` before, and ``one.image.info`` until it is there. Raises
         :class:`~stratuslab.client.errors.ConflictError` if it is attached to no VM.

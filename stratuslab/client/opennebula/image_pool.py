@@ -131,7 +131,7 @@ class ImagePool:
     def number_in(self, method: str, value: object) -> int:
         """Return the id that an answer holds."""
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MAX_ID:
-            raise self._rpc.malformed(method, "its value is no id of an image")
+            raise self._rpc.malformed(method, "its value is not the id of an image")
         return value
 
     def settled(self, error: StratusLabError, mark: str, is_ours: Callable[[OneImage], bool]) -> int:
@@ -169,7 +169,7 @@ class ImagePool:
                 operation=operation,
             ) from None
         except StratusLabError as error:
-            logger.warning("image %d was taken, but its state is not to be had: %s", number, error)
+            logger.warning("image %d was taken, but its state cannot be read: %s", number, error)
             return OneImage.accepted(number, name)
         if image.state == "ERROR":
             raise self._failed(image, operation)
@@ -237,7 +237,7 @@ class ImagePool:
 def checked_image_name(name: str) -> str:
     """Return the name of an image, as OpenNebula takes it.
 
-    Raises :class:`~stratuslab.client.errors.InvalidArgumentError` for what is none.
+    Raises :class:`~stratuslab.client.errors.InvalidArgumentError` for an invalid one.
     """
     if not isinstance(name, str) or not name.strip():
         raise InvalidArgumentError(f"found {name!r}; give text", argument="name")
@@ -248,6 +248,8 @@ def checked_image_name(name: str) -> str:
         )
     refused = next((character for character in name if character in _NAME_REFUSED), None)
     if refused:
-        raise InvalidArgumentError(f"holds {refused!r}, which OpenNebula takes in no name", argument="name")
+        raise InvalidArgumentError(
+            f"holds {refused!r}, which OpenNebula does not allow in names", argument="name"
+        )
     attribute("NAME", name, "name")
     return name

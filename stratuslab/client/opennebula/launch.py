@@ -360,5 +360,7 @@ def _checked_name(name: str | None, front_end: FrontEnd) -> str | None:
         )
     refused = next((character for character in name if character in front_end.name_refused), None)
     if refused:
-        raise InvalidArgumentError(f"holds {refused!r}, which OpenNebula takes in no name", argument="name")
+        raise InvalidArgumentError(
+            f"holds {refused!r}, which OpenNebula does not allow in names", argument="name"
+        )
     return name

@@ -20,10 +20,10 @@ _ANY_STATE = -2
 
 
 class Monitor:
-    """The VMs of one cloud, to look at.
+    """Reads the VMs of one cloud.
 
-    Every method makes one call and may raise any
-    :class:`~stratuslab.client.errors.StratusLabError`. ``rpc`` is the way to OpenNebula, if it is shared.
+    Every method makes one call and may raise any :class:`~stratuslab.client.errors.StratusLabError`. ``rpc``
+    is the connection to OpenNebula, if it is shared.
     """
 
     def __init__(self, cloud: Cloud, rpc: Rpc | None = None) -> None:
@@ -96,8 +96,8 @@ class Monitor:
         From OpenNebula 5.12 on, one that is done is found too (``one.vmpool.infoextended``), and ``above``,
         an id that was known before the VM was started, spares the older ones.
 
-        Raises :class:`~stratuslab.client.errors.InvalidArgumentError` for what is no token, and
-        :class:`~stratuslab.client.errors.DuplicateError` if several VMs bear it.
+        Raises :class:`~stratuslab.client.errors.InvalidArgumentError` for an invalid token, and
+        :class:`~stratuslab.client.errors.DuplicateError` if several VMs have it.
         """
         if not isinstance(token, str) or not token:
             raise InvalidArgumentError(f"the token: found {token!r}; give the text that a VM was marked with")
@@ -111,7 +111,7 @@ class Monitor:
         if len(found) > 1:
             ids = [str(vm.id) for vm in found]
             raise DuplicateError(
-                f"the VMs {' and '.join(ids)} bear the token {token}: a request was delivered twice; "
+                f"the VMs {' and '.join(ids)} have the token {token}: a request was delivered twice; "
                 "destroy all of them but one",
                 location=self._rpc.cloud.location,
                 operation="one.vmpool.info",

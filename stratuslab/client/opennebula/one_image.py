@@ -43,7 +43,7 @@ MACHINE_TYPES = frozenset({"OS", "CDROM"})
 
 @dataclass(frozen=True, slots=True)
 class DiskSnapshot:
-    """A state of a disk that was kept. ``size_mib`` is the disk's; ``taken`` is in seconds since 1970."""
+    """A snapshot of a disk. ``size_mib`` is the disk's; ``taken`` is in seconds since 1970."""
 
     id: int
     name: str | None

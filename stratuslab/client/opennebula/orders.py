@@ -33,9 +33,9 @@ VmAction = Literal["destroy", "shutdown", "reboot", "stop", "suspend", "start"]
 
 _METHOD = "one.vm.action"
 _OLD_STATE_SECONDS = 2.0
-"""For how long an accepted order may show nothing before it counts as failed; measured was 0.1."""
+"""Seconds without any effect after which an accepted order counts as failed; 0.1 was measured."""
 _LEAVING_SECONDS = 2.0
-"""For how long a VM that leaves is watched to the end: copying its disks back may take minutes."""
+"""Seconds for which an ending VM is watched: copying its disks back may take minutes."""
 _PASSING = frozenset(
     {VmState.PENDING, VmState.STARTING, VmState.MIGRATING, VmState.STOPPING, VmState.TERMINATING}
 )
@@ -62,7 +62,7 @@ _COURSES: dict[VmAction, _Course] = {
 
 
 class Orders:
-    """Changes of the lives of one cloud's VMs."""
+    """Orders to the VMs of one cloud."""
 
     def __init__(self, cloud: Cloud, rpc: Rpc, monitor: Monitor) -> None:
         self._cloud = cloud

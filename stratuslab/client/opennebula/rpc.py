@@ -126,7 +126,7 @@ class Rpc:
     ) -> None:
         """Call a method that answers with a long document, and read that as it comes.
 
-        ``entries`` returns the reader of the document, anew for every time that the call is sent. An entry
+        ``entries`` returns the reader of the document, a new one each time that the call is sent. An entry
         that cannot be read is left out, with a warning.
         """
         readers: list[tuple[AnswerReader, EntryReader]] = []

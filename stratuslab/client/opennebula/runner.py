@@ -34,10 +34,11 @@ logger = logging.getLogger(__name__)
 
 
 class Runner:
-    """The VMs of one cloud, to start, change and end.
+    """Starts, changes and ends the VMs of one cloud.
 
     Every method makes one call unless it says more, and may raise any
-    :class:`~stratuslab.client.errors.StratusLabError`. ``rpc`` is the way to OpenNebula, if it is shared.
+    :class:`~stratuslab.client.errors.StratusLabError`. ``rpc`` is the connection to OpenNebula, if it is
+    shared.
     """
 
     def __init__(self, cloud: Cloud, rpc: Rpc | None = None, monitor: Monitor | None = None) -> None:
@@ -76,7 +77,7 @@ class Runner:
 
         Raises :class:`~stratuslab.client.errors.InvalidArgumentError` before anything is sent;
         :class:`~stratuslab.client.errors.UnsettledError`, with the token, if the VM was not found and may
-        still appear; :class:`~stratuslab.client.errors.DuplicateError` if several VMs bear the token. An
+        still appear; :class:`~stratuslab.client.errors.DuplicateError` if several VMs have the token. An
         interruption (``KeyboardInterrupt``) goes through, and what is known into the log.
         """
         token = template.token or uuid.uuid4().hex
@@ -85,9 +86,9 @@ class Runner:
         return self.started(template.token) or self.start(launch)
 
     def started(self, token: str | None) -> VirtualMachine | None:
-        """Return the VM that bears a token of the user's own already, None if none does or none is given.
+        """Return the VM that was started with the user's own token; None without such a VM or token.
 
-        Calls ``one.vmpool.info`` if one is given. What is done is none.
+        Calls ``one.vmpool.info`` if one is given. A VM that is done does not count.
         """
         vm = self._monitor.find_vm(token) if token else None
         return None if vm is None or vm.state is VmState.TERMINATED else vm
@@ -134,7 +135,7 @@ class Runner:
         except DuplicateError:
             raise
         except StratusLabError as failed:
-            # Whom both refuse alike has made nothing; any other look that failed settles nothing.
+            # If call and look are refused alike, nothing was made; any other failed look settles nothing.
             settled = isinstance(error, CredentialsError) and isinstance(failed, CredentialsError)
             vm = None
         else:
@@ -145,7 +146,7 @@ class Runner:
             raise error
         raise UnsettledError(
             f"{error.message}; no VM with the token {token} has appeared, but it may: "
-            "look for it by ex_find_node before you start another",
+            "look for it with ex_find_node before you start another",
             location=error.location,
             operation=error.operation,
             token=token,
@@ -165,15 +166,15 @@ class Runner:
             raise
         if vm.token == launch.token:
             return vm
-        wrong = self._rpc.malformed(launch.method, f"VM {vm_id} does not bear the token that was sent")
+        wrong = self._rpc.malformed(launch.method, f"VM {vm_id} does not have the token that was sent")
         return self._found(launch.token, self._cloud.timeout, wrong, None)
 
     def kill_instance(self, vm_id: int) -> None:
-        """End a VM at once, in whatever state it is; again is no error (``one.vm.action``)."""
+        """End a VM at once, in any state; repeating this is no error (``one.vm.action``)."""
         self.act(vm_id, "destroy")
 
     def shutdown_instance(self, vm_id: int) -> None:
-        """Ask the guest to shut down; it may not listen (``one.vm.action``).
+        """Ask the guest to shut down; it may ignore that (``one.vm.action``).
 
         Raises :class:`~stratuslab.client.errors.ConflictError` unless the VM is running.
         """

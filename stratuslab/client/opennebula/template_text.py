@@ -32,7 +32,7 @@ def vector(name: str, items: dict[str, tuple[str | int | float, str]]) -> str:
 def checked_key(key: str, argument: str) -> str:
     """Return an attribute name in upper case, as the parser makes it.
 
-    Raises :class:`InvalidArgumentError` if it is no name.
+    Raises :class:`InvalidArgumentError` if it is not a valid name.
     """
     if not isinstance(key, str) or not _KEY.fullmatch(key):
         raise InvalidArgumentError(

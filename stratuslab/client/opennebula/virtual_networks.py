@@ -85,7 +85,7 @@ class VirtualNetworks:
     def default(self) -> str:
         """Return the id of ``default_network``, else of the only network there is; it is looked for once.
 
-        Raises :class:`~stratuslab.client.errors.InvalidArgumentError` if there is no such one.
+        Raises :class:`~stratuslab.client.errors.InvalidArgumentError` if there is none.
         """
         if self._default is None:
             given = self._cloud.default_network
@@ -102,7 +102,7 @@ class VirtualNetworks:
             raise ConfigurationError(f"{self._cloud.source}, key default_network: {error.problem}") from None
 
     def forget_default(self) -> None:
-        """Look for the default network anew when it is next asked for."""
+        """Forget the default network; it is looked for again when it is next needed."""
         self._default = None
 
     def _only_one(self) -> str:

@@ -29,9 +29,9 @@ __all__ = [
 ]
 
 TOKEN_ATTRIBUTE = "LIBCLOUD_TOKEN"  # noqa: S105  a mark, not a secret
-"""The template attribute of our own which OpenNebula keeps with the VM."""
+"""Our own attribute of the template, which OpenNebula keeps with the VM."""
 METADATA_ATTRIBUTE = "LIBCLOUD_METADATA"
-"""The one that holds what users note of a VM, as the query of a URL, which can hold any text."""
+"""The one that holds the user's metadata, written like the query of a URL, which can hold any text."""
 
 _EMPTY = Element("TEMPLATE")
 _ID = re.compile(r"[0-9]{1,10}")
@@ -43,8 +43,8 @@ LAST_VM_ID = 2**31 - 1
 def checked_vm_id(vm_id: int) -> int:
     """Return the id of a VM, as OpenNebula's calls take it.
 
-    Raises :class:`~stratuslab.client.errors.InvalidArgumentError` for what is no id, and
-    :class:`~stratuslab.client.errors.NotFoundError` for one beyond those that OpenNebula gives.
+    Raises :class:`~stratuslab.client.errors.InvalidArgumentError` for an invalid id, and
+    :class:`~stratuslab.client.errors.NotFoundError` for one that is higher than OpenNebula's ids go.
     """
     if isinstance(vm_id, bool) or not isinstance(vm_id, int) or vm_id < 0:
         raise InvalidArgumentError(f"the id of the VM: found {vm_id!r}; give a whole number from 0")

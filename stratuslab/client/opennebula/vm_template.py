@@ -93,7 +93,7 @@ class VmTemplate:
         raw_data: libvirt XML to add, for KVM.
         vnc: the VNC display; None for none.
         save_as: make an image of the root disk when the VM is shut down.
-        metadata: texts to note of the VM, by their names.
+        metadata: texts to keep with the VM, by name.
         token: a mark by which the VM can be found in lists, None for none.
     """
 
@@ -319,12 +319,14 @@ def _checked_name(name: str, front_end: FrontEnd) -> str:
         )
     refused = next((character for character in name if character in front_end.name_refused), None)
     if refused:
-        raise InvalidArgumentError(f"holds {refused!r}, which OpenNebula takes in no name", argument="name")
+        raise InvalidArgumentError(
+            f"holds {refused!r}, which OpenNebula does not allow in names", argument="name"
+        )
     return name
 
 
 def encoded_metadata(metadata: Mapping[str, str]) -> str:
-    """Return what users note of a VM as one text, which OpenNebula keeps as it is."""
+    """Return the metadata of a VM as one text, which OpenNebula keeps as it is."""
     for key, value in metadata.items():
         if not isinstance(key, str) or not key:
             raise InvalidArgumentError(f"found the key {key!r}; give text", argument="metadata")

@@ -60,7 +60,7 @@ class Disk:
     the number of its copies). ``type`` (what the disk holds and how it may be written, in PDisk's words)
     and ``visibility`` are None in lists, where the service leaves them out. ``identifier`` is the image or
     the token that the disk was marked with, ``quarantine`` says since when it is in quarantine; both are
-    None for a disk that has none. A value that is no text counts as missing.
+    None for a disk that has none. A value that is not text counts as missing.
     """
 
     uuid: str

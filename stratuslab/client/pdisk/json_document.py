@@ -1,4 +1,4 @@
-"""JSON as PDisk writes it, with its bugs, from a server that need not mean well."""
+"""JSON as PDisk writes it, with its bugs, from a server that may be hostile."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def decode(body: bytes) -> Any:
-    """Return what a JSON document holds; what no text can hold is read as U+FFFD.
+    """Return what a JSON document holds; characters that no text can hold become U+FFFD.
 
-    Raises :class:`~stratuslab.client.transport.xml_document.DocumentError` if it is no JSON, nests deep or
-    holds so many values that it would fill the memory.
+    Raises :class:`~stratuslab.client.transport.xml_document.DocumentError` if it is not JSON, is nested too
+    deeply, or holds so many values that it would fill the memory.
     """
     if len(body) > _MAX_BYTES:
         raise DocumentError(f"it is longer than {_MAX_BYTES >> 20} MiB")

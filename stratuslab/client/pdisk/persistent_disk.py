@@ -115,7 +115,7 @@ class PersistentDisk:
 
         Raises :class:`~stratuslab.client.errors.InvalidArgumentError` before anything is sent;
         :class:`~stratuslab.client.errors.UnsettledError`, with the token, if the disk was not found and
-        may still appear; :class:`~stratuslab.client.errors.DuplicateError` if several disks bear the token.
+        may still appear; :class:`~stratuslab.client.errors.DuplicateError` if several disks have the token.
         """
         if isinstance(size_gib, bool) or not isinstance(size_gib, int):
             raise InvalidArgumentError(f"the size: found {size_gib!r}; give a whole number of GiB")
@@ -171,7 +171,7 @@ class PersistentDisk:
         except DuplicateError:
             raise
         except StratusLabError as failed:
-            # Whom both refuse alike has made nothing; any other look that failed settles nothing.
+            # If call and look are refused alike, nothing was made; any other failed look settles nothing.
             settled = isinstance(error, CredentialsError) and isinstance(failed, CredentialsError)
             disk = None
         else:
@@ -191,13 +191,13 @@ class PersistentDisk:
     def find_volume(self, token: str) -> Disk | None:
         """Return the user's disk that was made with a token, or None (``GET /disks/``).
 
-        Raises :class:`~stratuslab.client.errors.DuplicateError` if several disks bear it.
+        Raises :class:`~stratuslab.client.errors.DuplicateError` if several disks have it.
         """
         found = [disk for disk in self.describe_volumes() if disk.identifier == token]
         if len(found) > 1:
             ids = [disk.uuid for disk in found]
             raise DuplicateError(
-                f"the disks {' and '.join(ids)} bear the identifier {token}: a request was delivered twice; "
+                f"the disks {' and '.join(ids)} have the identifier {token}: a request was delivered twice; "
                 "destroy all of them but one",
                 location=self._cloud.location,
                 operation="GET /disks/",
@@ -314,7 +314,7 @@ class PersistentDisk:
         return answer
 
     def _check(self, operation: str, found: str, asked: str) -> None:
-        """Refuse an answer that is about something else than what was asked for."""
+        """Refuse an answer about something that was not asked for."""
         if found.lower() != asked.lower():
             raise self._connection.malformed(operation, f"it is about {found[:50]}, not about {asked}")
 

@@ -52,9 +52,9 @@ class Request:
     """What is asked of a service.
 
     ``operation`` is what errors call it; ``path`` comes after the endpoint's. A ``repeatable`` request is
-    sent again as :mod:`stratuslab.client.transport.retry` says, any other never. With ``reader`` the body of
-    a 200 goes piece by piece to what it returns, anew for every time that the request is sent, and is not in
-    the answer.
+    sent again as :mod:`stratuslab.client.transport.retry` says, any other never. With ``reader``, the body of
+    a 200 goes piece by piece to the object that ``reader`` returns, a new one each time that the request is
+    sent; the answer then has no body.
     """
 
     operation: str
@@ -86,7 +86,7 @@ class HttpAnswer:
 class ServiceConnection:
     """The way to one service of one cloud. It connects when it is first used; threads may share it.
 
-    ``session`` is Libcloud's connection, after which those that carry the requests are made.
+    ``session`` is Libcloud's connection; the connections that carry the requests are made like it.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class ServiceConnection:
             )
 
     def close(self) -> None:
-        """Close all connections, those in use when their requests are done; they are made anew if need be."""
+        """Close all connections, those in use when their requests are done. Later requests make new ones."""
         self._pool.close()
         self.session.hang_up()
 
@@ -115,8 +115,8 @@ class ServiceConnection:
 
         Raises :class:`~stratuslab.client.errors.UnreachableError`,
         :class:`~stratuslab.client.errors.AnswerLostError` or
-        :class:`~stratuslab.client.errors.MalformedAnswerError`, of several
-        tries the worst that is true of all.
+        :class:`~stratuslab.client.errors.MalformedAnswerError`, after several tries the worst that is true of
+        all.
         """
         deadline = time.monotonic() + self.cloud.timeout
         repeats = MAX_REPEATS if request.repeatable else 0
@@ -164,7 +164,7 @@ class ServiceConnection:
                         repeatable=request.repeatable,
                     )
                     answer = self._read(request, response, early)
-                    # Whoever is slow gets a new connection next time, and with it all of the time-out.
+                    # After a slow try the next one gets a new connection, and with it the whole time-out.
                     in_order = time.monotonic() - begun < self.cloud.timeout * _SLOW
                 except requests.RequestException as error:
                     failure = self._failures.of_exception(operation, error, sent=progress.sent)
@@ -186,15 +186,15 @@ class ServiceConnection:
                 self._pool.hang_up()
         try:
             if kept and isinstance(failure, AnswerTimeoutError):
-                return self._send_anew(request, deadline)
+                return self._repeat(request, deadline)
             # Not where it was caught: the context would be what a library says, which may quote the server.
             raise failure
         finally:
             # A frame that holds its own error would keep our sockets until the garbage is collected.
             del failure
 
-    def _send_anew(self, request: Request, deadline: float) -> HttpAnswer:
-        """Send a request again of which the first try was given up and may have been carried out."""
+    def _repeat(self, request: Request, deadline: float) -> HttpAnswer:
+        """Repeat a request whose first try was given up and may have been carried out."""
         try:
             return replace(self._send(request, deadline), repeated=True)
         except StratusLabError as error:
@@ -204,7 +204,7 @@ class ServiceConnection:
             raise worst from error
 
     def _borrow(self, request: Request, deadline: float) -> ServiceSession:
-        """Return a session, of which no other thread's request is under way.
+        """Return a session that no other thread is using.
 
         What may be sent only once has a new connection: an old one may be dead, or still hold an answer to
         something else.
@@ -268,12 +268,12 @@ class ServiceConnection:
             )
 
     def refused(self, operation: str, answer: HttpAnswer, message: str | None = None) -> ServiceError:
-        """Return the error for an answer with a status that is none of success.
+        """Return the error for a status that does not mean success.
 
-        ``message`` is the service's own word, if it gave one.
+        ``message`` is the service's own text, if it gave one.
         """
         return self._failures.refused(operation, answer.status, answer.reason, message)
 
     def quotable(self, text: str) -> str:
-        """Return what a server says as it may be shown, without our secrets, should it hold them."""
+        """Return a server's text as it may be shown, without our secrets."""
         return self._failures.quotable(text)

@@ -1,4 +1,4 @@
-"""Secrets on their way: sent as they are, and shown as asterisks in logs, debuggers and crash reports."""
+"""Secrets that are sent as they are, and shown as asterisks in logs, debuggers and crash reports."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["CoveredBody", "CoveredText"]
 
 
 class CoveredText(str):
-    """A text that is sent as it is, and shown as three asterisks."""
+    """A text that is sent as it is and shown as three asterisks."""
 
     __slots__ = ()
 
@@ -29,7 +29,7 @@ class CoveredBody(bytes):
 
     @classmethod
     def of(cls, body: bytes, secrecy: Secrecy) -> CoveredBody:
-        """Return a body that ``secrecy`` covers."""
+        """Return a body that is shown without the secrets that ``secrecy`` knows."""
         covered = cls(body)
         covered.secrecy = secrecy
         return covered

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Progress", "keep_time", "until"]
 
 _PIECE_BYTES = 16 * 1024
-"""What TLS sends at once at most."""
+"""The most that TLS sends at once."""
 
 _KEEP_ALIVE = [
     (level, getattr(socket, option), value)
@@ -60,7 +60,7 @@ _progress: ContextVar[Progress | None] = ContextVar("stratuslab_progress", defau
 
 @contextmanager
 def until(deadline: float) -> Iterator[Progress]:
-    """Let the request within be over by a moment of ``time.monotonic()``; it raises ``TimeoutError``."""
+    """End the request in this context by a moment of ``time.monotonic()``; it raises ``TimeoutError``."""
     progress = Progress(deadline)
     token = _progress.set(progress)
     try:
@@ -70,7 +70,7 @@ def until(deadline: float) -> Iterator[Progress]:
 
 
 def keep_time(session: requests.Session) -> None:
-    """Let all requests of a session be such that :func:`until` ends them."""
+    """Prepare a session so that :func:`until` can end its requests."""
     for scheme in ("http://", "https://"):
         session.mount(scheme, _TimedAdapter())
 
@@ -82,7 +82,7 @@ class _TimedAdapter(HTTPAdapter):
         self._close_with_this(self.poolmanager)
 
     def proxy_headers(self, proxy: str) -> dict[str, str]:
-        """Return the credentials for a proxy in Latin-1, or in UTF-8, where ``requests`` gives up."""
+        """Return the credentials for a proxy in Latin-1, or in UTF-8 where Latin-1 cannot hold them."""
         username, password = get_auth_from_url(proxy)
         if not username:
             return {}
@@ -128,7 +128,7 @@ class _TimedResponse(http.client.HTTPResponse):
         self.fp = io.BufferedReader(_TimedReader(sock, self.fp.detach()))
 
     def begin(self) -> None:
-        """Read status and headers, without what is no header: urllib3 would write that into its log."""
+        """Read status and headers, and drop lines that are not headers: urllib3 would log them."""
         super().begin()
         self.msg.defects.clear()
         self.msg.set_payload("")

@@ -1,4 +1,4 @@
-"""What a failure of the transport means, and the error of ours that says so."""
+"""Translation of the transport's failures into this package's errors."""
 
 from __future__ import annotations
 
@@ -71,9 +71,9 @@ def never_connected(error: BaseException) -> bool:
 
 
 def certificate_refused(error: BaseException) -> bool:
-    """Return whether the server ended the TLS handshake because of our certificate, or for want of one.
+    """Return whether the server ended the TLS handshake because of our certificate, or because we have none.
 
-    With TLS 1.3 that shows only after the request was sent; the server has not looked at it.
+    With TLS 1.3 this only shows after the request was sent; the server has not looked at it.
     """
     return any(
         isinstance(seen, ssl.SSLError) and _CERTIFICATE_ALERT.search(str(seen.reason)) is not None
@@ -97,9 +97,10 @@ def reason_of(error: BaseException) -> str:
 
 
 def in_doubt(error: StratusLabError) -> StratusLabError:
-    """Return the worst that is true of a change which a status denies that may be a server's in between.
+    """Return the worst that may be true of a change that a server in between may have refused.
 
-    Such a server may have asked before it said no; one that wants credentials or knows no such path did not.
+    Such a server may have passed the request on before it refused; one that asks for credentials or does not
+    know the path did not.
     """
     nowhere = isinstance(error, ServiceError) and error.http_code == HTTPStatus.NOT_FOUND
     if nowhere or not refused_by_status(error) or isinstance(error, (CredentialsError, ForbiddenError)):
@@ -108,7 +109,7 @@ def in_doubt(error: StratusLabError) -> StratusLabError:
 
 
 def worst_of(error: StratusLabError, *, repeated: bool) -> StratusLabError:
-    """Return the worst that is true of a request, of which ``repeated`` an earlier try may have succeeded."""
+    """Return the worst that may be true of a request; ``repeated``: an earlier try may have succeeded."""
     if not repeated or outcome_unknown(error):
         return error
     return _perhaps(error, "an earlier try of this request may have been carried out")
@@ -230,7 +231,7 @@ class Failures:
         return f"it is not HTTP; {_IF_HTTPS}"
 
     def _no_address(self, operation: str) -> UnreachableError:
-        """Return the error for an address that is none, which is not repeated: it may hold a password."""
+        """Return the error for an invalid address. It is not shown: it may hold a password."""
         return UnreachableError(
             f"no connection to {self._where}: its address, or that of the proxy which "
             "HTTP_PROXY or HTTPS_PROXY names, is not valid",
@@ -288,9 +289,9 @@ class Failures:
         )
 
     def refused(self, operation: str, status: int, reason: str, message: str | None = None) -> ServiceError:
-        """Return the error for an answer with a status that is none of success.
+        """Return the error for a status that does not mean success.
 
-        ``message`` is the service's own word, if it gave one.
+        ``message`` is the service's own text, if it gave one.
         """
         kind = error_of_status(status)
         if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
@@ -301,7 +302,7 @@ class Failures:
         elif message:
             text += f": {self.quotable(message)}"
         elif status == HTTPStatus.NOT_FOUND:
-            # Not the service's own word: whatever was asked for may well exist.
+            # This is not the service's own answer: what was asked for may well exist.
             kind = ServiceError
             text += f": it is not at {self._endpoint.url}; see {self._cloud.source}"
         return kind(text, location=self._cloud.location, operation=operation, http_code=status)
@@ -316,7 +317,7 @@ class Failures:
         )
 
     def quotable(self, text: str) -> str:
-        """Return what a server says as it may be shown, without our secrets, should it hold them."""
+        """Return a server's text as it may be shown, without our secrets."""
         return self._secrecy.quotable(text)
 
 

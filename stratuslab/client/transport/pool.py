@@ -28,17 +28,17 @@ class SessionPool:
 
     def __init__(self, make: Callable[[], ServiceSession]) -> None:
         self._make = make
-        self.begin_anew()
+        self.forget_all()
         _pools.add(self)
 
-    def begin_anew(self) -> None:
+    def forget_all(self) -> None:
         """Forget all sessions, also those in use: they are closed when their requests are done."""
         self._idle: list[ServiceSession] = []
         self._places = threading.Semaphore(MAX_SESSIONS)
         self._lent: set[ServiceSession] = set()
 
     def borrow(self, seconds: float, *, fresh: bool) -> ServiceSession | None:
-        """Return a session, for which to wait some seconds; None if all are in use for so long.
+        """Return a session, after some seconds of waiting if need be; None if all stay in use.
 
         A ``fresh`` one has no connection yet.
         """
@@ -95,10 +95,10 @@ _pools: WeakSet[SessionPool] = WeakSet()
 
 
 def _forget_the_parents() -> None:
-    """Close what a forked process has of its parent: without a word on it, since the parent goes on."""
+    """Close a forked process's copies of its parent's connections. Nothing is sent: the parent uses them."""
     for pool in list(_pools):
         pool.hang_up()
-        pool.begin_anew()
+        pool.forget_all()
 
 
 if hasattr(os, "register_at_fork"):

@@ -1,4 +1,4 @@
-"""What a server says, as it may be shown: without the secrets that it was told, and not without end.
+"""Texts of servers as they may be shown: without secrets, and of limited length.
 
 A text is searched as it is and decoded: every decoding is one pass that remembers where each character came
 from, so the time grows with the length of the text alone, whatever the secret is.
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["MAX_QUOTED_CHARACTERS", "SHORT_SECRET", "Secrecy"]
 
 MAX_QUOTED_CHARACTERS = 500
-"""What is longer helps nobody who reads an error."""
+"""A longer text does not help the reader of an error."""
 SHORT_SECRET = 4
 """A password with fewer characters stands in too many words: it is covered only after its user name."""
 

@@ -133,7 +133,7 @@ class ServiceSession(Connection):
         self._cover_proxy_password()
 
     def _cover_proxy_password(self) -> None:
-        """Hide from Libcloud's debug log the password that its transport keeps for that alone."""
+        """Hide the password that Libcloud's transport keeps only for its debug log."""
         transport: Any = self.connection
         transport.proxy_password = transport.proxy_password and CoveredText(transport.proxy_password)
 
@@ -177,7 +177,7 @@ class ServiceSession(Connection):
         return next((file for file in files if isinstance(file, str) and not Path(file).exists()), None)
 
     def _login(self) -> _Login | None:
-        """Return who adds the credentials. OpenNebula's own port takes them in the call."""
+        """Return the object that adds the credentials. OpenNebula's own port takes them in the call."""
         if isinstance(self._credentials, Password) and not self.endpoint.direct:
             return _Login(self._credentials)
         return None
@@ -187,7 +187,7 @@ class ServiceSession(Connection):
         return action
 
     def add_default_headers(self, headers: dict[str, str]) -> dict[str, str]:
-        """Ask OpenNebula's own port to close: it must not be kept waiting by an idle connection.
+        """Ask OpenNebula's own port to close the connection: idle ones would keep it waiting.
 
         Libcloud's debug log shows asterisks for the credentials, which :class:`_Login` adds.
         """
@@ -241,7 +241,7 @@ class _Session(requests.Session):
         return target
 
     def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
-        """Let a redirected request bear the name of its new host."""
+        """Give a redirected request the name of its new host."""
         prepared_request.headers.pop("Host", None)
         super().rebuild_auth(prepared_request, response)
 

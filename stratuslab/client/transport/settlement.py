@@ -25,10 +25,10 @@ _Found = TypeVar("_Found")
 
 
 def grace_after(error: StratusLabError, timeout: float) -> float | None:
-    """Return for how many seconds to look for what a call that failed so may have made; None for not at all.
+    """Return for how many seconds to look for what a failed call may have made; None: do not look.
 
-    A request may be under way for the time-out. Where a status says that nothing was done, one look (0) does:
-    it may be that of a server in between which asked twice.
+    A request may be under way for the time-out. After a status that says that nothing was done, one look (0)
+    is enough: a server in between may have asked twice.
     """
     if outcome_unknown(error):
         return timeout
@@ -36,7 +36,7 @@ def grace_after(error: StratusLabError, timeout: float) -> float | None:
 
 
 def settle(look: Callable[[], _Found | None], grace: float) -> _Found | None:
-    """Look until there is something, or ``grace`` seconds are over, in which a request may still arrive.
+    """Look until something is found, or ``grace`` seconds are over: until then a request may still arrive.
 
     A look that fails is repeated like one that finds nothing, unless the credentials are refused. Raises what
     the last look raised: nothing is known then. Several things where there should be one are raised at once.

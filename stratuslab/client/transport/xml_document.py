@@ -1,4 +1,4 @@
-"""XML from a server that need not mean well."""
+"""XML from a server that may be hostile."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["MAX_PROLOG_BYTES", "DocumentError", "not_well_formed", "parse", "root_of"]
 
 MAX_PROLOG_BYTES = 16 * 1024
-"""The document's own element has to begin in these."""
+"""The root element has to begin within this length."""
 _MAX_TAGS = 500_000
 """A thousand times what one VM has: an element costs some 300 bytes of memory, a tag as little as 3."""
 

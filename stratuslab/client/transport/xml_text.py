@@ -1,4 +1,4 @@
-"""What a server calls XML, without what XML cannot hold.
+"""XML as servers write it, without the characters that XML cannot hold.
 
 OpenNebula pastes into its documents what drivers and users say: the coloured output of a script, a text in
 another encoding. One such VM must not hide all others, so U+FFFD stands for each character that no document
@@ -73,7 +73,7 @@ class Cleaner:
         self._held = ""
 
     def feed(self, piece: bytes) -> bytes:
-        """Return what can be told of the document so far."""
+        """Return what is certain of the document so far."""
         if self._is_utf_8 is None and piece:
             self._is_utf_8 = is_utf_8(piece)
         if self._is_utf_8 is False or self._is_plain(piece):

@@ -15,7 +15,7 @@ from stratuslab.client.errors import ConfigurationError
         ("marketplace_endpoint", "https://cloud.example.org/a b", "holds a space"),
         ("username", "", "is missing; username and password go together"),
         ("password", "", "is missing; username and password go together"),
-        ("username", "ali:ce", "holds a colon, which HTTP allows in no user name"),
+        ("username", "ali:ce", "holds a colon, which HTTP does not allow in user names"),
         ("default_instance_type", "huge", "found 'huge'; use one of t1.micro, m1.small, "),
         ("default_context_method", "iso", "found 'iso'; use one of one, cloud-init"),
         ("endpoint", "http://cloud.example.org", "is plain http, which shows your password to everybody"),
