@@ -17,6 +17,8 @@ KEYS = [
     "endpoint_timeout",
     "default_instance_type",
     "default_context_method",
+    "default_network",
+    "default_datastore",
     "user_public_key_file",
     "user_private_key_file",
     "name",

@@ -29,7 +29,7 @@ def test_a_selected_section_that_is_none_is_refused(configured):
     with pytest.raises(ConfigurationError) as caught:
         configurator.locations()
     assert str(caught.value) == (
-        "the configuration file, section [default], key selected_section: found 'nowhere', which is no "
+        "the configuration file, section [default], key selected_section: found 'nowhere', which is not a "
         "section of the configuration file; its sections are default, a"
     )
 
