@@ -9,35 +9,21 @@ import subprocess
 import sys
 import time
 import tracemalloc
-import urllib.request
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from benchmarks import documents
+from benchmarks.measuring import Result, against, counts, interleaved, sent
+from benchmarks.opennebula import opennebula_lists, opennebula_pair
 from benchmarks.service import serving
-from stratuslab.client.transport.connection import Request
 from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from stratuslab.client.transport.connection import ServiceConnection
-
 
 _SHORT = 5
 """How many times more rounds a case of some milliseconds takes, which swings more."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """A ratio, the most that it may be, and what was measured for it."""
-
-    case: str
-    what: str
-    ratio: float
-    limit: float
-    measured: dict[str, float]
 
 
 def all_cases(rounds: int) -> Iterator[Result]:
@@ -48,6 +34,8 @@ def all_cases(rounds: int) -> Iterator[Result]:
     yield from create_and_destroy()
     yield from import_time(rounds)
     yield from growth(rounds)
+    yield from opennebula_lists(rounds)
+    yield from opennebula_pair()
 
 
 def list_nodes(rounds: int, count: int = 5000) -> Iterator[Result]:
@@ -56,7 +44,7 @@ def list_nodes(rounds: int, count: int = 5000) -> Iterator[Result]:
         driver = _driver(url)
 
         def floor() -> int:
-            body = _bytes(driver._at(None).rpc.connection, "POST", "", b"one.vmpool.info")
+            body = sent(driver._at(None).rpc.connection, "POST", "", b"one.vmpool.info")
             envelope = ElementTree.fromstring(body)
             text = envelope.findall("params/param/value/array/data/value")[1].text or ""
             return len(ElementTree.fromstring(text))
@@ -65,7 +53,7 @@ def list_nodes(rounds: int, count: int = 5000) -> Iterator[Result]:
             return len(driver.list_nodes())
 
         name = f"list_nodes, {count:,} VMs ({len(document) / 1e6:.0f} MB)"
-        yield _against(name, "time / floor", 1.5, rounds, ours, floor, count)
+        yield against(name, "time / floor", 1.5, rounds, ours, floor, count)
         peak = _peak(ours)
         yield Result(name, "peak memory / document", peak / len(document), 4, {"peak_bytes": peak})
 
@@ -76,7 +64,7 @@ def locations(rounds: int, count: int = 16) -> Iterator[Result]:
     with serving({"vmpool": ("text/xml", body)}, delay=0.1) as url:
         one, many = _driver_of(url, 1), _driver_of(url, count)
         name = f"list_nodes, {count} locations that answer after 100 ms"
-        yield _against(
+        yield against(
             name,
             "time / one location",
             1.25,
@@ -94,10 +82,10 @@ def list_images(rounds: int, count: int = 5000) -> Iterator[Result]:
         connection = driver._at(None).marketplace._connection
 
         def floor() -> int:
-            return len(ElementTree.fromstring(_bytes(connection, "GET", "/metadata")))
+            return len(ElementTree.fromstring(sent(connection, "GET", "/metadata")))
 
         name = f"list_images, {count:,} entries ({len(body) / 1e6:.0f} MB)"
-        yield _against(name, "time / floor", 1.5, rounds, lambda: len(driver.list_images()), floor, count)
+        yield against(name, "time / floor", 1.5, rounds, lambda: len(driver.list_images()), floor, count)
 
 
 def list_volumes(rounds: int, count: int = 10_000) -> Iterator[Result]:
@@ -106,10 +94,10 @@ def list_volumes(rounds: int, count: int = 10_000) -> Iterator[Result]:
         connection = driver._at(None).disks._connection
 
         def floor() -> int:
-            return len(json.loads(_bytes(connection, "GET", "/disks/")))
+            return len(json.loads(sent(connection, "GET", "/disks/")))
 
         name = f"list_volumes, {count:,} disks"
-        yield _against(
+        yield against(
             name, "time / floor", 4.5, rounds * _SHORT, lambda: len(driver.list_volumes()), floor, count
         )
 
@@ -124,12 +112,12 @@ def create_and_destroy(pairs: int = 200) -> Iterator[Result]:
     with serving(answers) as url:
         driver = _driver(url)
         image, size = driver.list_images()[0], driver.list_sizes()[0]
-        before = _counts(url)
+        before = counts(url)
         start = time.perf_counter()
         for _ in range(pairs):
             driver.create_node("node", size, image).destroy()
         seconds = (time.perf_counter() - start) / pairs
-        requests, connections = (after - was - 1 for after, was in zip(_counts(url), before, strict=True))
+        requests, connections = (after - was - 1 for after, was in zip(counts(url), before, strict=True))
     name = f"{pairs} x (create_node, destroy_node)"
     yield Result(name, "requests a pair", requests / pairs, 3, {"seconds_a_pair": seconds})
     yield Result(name, "TCP connections a pair", connections / pairs, 1.05, {})
@@ -154,39 +142,13 @@ def growth(rounds: int, few: int = 100, many: int = 10_000) -> Iterator[Result]:
     pools = {f"/{count}/": documents.xmlrpc_document(documents.vm_pool(count)) for count in (few, many)}
     with serving({mark: ("text/xml", body) for mark, body in pools.items()}) as url:
         small, large = _driver(f"{url}/{few}"), _driver(f"{url}/{many}")
-        times = _interleaved(
+        times = interleaved(
             rounds, lambda: [small.list_nodes() for _ in range(10)], lambda: large.list_nodes()
         )
     per_node = (times[0] / (10 * few), times[1] / many)
     measured = {"seconds_a_node_few": per_node[0], "seconds_a_node_many": per_node[1]}
     name = f"list_nodes, {few} to {many:,} VMs"
     yield Result(name, "growth of the time a node", per_node[1] / per_node[0], 1.1, measured)
-
-
-def _against(
-    case: str,
-    what: str,
-    limit: float,
-    rounds: int,
-    ours: Callable[[], int],
-    floor: Callable[[], int],
-    count: int,
-) -> Result:
-    if not ours() == floor() == count:
-        raise RuntimeError(f"{case}: not all were read")
-    mine, least = _interleaved(rounds, ours, floor)
-    return Result(case, what, mine / least, limit, {"seconds": mine, "floor_seconds": least})
-
-
-def _interleaved(rounds: int, *calls: Callable[[], Any]) -> list[float]:
-    """Return the median seconds of each call, taken in turn."""
-    times: list[list[float]] = [[] for _ in calls]
-    for _ in range(rounds):
-        for call, seconds in zip(calls, times, strict=True):
-            start = time.perf_counter()
-            call()
-            seconds.append(time.perf_counter() - start)
-    return [statistics.median(seconds) for seconds in times]
 
 
 def _peak(call: Callable[[], Any]) -> int:
@@ -198,12 +160,6 @@ def _peak(call: Callable[[], Any]) -> int:
         tracemalloc.stop()
 
 
-def _bytes(connection: ServiceConnection, method: str, path: str, body: bytes | None = None) -> bytes:
-    pieces: list[bytes] = []
-    connection.exchange(Request("the floor", method, path, body=body, reader=lambda: pieces.append))
-    return b"".join(pieces)
-
-
 def _driver(url: str) -> StratusLabNodeDriver:
     return StratusLabNodeDriver("alice", "secret", host=url)
 
@@ -212,8 +168,3 @@ def _driver_of(url: str, count: int) -> StratusLabNodeDriver:
     sections = "".join(f"[place{number}]\nendpoint = {url}/one-proxy/xmlrpc\n" for number in range(count))
     text = f"[default]\nselected_section = place0\nusername = alice\npassword = secret\n{sections}"
     return StratusLabNodeDriver(stratuslab_user_config=io.StringIO(text))
-
-
-def _counts(url: str) -> list[int]:
-    with urllib.request.urlopen(f"{url}/counts") as answer:
-        return [int(count) for count in answer.read().split()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, TypeVar
 
-from stratuslab.client.errors import StratusLabError, is_temporary
+from stratuslab.client.errors import AnswerLostError, NotFoundError, StratusLabError, is_temporary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,6 +14,7 @@ __all__ = ["Pauses", "until_seen"]
 
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 1.0
+_MOST_REFUSALS = 3
 
 _Seen = TypeVar("_Seen")
 
@@ -43,21 +44,30 @@ class Pauses:
 def until_seen(look: Callable[[], _Seen], done: Callable[[_Seen], bool], seconds: float) -> _Seen:
     """Look until ``done`` says so or the time is over, and return what was seen last.
 
-    ``done`` may raise what it sees to have failed. A look that fails for a time is repeated.
+    ``done`` may raise what it sees to have failed. A look that fails is repeated, unless there is nothing to
+    look at any more. It comes after an order: where nothing can be seen, raises
+    :class:`~stratuslab.client.errors.AnswerLostError`, which says that it may have been carried out.
     """
     pauses = Pauses(seconds)
+    refusals = 0
     while True:
         failure: StratusLabError | None = None
         try:
             seen = look()
+        except NotFoundError:
+            raise
         except StratusLabError as error:
-            if not is_temporary(error):
-                raise
             failure = error
+            refusals += not is_temporary(error)
         else:
             if done(seen):
                 return seen
-        if not pauses.wait():
-            if failure is not None:
-                raise failure
+        in_time = pauses.wait()
+        if failure is not None and (not in_time or refusals >= _MOST_REFUSALS):
+            raise AnswerLostError(
+                f"{failure.message}; the order before was taken, and may have been carried out",
+                location=failure.location,
+                operation=failure.operation,
+            ) from failure
+        if not in_time:
             return seen
