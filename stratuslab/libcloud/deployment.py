@@ -6,6 +6,7 @@ import ipaddress
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, cast
+from uuid import uuid4
 
 from libcloud.compute.base import Node, NodeAuthPassword, NodeAuthSSHKey, NodeDriver
 from libcloud.compute.ssh import have_paramiko
@@ -14,13 +15,13 @@ from stratuslab.client.errors import InvalidArgumentError, NodesNotCreatedError,
 from stratuslab.client.opennebula.vm import VirtualMachine
 from stratuslab.libcloud.arguments import one_of, seconds, several, vm_id, whole_number
 from stratuslab.libcloud.node import StratusLabNode, node_of, node_states
-from stratuslab.libcloud.ssh_keys import check_private_key, default_public_key, private_key_file_for
+from stratuslab.libcloud.ssh_keys import default_public_key, private_key_file_for, usable_private_keys
 from stratuslab.libcloud.waiting import Wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from libcloud.compute.base import NodeImage, NodeSize
+    from libcloud.compute.base import NodeImage, NodeLocation, NodeSize
     from libcloud.compute.deployment import Deployment
     from stratuslab.libcloud.locations import GivenLocation, Locations
     from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
@@ -60,7 +61,8 @@ class DeploymentOperations(NodeDriver):
         This is Libcloud's own method and signature, except that ``ssh_key`` defaults to the file of
         the private key that belongs to the node's public key: ``user_private_key_file`` or the file
         beside the public one. ``create_node_kwargs`` are :meth:`create_node`'s arguments, and
-        ``ex_on_failure="destroy"``, which ends the node if it did not run or the deployment failed.
+        ``ex_on_failure="destroy"``, which ends the node if it did not run, or the deployment failed or was
+        interrupted (``KeyboardInterrupt``).
 
         Raises ``DeploymentError``, which holds the node, if it did not run or the deployment failed;
         and, before anything is sent, :class:`~stratuslab.client.errors.InvalidArgumentError` if there is
@@ -70,7 +72,13 @@ class DeploymentOperations(NodeDriver):
         on_failure = create_node_kwargs.pop("ex_on_failure", None)
         if on_failure is not None:
             one_of("ex_on_failure", on_failure, ["destroy"])
-        cloud = self._locations.site(self._locations.meant(create_node_kwargs.get("location"))).cloud
+            # By this a node is found whose start was interrupted before it was known.
+            if create_node_kwargs.get("ex_token") is None:
+                create_node_kwargs["ex_token"] = uuid4().hex
+        location = self._driver._zone_or_location(
+            create_node_kwargs.get("ex_availability_zone"), create_node_kwargs.get("location")
+        )
+        cloud = self._locations.site(location).cloud
         public_key = auth.pubkey if isinstance(auth, NodeAuthSSHKey) else None
         if ssh_key is None:
             ssh_key = private_key_file_for(cloud, public_key)
@@ -80,7 +88,7 @@ class DeploymentOperations(NodeDriver):
                 f"user_public_key_file and user_private_key_file into {cloud.source}"
             )
         if ssh_key is not None and have_paramiko:
-            check_private_key(ssh_key, ssh_key_password, public_key or default_public_key(cloud))
+            ssh_key = usable_private_keys(ssh_key, ssh_key_password, public_key or default_public_key(cloud))
         try:
             node = super().deploy_node(
                 deploy,
@@ -100,15 +108,35 @@ class DeploymentOperations(NodeDriver):
             )
         except DeploymentError as error:
             if on_failure == "destroy":
-                self._destroy_after(error)
+                self._destroy_after_failure(error.node)
+            raise
+        except Exception:
+            raise
+        except BaseException:
+            if on_failure == "destroy":
+                self._destroy_after_interruption(create_node_kwargs["ex_token"], location)
             raise
         return cast("StratusLabNode", node)
 
-    def _destroy_after(self, error: DeploymentError) -> None:
+    def _destroy_after_failure(self, node: Node) -> None:
         try:
-            self.destroy_node(error.node)
+            self.destroy_node(node)
         except StratusLabError as failure:
-            logger.warning("node %s could not be destroyed and is left: %s", error.node.id, failure)
+            logger.warning("node %s could not be destroyed and is left: %s", node.id, failure)
+
+    def _destroy_after_interruption(self, token: str, location: NodeLocation) -> None:
+        try:
+            node = self._driver.ex_find_node(token, location)
+        except StratusLabError as failure:
+            logger.warning(
+                "a node with the token %s at %r could not be looked for, and may be left: %s",
+                token,
+                location.id,
+                failure,
+            )
+            return
+        if node is not None:
+            self._destroy_after_failure(node)
 
     def wait_until_running(  # type: ignore[override]  # a list of what it holds
         self,

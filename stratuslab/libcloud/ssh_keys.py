@@ -16,11 +16,11 @@ from stratuslab.client.errors import ConfigurationError, InvalidArgumentError
 from stratuslab.libcloud.arguments import several
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from stratuslab.client.configuration.cloud import Cloud
 
-__all__ = ["check_private_key", "default_public_key", "private_key_file_for"]
+__all__ = ["default_public_key", "private_key_file_for", "usable_private_keys"]
 
 _PUBLIC_KEY = re.compile(r"\s*(ssh|ecdsa|sk)-[\w@.-]+ AAAA")
 _DEFAULT_PUBLIC_KEYS = ("~/.ssh/id_ed25519.pub", "~/.ssh/id_ecdsa.pub", "~/.ssh/id_rsa.pub")
@@ -63,17 +63,24 @@ def private_key_file_for(cloud: Cloud, public_key: str | None) -> str | None:
     return None
 
 
-def check_private_key(files: str | Sequence[str], password: str | None, public_key: str | None) -> None:
-    """Refuse private keys that paramiko cannot use, or of which none belongs to the public key.
+def usable_private_keys(
+    files: str | list[str], password: str | None, public_key: str | None
+) -> str | list[str]:
+    """Return the files, with those that belong to the public key first, if paramiko can use them all.
+
+    A server may end the connection at the first key that it does not know: OpenSSH's after some, others at
+    once.
 
     :param files: file or files, of which one is to open the node.
     :param password: pass phrase of the key, None if it has none.
     :param public_key: the public keys that the node gets, one a line; None if it gets none.
 
-    Raises :class:`~stratuslab.client.errors.InvalidArgumentError`.
+    Raises :class:`~stratuslab.client.errors.InvalidArgumentError` for one that paramiko cannot use, and if
+    none belongs to the public key.
     """
-    listed = [files] if isinstance(files, (str, PathLike)) else list(several("ssh_key", files))
-    keys = [_public_part(Path(file).expanduser(), password, alone=len(listed) == 1) for file in listed]
+    given = [files] if isinstance(files, (str, PathLike)) else several("ssh_key", files)
+    listed = [Path(file).expanduser() for file in given]
+    keys = [_public_part(file, password, alone=len(listed) == 1) for file in listed]
     wanted = [
         line.split()[:2] for line in (public_key or "").removeprefix("\ufeff").splitlines() if line.strip()
     ]
@@ -84,6 +91,9 @@ def check_private_key(files: str | Sequence[str], password: str | None, public_k
             "that the node gets; give the one that is, or its public key as auth",
             argument="ssh_key",
         )
+    ordered = sorted(zip(listed, keys, strict=True), key=lambda pair: pair[1] not in wanted)
+    usable = [str(file) for file, _ in ordered]
+    return usable[0] if len(usable) == 1 else usable
 
 
 def _public_part(file: Path, password: str | None, *, alone: bool) -> list[str]:

@@ -11,8 +11,8 @@ from stratuslab.client.errors import AnswerLostError, UnreachableError
 from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
 
 
-def driver_at(endpoint: str) -> StratusLabNodeDriver:
-    text = f"[default]\nusername = demo\npassword = x\nendpoint = {endpoint}\n"
+def driver_at(endpoint: str, more: str = "") -> StratusLabNodeDriver:
+    text = f"[default]\nusername = demo\npassword = x\nendpoint = {endpoint}\n{more}\n"
     return StratusLabNodeDriver(stratuslab_user_config=io.StringIO(text), timeout=2)
 
 
@@ -31,3 +31,14 @@ def test_http_spoken_to_an_https_port(serve) -> None:
     server = serve(b"\x15\x03\x01\x00\x02\x02\x16")
     with pytest.raises(AnswerLostError, match="if the service speaks https, write https in its address"):
         driver_at(f"{server.url}/xmlrpc").list_nodes()
+
+
+@pytest.mark.parametrize(("scheme", "port"), [("https", 443), ("http", 80)])
+def test_an_unknown_host(scheme: str, port: int) -> None:
+    """No name of a host ends in .invalid, on no network."""
+    driver = driver_at(f"{scheme}://one.example.invalid/xmlrpc", "allow_plain_http = true")
+    with pytest.raises(
+        UnreachableError,
+        match=rf"no connection to one\.example\.invalid:{port}: .*; check the name of the host in .*default",
+    ):
+        driver.list_nodes()

@@ -61,6 +61,11 @@ class Endpoint:
         return f"{'https' if self.secure else 'http'}://{self.host}{port}{self.path}"
 
     @property
+    def address(self) -> str:
+        """Host and port, the scheme's own if no other is given."""
+        return f"{self.host}:{self.port or (443 if self.secure else 80)}"
+
+    @property
     def direct(self) -> bool:
         """Whether this is an OpenNebula front end without StratusLab's proxy before it."""
         return self.path.endswith("/RPC2")

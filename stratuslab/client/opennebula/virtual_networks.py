@@ -78,9 +78,7 @@ class VirtualNetworks:
         if len(found) == 1:
             return found[0].id
         problem = f"{len(found)} networks have this name" if found else "there is no such network"
-        raise InvalidArgumentError(
-            f"found {given!r}; {problem}; give one of {_listing(networks)}", argument=argument
-        )
+        raise InvalidArgumentError(f"found {given!r}; {problem}; {_advice(networks)}", argument=argument)
 
     def default(self) -> str:
         """Return the id of ``default_network``, else of the only network there is; it is looked for once.
@@ -110,13 +108,15 @@ class VirtualNetworks:
         if len(networks) == 1:
             return networks[0].id
         raise InvalidArgumentError(
-            f"is missing, and {self._cloud.source} has no default_network; give one of {_listing(networks)}",
+            f"is missing, and {self._cloud.source} has no default_network; {_advice(networks)}",
             argument="ex_network",
         )
 
 
-def _listing(networks: list[VirtualNetwork]) -> str:
-    return ", ".join(f"{network.name!r} ({network.id})" for network in networks) or "… the cloud shows none"
+def _advice(networks: list[VirtualNetwork]) -> str:
+    if not networks:
+        return "the cloud shows this user no network at all; ask its administrators for the right to use one"
+    return f"give one of {', '.join(f'{network.name!r} ({network.id})' for network in networks)}"
 
 
 def _cidr(address: str | None, mask: str | None) -> str | None:

@@ -48,7 +48,7 @@ def source_of_disk(cloud: Cloud, uuid: str) -> str:
     :class:`~stratuslab.client.errors.ConfigurationError` if the settings name no PDisk service.
     """
     base = cloud.required_pdisk()
-    address = base.url if base.path else f"{base.host}:{base.port}"
+    address = base.url if base.path else base.address
     return f"pdisk:{address}/{uuid.lower()}"
 
 

@@ -168,7 +168,7 @@ class Failures:
         self._endpoint = endpoint
         self._credentials = credentials
         self._secrecy = Secrecy(cloud)
-        self._where = f"{endpoint.host}:{endpoint.port}"
+        self._where = endpoint.address
 
     def of_exception(
         self, operation: str, error: requests.RequestException, *, sent: bool

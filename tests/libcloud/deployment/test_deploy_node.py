@@ -18,6 +18,7 @@ from libcloud.compute.deployment import (
 from libcloud.compute.types import DeploymentError, LibcloudError, NodeState
 
 from stratuslab.client.errors import InvalidArgumentError
+from stratuslab.client.opennebula.rpc import Rpc
 from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
 from stratuslab.sandbox import Clock, Sandbox
 
@@ -151,6 +152,57 @@ def test_a_node_is_destroyed_if_its_deployment_fails(driver, deploy, key) -> Non
     assert driver.list_nodes() == []
     with pytest.raises(InvalidArgumentError, match="ex_on_failure: found 'keep'; use one of destroy"):
         deploy(driver, ex_on_failure="keep")
+
+
+@pytest.mark.parametrize("kind", ["stratuslab", "opennebula-6.10"])
+@pytest.mark.parametrize("moment", ["start", "wait", "deployment"])
+def test_a_node_is_destroyed_if_its_deployment_is_interrupted(
+    key, deploy, monkeypatch, kind: str, moment: str
+) -> None:
+    """Ctrl-C comes at any moment; whoever pressed it holds no node and no token."""
+
+    class Interrupted(Deployment):
+        def run(self, node: Any, client: Any) -> Any:
+            raise KeyboardInterrupt
+
+    def interrupted(*arguments: Any, **keywords: Any) -> Any:
+        raise KeyboardInterrupt
+
+    with Sandbox(locations=["there", "here"], cloud=kind, boot_seconds=0, ssh=True) as sandbox:
+        driver = StratusLabNodeDriver("default", stratuslab_user_config=sandbox.config_file)
+        call = Rpc.call
+
+        def interrupted_start(rpc: Any, method: str, *arguments: Any, **keywords: Any) -> Any:
+            answer = call(rpc, method, *arguments, **keywords)
+            if method == "one.vm.allocate":
+                raise KeyboardInterrupt
+            return answer
+
+        if moment == "start":
+            monkeypatch.setattr(Rpc, "call", interrupted_start)
+        if moment == "wait":
+            monkeypatch.setattr(driver, "wait_until_running", interrupted)
+        arguments: dict[str, Any] = {"location": "here", "ssh_port": sandbox.ssh_port, "max_tries": 1}
+        arguments["image"] = driver.list_images("here")[0]
+        with pytest.raises(KeyboardInterrupt):
+            deploy(driver, Interrupted(), ex_on_failure="destroy", **arguments)
+
+        assert "one.vm.allocate" in sandbox.request_log.operations()
+        assert driver.list_nodes() == []
+
+
+def test_an_interrupted_node_that_cannot_be_looked_for_is_told_in_the_log(
+    sandbox, driver, deploy, key, monkeypatch, caplog
+) -> None:
+    def interrupted(*arguments: Any, **keywords: Any) -> Any:
+        sandbox.faults.add("one.vmpool.info:error=8192")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(driver, "wait_until_running", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        deploy(driver, ex_on_failure="destroy", ex_token="job-1")
+
+    assert "a node with the token job-1 at 'here' could not be looked for, and may be left: " in caplog.text
 
 
 def test_a_node_that_cannot_be_destroyed_is_told_in_the_log(driver, deploy, key, monkeypatch, caplog) -> None:

@@ -135,7 +135,16 @@ def test_the_key_of_another_pair_is_refused(driver, deploy, sandbox, tmp_path, h
 
 
 def test_one_of_several_keys_is_enough(driver, deploy, tmp_path) -> None:
+    """The guest's server ends the connection at the first key that it does not know, many do after some."""
     first, _ = write(tmp_path, "ecdsa", "openssh")
     second, public = write(tmp_path, "ed25519", "openssh")
 
-    assert deploy(driver, ssh_key=[second, first], auth=NodeAuthSSHKey(public)).name == "web"
+    for keys in ([second, first], [first, second]):
+        assert deploy(driver, ssh_key=keys, auth=NodeAuthSSHKey(public), timeout=5).name == "web"
+
+
+def test_a_key_in_the_home_folder_and_as_a_path(driver, deploy, home) -> None:
+    private, public = write(home, "ed25519", "openssh")
+
+    for key in (f"~/{Path(private).name}", Path(private)):
+        assert deploy(driver, ssh_key=key, auth=NodeAuthSSHKey(public), timeout=5).name == "web"

@@ -10,6 +10,7 @@ from libcloud.compute.base import NodeAuthSSHKey, NodeImage, NodeSize
 from libcloud.compute.types import NodeState
 
 from stratuslab.client.errors import (
+    ConfigurationError,
     ConflictError,
     InvalidArgumentError,
     NotFoundError,
@@ -335,3 +336,15 @@ def test_a_login_token_is_a_password(sandbox) -> None:
     driver = OpenNebulaNodeDriver("demo", token, host=f"{sandbox.url}/here/RPC2")
 
     assert driver.list_nodes() == []
+
+
+def test_a_cloud_that_shows_no_network_is_told_as_such(sandbox, start) -> None:
+    oned = sandbox.opennebula("here").oned
+    with oned.lock:
+        oned.books.networks.clear()
+
+    none = "the cloud shows this user no network at all; ask its administrators"
+    with pytest.raises(InvalidArgumentError, match=f"found 'lan'; there is no such network; {none}"):
+        start(ex_network="lan", running=False)
+    with pytest.raises(ConfigurationError, match=f"default_network: found 'public'; .*; {none}"):
+        start(running=False)
