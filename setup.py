@@ -1,9 +1,11 @@
 """Metadata of the distribution; build system and tool settings are in pyproject.toml."""
 
+import re
 from pathlib import Path
 
 from setuptools import find_namespace_packages, setup
 
+REPOSITORY = "https://github.com/StratusLab/libcloud-drivers"
 SANDBOX = ["asyncssh>=2.18", "cryptography>=42", "markupsafe>=2.1.1", "werkzeug>=3.0,<4"]
 DEPLOY = ["paramiko>=3.4"]
 DOCS = ["furo>=2024.8.6", "myst-parser>=4", "sphinx>=8"]
@@ -23,15 +25,28 @@ TEST = [
     "twine>=6.1",
 ]
 
+
+def readme() -> str:
+    """Return the README as a package index needs it: links and pictures with the repository's address."""
+    text = Path(__file__).with_name("README.md").read_text(encoding="utf-8")
+    text = re.sub(r"(!\[[^]]*\]\()(?=docs/)", rf"\g<1>{REPOSITORY}/raw/HEAD/", text)
+    return re.sub(r"(\]\()(?!https?:|#)", rf"\g<1>{REPOSITORY}/blob/HEAD/", text)
+
+
 setup(
     name="stratuslab-libcloud-drivers",
     version="26.11.0",
-    description="Apache Libcloud compute driver for StratusLab clouds, and such a cloud for your laptop",
-    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    description="Apache Libcloud driver for StratusLab and OpenNebula clouds, with a cloud for your laptop",
+    long_description=readme(),
     long_description_content_type="text/markdown",
     license_expression="Apache-2.0",
     license_files=["LICENSE"],
-    keywords=["stratuslab", "opennebula", "libcloud", "cloud", "iaas"],
+    url=REPOSITORY,
+    project_urls={
+        "Documentation": f"{REPOSITORY}/blob/HEAD/docs/index.md",
+        "Changelog": f"{REPOSITORY}/blob/HEAD/CHANGES.md",
+    },
+    keywords=["stratuslab", "opennebula", "libcloud", "cloud", "iaas", "sandbox", "testing"],
     classifiers=[
         "Development Status :: 4 - Beta",
         "Intended Audience :: Developers",
@@ -43,7 +58,6 @@ setup(
         "Programming Language :: Python :: 3.11",
         "Programming Language :: Python :: 3.12",
         "Programming Language :: Python :: 3.13",
-        "Programming Language :: Python :: 3.14",
         "Topic :: Software Development :: Libraries",
         "Topic :: System :: Distributed Computing",
         "Typing :: Typed",

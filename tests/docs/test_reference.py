@@ -43,7 +43,8 @@ def docstrings() -> Iterator[str]:
 
 
 REFERENCE = "\n".join(docstrings())
-PAGES = "\n".join(page.read_text(encoding="utf-8") for page in [ROOT / "README.md", *DOCS.rglob("*.md")])
+README = ROOT.joinpath("README.md").read_text(encoding="utf-8")
+PAGES = "\n".join([README, *(page.read_text(encoding="utf-8") for page in DOCS.rglob("*.md"))])
 
 
 def public_methods() -> dict[str, inspect.Signature]:
@@ -135,3 +136,39 @@ def test_the_table_of_states_is_what_the_driver_shows() -> None:
     for state, lcm_state in numbers:
         vm = VirtualMachine.from_element(ElementTree.fromstring(document.format(state, lcm_state)))
         assert shown[label_of(state, lcm_state)] == state_of(vm).value
+
+
+def test_the_readme_has_the_figure_of_the_page_of_reliability() -> None:
+    page = DOCS.joinpath("reliability.md").read_text(encoding="utf-8")
+    [row] = re.findall(r"^\| \*\*all\*\* \| (\d+) \| (\d+) \|.* (\d+) \|$", page, re.MULTILINE)
+    faults, pairs, wrong = map(int, row)
+    assert f" {faults + pairs:,} faults and pairs of faults " in README
+    assert wrong == 0
+
+
+METHODS_OF_TOPICS = {
+    "snapshots": ["create_volume_snapshot", "list_volume_snapshots", "destroy_volume_snapshot"],
+    "key pairs": ["create_key_pair", "list_key_pairs", "get_key_pair", "delete_key_pair"],
+    "nodes": ["create_node", "destroy_node", "reboot_node", "start_node", "stop_node"],
+    "images": ["list_images", "get_image"],
+    "sizes": ["list_sizes"],
+    "volumes": ["create_volume", "attach_volume", "detach_volume", "destroy_volume"],
+    "deployment over SSH": ["deploy_node"],
+}
+
+
+def rows_after(text: str, heading: str) -> dict[str, list[str]]:
+    section = text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    lines = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| ")]
+    return {line[0].strip("`"): line[1:] for line in lines}
+
+
+@pytest.mark.parametrize("topic", METHODS_OF_TOPICS)
+def test_the_readme_offers_what_the_table_of_methods_offers(topic: str) -> None:
+    methods = rows_after(
+        DOCS.joinpath("opennebula.md").read_text(encoding="utf-8"), "Every method of Libcloud"
+    )
+    offered = rows_after(README, "What works where")[topic]
+    for cloud in (0, 1):
+        missing = [methods[name][cloud].startswith("not offered") for name in METHODS_OF_TOPICS[topic]]
+        assert all(missing) if offered[cloud].startswith("not offered") else not any(missing)
