@@ -66,6 +66,7 @@ class Application:
         injector: FaultInjector,
         control: Control,
         dialect: Dialect,
+        connect: Sequence[str],
     ) -> None:
         locations = list(locations)
         self._sites = {
@@ -74,7 +75,7 @@ class Application:
             else _OpenNebulaSite(location)
             for location in locations
         }
-        self._web_page = WebPage(locations, request_log)
+        self._web_page = WebPage(locations, request_log, connect)
         self._request_log = request_log
         self._faults = faults
         self._injector = injector

@@ -24,6 +24,7 @@ from stratuslab.sandbox.opennebula.model.hosts import make_hosts
 from stratuslab.sandbox.opennebula_location import OpenNebulaLocation
 from stratuslab.sandbox.options import check_hosts, check_port, check_users, kinds_of, listening_on, new_users
 from stratuslab.sandbox.state.lasting_state import LastingState
+from stratuslab.sandbox.welcome import export_line, first_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -219,23 +220,25 @@ class Sandbox:
             raise RuntimeError("the sandbox belongs to another process, from which this one was forked")
         injector = FaultInjector()
         parts: list[fork.Abandonable] = []
-        application: WSGIApplication = Application(
-            self._locations.values(),
-            Accounts(self._users, welcomes_strangers=not self._ssh),
-            self.request_log,
-            self.faults,
-            injector,
-            Control(self._locations, self.clock, self.request_log, self.faults),
-            self._dialect,
-        )
         with ExitStack() as resources:
+            folder = Path(tempfile.mkdtemp(prefix="stratuslab-sandbox-"))
+            resources.callback(fork.removal_of(folder, self))
+            config_file = self._requested_config_file or folder / "stratuslab-user.cfg"
+            application: WSGIApplication = Application(
+                self._locations.values(),
+                Accounts(self._users, welcomes_strangers=not self._ssh),
+                self.request_log,
+                self.faults,
+                injector,
+                Control(self._locations, self.clock, self.request_log, self.faults),
+                self._dialect,
+                self._connect_lines(config_file),
+            )
             if self._state_file is not None:
                 state = LastingState(self._state_file, self._locations.values(), self.clock)
                 resources.callback(state.close)
                 parts.append(state)
                 application = state.committing(application)
-            folder = Path(tempfile.mkdtemp(prefix="stratuslab-sandbox-"))
-            resources.callback(fork.removal_of(folder, self))
             authority = _new_authority(folder) if self._tls else None
             tls_context = authority.server_context() if authority else None
             with listening_on(self._port):
@@ -251,7 +254,6 @@ class Sandbox:
                 resources.callback(guests.stop)
                 parts.append(guests)
                 self._ssh_port = guests.port
-            config_file = self._requested_config_file or folder / "stratuslab-user.cfg"
             url = self._url_at(server.server_port)
             sections = {
                 name: {**location.settings(), **location.endpoints(url)}
@@ -283,6 +285,11 @@ class Sandbox:
         self._resources.pop_all()
         for part in self._parts:
             part.abandon()
+
+    def _connect_lines(self, config_file: Path) -> list[str]:
+        """Return what the web page says of how to connect."""
+        first = next(iter(self._locations.values()))
+        return [export_line(config_file), "", *first_program([*first.endpoints("")])]
 
     def _url_at(self, port: int) -> str:
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{port}"

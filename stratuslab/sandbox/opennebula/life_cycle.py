@@ -217,6 +217,15 @@ class LifeCycle:
         elif vm.state != VmState.PENDING:
             self.start(vm, now)
 
+    def waiting(self) -> dict[int, str]:
+        """Return the reason for each VM that no host has room for, by its id."""
+        return {
+            vm_id: f"No host has room for CPU = {vm.template.single('CPU') or 0},"
+            f" MEMORY = {vm.template.single('MEMORY') or 0}"
+            for vm_id, vm in self._vms.items()
+            if vm_id in self._without_room and vm.state == VmState.PENDING
+        }
+
     def _deployed(self, vm: VirtualMachine, now: float) -> None:
         host = self._scheduler.host_for(vm)
         if host is None:

@@ -189,6 +189,12 @@ class Oned:
             self.advance()
             return document(self.state.vms[vm_id])
 
+    def waiting(self) -> dict[int, str]:
+        """Return why VMs are PENDING, by their ids, for those that no host has room for."""
+        with self.lock:
+            self.advance()
+            return self._life_cycle.waiting()
+
     def newest_documents(self, limit: int) -> list[str]:
         """Return at most so many VMs as one.vm.info shows them, newest first, the DONE ones at the end."""
         with self.lock:

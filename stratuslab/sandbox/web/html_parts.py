@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -20,7 +21,7 @@ _TABLE = Markup(
 )
 _HEADING = Markup('<th scope="col">{}</th>')
 _ROW = Markup('<tr id="{}"><th scope="row">{}</th>{}</tr>')
-_CELL = Markup("<td>{}</td>")
+_CELL = Markup('<td data-label="{}">{}</td>')
 _NO_ROW = Markup('<tr id="{}-none"><td class="none" colspan="{}">{}</td></tr>')
 _TIME = Markup('<time datetime="{}Z">{}</time>')
 _WHY = Markup(' <span class="why">{}</span>')
@@ -41,11 +42,12 @@ def table(table_id: str, caption: str, headings: Sequence[str], rows: Iterable[R
 
     A cell which is not `Markup` is escaped.
     """
+    shown = Markup().join(_row(row, headings) for row in rows)
     return _TABLE.format(
         id=table_id,
         caption=caption,
         headings=Markup().join(map(_HEADING.format, headings)),
-        rows=Markup().join(map(_row, rows)) or _NO_ROW.format(table_id, len(headings), if_none),
+        rows=shown or _NO_ROW.format(table_id, len(headings), if_none),
     )
 
 
@@ -63,5 +65,6 @@ def state(name: str, mood: Mood, why: str = "") -> Markup:
     return shown + _WHY.format(why) if why else shown
 
 
-def _row(row: Row) -> Markup:
-    return _ROW.format(row.id, row.heading, Markup().join(map(_CELL.format, row.cells)))
+def _row(row: Row, headings: Sequence[str]) -> Markup:
+    cells = itertools.starmap(_CELL.format, zip(headings[1:], row.cells, strict=True))
+    return _ROW.format(row.id, row.heading, Markup().join(cells))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from stratuslab.sandbox.opennebula_location import OpenNebulaLocation
     from stratuslab.sandbox.web.html_parts import Mood
 
-_HEADINGS = ("ID", "Name", "Owner", "State", "Size", "Made", "VMs")
+_HEADINGS = ("Name", "ID", "Owner", "State", "Size", "Made", "VMs")
 _DATABLOCK = 2
 _MOODS: dict[str, Mood] = {"READY": "good", "USED": "good", "USED_PERS": "good", "ERROR": "bad"}
 
@@ -43,9 +43,9 @@ def _row(location: str, image: Image, books: Books) -> Row:
     name = ImageState(image.state).name
     return Row(
         f"image-{location}-{image.id}",
-        str(image.id),
+        image.name,
         [
-            image.name,
+            str(image.id),
             books.uname(image.uid),
             state(name, _MOODS.get(name, "moving"), image.template.single("ERROR")),
             f"{image.size} MiB",

@@ -18,11 +18,11 @@ from stratuslab.sandbox.http.jetty import method_not_allowed
 from stratuslab.sandbox.location import Location
 from stratuslab.sandbox.web.html_parts import Row, moment, table
 from stratuslab.sandbox.web.opennebula import opennebula_tables
-from stratuslab.sandbox.web.tables import image_table, request_table, volume_table
+from stratuslab.sandbox.web.tables import image_rows, image_table, request_table, volume_table
 from stratuslab.sandbox.web.vms import vm_table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from werkzeug.wrappers import Request
 
@@ -85,6 +85,8 @@ _PAGE = Markup(
 <section id="locations" aria-labelledby="locations-title">
 <h2 id="locations-title">Locations</h2>
 {locations}
+<h3>How to connect</h3>
+<pre><code>{connect}</code></pre>
 </section>
 {clouds}
 <section id="log" aria-labelledby="log-title">
@@ -108,11 +110,24 @@ _CLOUD = Markup(
 )
 
 
-class WebPage:
-    """The page: of each location at most a hundred VMs, volumes and images, and the last requests."""
+_SAME = Markup('<p>Images: the same as at <a href="#images-{}-caption">{}</a>.</p>')
 
-    def __init__(self, locations: Sequence[Location | OpenNebulaLocation], request_log: RequestLog) -> None:
+
+class WebPage:
+    """The page: of each location at most a hundred VMs, volumes and images, and the last requests.
+
+    Images that are the same at several locations are shown once. ``connect`` are the lines with which a
+    client begins.
+    """
+
+    def __init__(
+        self,
+        locations: Sequence[Location | OpenNebulaLocation],
+        request_log: RequestLog,
+        connect: Sequence[str],
+    ) -> None:
         self._locations = locations
+        self._connect = connect
         self._request_log = request_log
 
     def handle(self, request: Request) -> Response:
@@ -131,9 +146,28 @@ class WebPage:
             links=Markup().join(itertools.starmap(_LINK.format, links.items())),
             now=moment(self._locations[0].clock.now()),
             locations=table("services", "Services of each location", _HEADINGS, rows, ""),
-            clouds=Markup().join(map(_cloud, self._locations)),
+            connect="\n".join(self._connect),
+            clouds=Markup().join(self._clouds()),
             requests=request_table(self._request_log.newest(_REQUEST_ROWS)),
         )
+
+    def _clouds(self) -> Iterator[Markup]:
+        shown: dict[str, list[Row]] = {}
+        for location in self._locations:
+            name = location.name
+            if isinstance(location, Location):
+                rows = image_rows(name, location.catalogue.entries()[:_ROWS], location.catalogue.now())
+                other = next((other for other in shown if _cells(shown[other]) == _cells(rows)), None)
+                shown[name] = rows
+                images = image_table(name, rows) if other is None else _SAME.format(other, other)
+                tables = [*_tables(location), images]
+            else:
+                tables = [*opennebula_tables(location, _ROWS)]
+            yield _CLOUD.format(name=name, tables=Markup().join(tables))
+
+
+def _cells(rows: Sequence[Row]) -> list[tuple[object, ...]]:
+    return [(row.heading, *row.cells) for row in rows]
 
 
 def _row(location: Location | OpenNebulaLocation, url: str) -> Row:
@@ -142,19 +176,13 @@ def _row(location: Location | OpenNebulaLocation, url: str) -> Row:
     return Row(f"services-{location.name}", location.name, [*services, *none])
 
 
-def _cloud(location: Location | OpenNebulaLocation) -> Markup:
-    tables = _tables(location) if isinstance(location, Location) else opennebula_tables(location, _ROWS)
-    return _CLOUD.format(name=location.name, tables=Markup().join(tables))
-
-
 def _tables(location: Location) -> Sequence[Markup]:
-    disks, catalogue = location.disks, location.catalogue
+    disks = location.disks
     vms = location.oned.newest_documents(_ROWS)  # first, for it lets happen what was due, also to the disks
     with disks.lock:
         shown = [disk for disk in disks.disks() if not disk.quarantine][:_ROWS]
         volumes = [(disk, disks.mounts(disk.uuid)) for disk in shown]
     return (
-        vm_table(location.name, vms),
+        vm_table(location.name, vms, location.oned.waiting()),
         volume_table(location.name, volumes),
-        image_table(location.name, catalogue.entries()[:_ROWS], catalogue.now()),
     )

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from stratuslab.sandbox.pdisk.disks import Disk, Mount
 
 _CODE = Markup("<code>{}</code>")
-_VOLUME_HEADINGS = ("Volume", "Tag", "Owner", "GiB", "Type", "Visibility", "Mounted on")
-_IMAGE_HEADINGS = ("Image", "Title", "System", "Kind", "Endorsed by", "Status", "Valid until")
+_VOLUME_HEADINGS = ("Tag", "Volume", "Owner", "GiB", "Type", "Visibility", "Mounted on")
+_IMAGE_HEADINGS = ("Title", "Image", "System", "Kind", "Endorsed by", "Status", "Valid until")
 _REQUEST_HEADINGS = ("Request", "Location", "Service", "Operation", "Answer", "Faults on purpose")
 _REFUSED = 400
 
@@ -27,9 +27,9 @@ def volume_table(location: str, volumes: Iterable[tuple[Disk, Iterable[Mount]]])
     rows = (
         Row(
             f"volume-{location}-{disk.uuid}",
-            _CODE.format(disk.uuid),
+            disk.tag or "no tag",
             [
-                disk.tag,
+                _CODE.format(disk.uuid),
                 disk.owner,
                 disk.size_gib,
                 disk.type.value,
@@ -42,14 +42,14 @@ def volume_table(location: str, volumes: Iterable[tuple[Disk, Iterable[Mount]]])
     return table(f"volumes-{location}", "Volumes", _VOLUME_HEADINGS, rows, "No volume yet.")
 
 
-def image_table(location: str, entries: Iterable[ImageEntry], now: float) -> Markup:
-    """Return the table of these entries of a Marketplace, with their statuses at `now` (Unix seconds)."""
-    rows = (
+def image_rows(location: str, entries: Iterable[ImageEntry], now: float) -> list[Row]:
+    """Return rows for these entries of a Marketplace, with their statuses at `now` (Unix seconds)."""
+    return [
         Row(
             f"image-{location}-{'/'.join(entry.key)}",
-            _CODE.format(entry.identifier),
+            entry.title or entry.description,
             [
-                entry.title or entry.description,
+                _CODE.format(entry.identifier),
                 " ".join(filter(None, (entry.os, entry.os_version, entry.os_arch))),
                 entry.kind or "",
                 entry.email,
@@ -58,7 +58,11 @@ def image_table(location: str, entries: Iterable[ImageEntry], now: float) -> Mar
             ],
         )
         for entry in entries
-    )
+    ]
+
+
+def image_table(location: str, rows: Iterable[Row]) -> Markup:
+    """Return the table of the images of a location."""
     return table(f"images-{location}", "Images", _IMAGE_HEADINGS, rows, "No image.")
 
 

@@ -14,12 +14,12 @@ from stratuslab.sandbox.opennebula.model.vm_document import number
 from stratuslab.sandbox.web.html_parts import Row, moment, state, table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from xml.etree.ElementTree import Element
 
     from stratuslab.sandbox.web.html_parts import Mood
 
-_HEADINGS = ("VM", "Name", "Owner", "State", "Address", "Started", "Host and history")
+_HEADINGS = ("Name", "VM", "Owner", "State", "Address", "Started", "Host and history")
 _HISTORY = Markup("<details><summary>{}</summary><ol>{}</ol></details>")
 _STAY = Markup("<li>{}{}</li>")
 _PHASE = Markup("<br>{} {} to {}")
@@ -48,25 +48,25 @@ _MOODS: dict[str, Mood] = {
 }
 
 
-def vm_table(location: str, documents: Iterable[str]) -> Markup:
-    """Return the table of these VMs, each given as its `<VM>`."""
-    rows = (_row(f"vm-{location}-{number(text, 'ID')}", text) for text in documents)
+def vm_table(location: str, documents: Iterable[str], waiting: Mapping[int, str] | None = None) -> Markup:
+    """Return the table of these VMs, each given as its `<VM>`; `waiting` says by id why some are PENDING."""
+    rows = (_row(f"vm-{location}-{number(text, 'ID')}", text, waiting or {}) for text in documents)
     return table(f"vms-{location}", "Virtual machines", _HEADINGS, rows, "No virtual machine yet.")
 
 
-def _row(row_id: str, text: str) -> Row:
+def _row(row_id: str, text: str, waiting: Mapping[int, str]) -> Row:
     try:
         vm = ElementTree.fromstring(text)  # noqa: S314 - it comes from this cloud
     except ElementTree.ParseError as error:
         broken = state("broken document", "bad", str(error))
-        return Row(row_id, number(text, "ID"), ["", "", broken, "", "", ""])
+        return Row(row_id, "no name", [number(text, "ID"), "", broken, "", "", ""])
     return Row(
         row_id,
-        vm.findtext("ID"),
+        vm.findtext("NAME") or "no name",
         [
-            vm.findtext("NAME", ""),
+            vm.findtext("ID"),
             unquote_plus(vm.findtext("UNAME", "")),
-            _state(vm),
+            _state(vm, waiting.get(_number(vm, "ID"), "")),
             ", ".join(address.text or "" for address in vm.iterfind("TEMPLATE/NIC/IP")),
             moment(_number(vm, "STIME")),
             _history(vm),
@@ -74,10 +74,10 @@ def _row(row_id: str, text: str) -> Row:
     )
 
 
-def _state(vm: Element) -> Markup:
+def _state(vm: Element, waiting: str) -> Markup:
     name = _state_name(_number(vm, "STATE"), _number(vm, "LCM_STATE"))
     error = vm.findtext("TEMPLATE/ERROR/MESSAGE") or vm.findtext("USER_TEMPLATE/ERROR", "")
-    reason = error or vm.findtext("USER_TEMPLATE/SCHED_MESSAGE") or ""
+    reason = error or vm.findtext("USER_TEMPLATE/SCHED_MESSAGE") or waiting
     return state(name, "bad" if name.endswith("FAILURE") else _MOODS.get(name, "moving"), reason)
 
 

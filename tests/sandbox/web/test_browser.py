@@ -184,7 +184,7 @@ def test_what_the_reader_does_is_left_alone(
         "const row = document.getElementById('vm-paris-0');"
         "row.querySelector('details').open = true;"
         "row.querySelector('summary').focus();"
-        "getSelection().selectAllChildren(row.cells[1]); 0"
+        "getSelection().selectAllChildren(row.cells[0]); 0"
     )
     start_vm("NAME = other")
     sandbox.clock.step(6)
@@ -262,3 +262,21 @@ def test_without_javascript_there_is_a_link_to_refresh(
     assert browser.run("document.getElementById('vm-paris-0')") is None
     browser.open(browser.run("[...document.links].find(link => link.innerText === 'Refresh').href"))
     assert browser.run(state_is("PENDING"))
+
+
+@pytest.mark.parametrize("width", [320, 400, 1280])
+def test_no_width_hides_anything(
+    browser: Browser, sandbox: Sandbox, start_vm: Callable[[str], int], width: int
+) -> None:
+    """On a narrow screen rows are lists, so that neither the page nor a table has to be scrolled sideways."""
+    start_vm("NAME = web")
+    sandbox.clock.step(8)
+    browser.send(
+        "Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=False
+    )
+    browser.open(sandbox.url)
+    too_wide = "[...document.querySelectorAll('html, .table')].filter(it => it.scrollWidth > it.clientWidth)"
+    assert browser.run(f"{too_wide}.map(it => it.innerText.slice(0, 40))") == []
+    cell = "document.querySelector('#vm-paris-0 td')"
+    label = browser.run(f"getComputedStyle({cell}, '::before').content")
+    assert label == ('"VM"' if width < 640 else "none")

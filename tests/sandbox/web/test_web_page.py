@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
 import http.client
 import re
 from dataclasses import replace
@@ -93,6 +94,54 @@ def test_a_vm_that_a_test_made_up(fetch: Fetch, sandbox: Sandbox, document: str,
     assert (vm["VM"], vm["State"]) == ("7", state)
 
 
+def test_a_vm_without_room_says_why_it_is_pending(fetch: Fetch) -> None:
+    clock = Clock(1_400_000_000.0)
+    with Sandbox(locations=["paris"], clock=clock, boot_seconds=8, hosts=1, host_capacity=(1, 512)) as full:
+        oned = full.location("paris").oned
+        for name in ("first", "second"):
+            oned.call("one.vm.allocate", [f"NAME = {name}\nCPU = 1\nMEMORY = 512"], "demo")
+        assert {vm["State"] for vm in fetch(of=full).rows(VMS)} == {"PENDING"}
+        clock.step(8)
+        states = {vm["Name"]: vm["State"] for vm in fetch(of=full).rows(VMS)}
+        reason = "No host has room for CPU = 1, MEMORY = 512"
+        assert states == {"first": "RUNNING", "second": f"PENDING {reason}"}
+        oned.call("one.vm.action", ["finalize", 0], "demo")
+        clock.step(16)
+        assert fetch(of=full).rows(VMS)[0]["State"] == "RUNNING"
+
+
+def test_names_come_before_ids(fetch: Fetch, start_vm: Callable[[str], int]) -> None:
+    start_vm("NAME = web")
+    page = fetch()
+    assert page.tables[VMS][0][:2] == ["Name", "VM"]
+    assert page.tables[IMAGES][0][:2] == ["Title", "Image"]
+
+
+def test_images_that_are_the_same_are_shown_once(fetch: Fetch, clock: Clock) -> None:
+    with Sandbox(locations=["paris", "lyon", "rome"], clock=clock) as sandbox:
+        changed = sandbox.location("rome").catalogue
+        changed.add(replace(changed.entries()[0], title="only here", email="me@example.org"))
+        page = fetch(of=sandbox)
+    ids = {given["id"] for _, given in page.elements if "id" in given}
+    assert {"images-paris-caption", "images-rome-caption"} <= ids
+    assert "images-lyon-caption" not in ids
+    assert 'Images: the same as at <a href="#images-paris-caption">paris</a>' in page.source
+
+
+@pytest.mark.parametrize("cloud", ["stratuslab", "opennebula-7.4"])
+def test_it_says_how_to_connect(fetch: Fetch, clock: Clock, cloud: str) -> None:
+    with Sandbox(locations=["paris"], clock=clock, cloud=cloud) as sandbox:
+        [lines] = re.findall(r"<pre><code>(.*?)</code></pre>", fetch(of=sandbox).source, re.DOTALL)
+        export, _, *python = html.unescape(lines).splitlines()
+        assert export == f"export STRATUSLAB_CONFIG={sandbox.config_file}"
+    kind = "StratusLab" if cloud == "stratuslab" else "OpenNebula"
+    assert python == [
+        f"from stratuslab.libcloud.{kind.lower()}_driver import {kind}NodeDriver",
+        f'driver = {kind}NodeDriver("default")',
+        "print(driver.list_images())",
+    ]
+
+
 def test_at_most_a_hundred_vms_those_which_live_first(
     fetch: Fetch, start_vm: Callable[[str], int], sandbox: Sandbox
 ) -> None:
@@ -107,8 +156,10 @@ def test_volumes_and_where_they_are(
     fetch: Fetch, start_vm: Callable[[str], int], make_volume: Callable[[str], None], sandbox: Sandbox
 ) -> None:
     make_volume("size=1000&tag=results&visibility=public")
-    assert [*fetch().rows(VOLUMES)[0].values()][1:] == [
-        "results",
+    [volume] = fetch().rows(VOLUMES)
+    assert [*volume][:2] == ["Tag", "Volume"]
+    assert volume["Tag"] == "results"
+    assert [*volume.values()][2:] == [
         "demo",
         "1000",
         "DATA_IMAGE_RAW_READ_WRITE",
