@@ -508,9 +508,10 @@ a creation and an attachment, of the look for what it made (the connection cut b
 500; garbage). After each, what the caller was told is compared with what the cloud holds. This page is what
 `python tests/reliability/test_fault_matrix.py` prints.
 
-A creation whose answer is lost is looked for by its token and returned if it is there. What cannot be found
-out is told as such: "may be, with a token" is an `UnsettledError`, whose token finds the node or volume if it
-appears; "may be" is the error of an action (a shutdown, a deletion) that may have been carried out.
+A creation whose answer is lost is looked for by its token and returned if it is there. What cannot be
+found out is reported as such: "may be, with a token" is an `UnsettledError`, whose token finds the node
+or volume if it appears; "may be" is the error of an action (a shutdown, a deletion) that may have been
+carried out.
 
 """
 KINDS = (
