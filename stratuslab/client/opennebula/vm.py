@@ -179,51 +179,55 @@ class VirtualMachine:
     @classmethod
     def from_element(cls, vm: Element) -> VirtualMachine:
         """Read a ``<VM>`` element. Raises ``DocumentError`` if it has no id: all else may be missing."""
-        text = vm.findtext("ID") or ""
+        said = _texts(vm)
+        text = said.get("ID") or ""
         vm_id = int(text) if _ID.fullmatch(text) else -1
         if not 0 <= vm_id <= LAST_VM_ID:
             raise DocumentError("a <VM> has no numeric <ID>")
         template = vm.find("TEMPLATE")
         template = _EMPTY if template is None else template
+        asked = _texts(template)
         found = vm.find("USER_TEMPLATE")
         own = _EMPTY if found is None else found
-        context = template.find("CONTEXT")
-        graphics = template.find("GRAPHICS")
-        share = _number(template.findtext("CPU"))
+        noted = _texts(own)
+        context = template.find("CONTEXT") if "CONTEXT" in asked else None
+        graphics = template.find("GRAPHICS") if "GRAPHICS" in asked else None
+        share = _number(asked.get("CPU"))
         # OpenNebula 3.2 has no USER_TEMPLATE; its VMs get as many CPUs as they reserve.
-        cpus = _integer(template.findtext("VCPU"))
-        ports = _text(own, "INBOUND_PORTS") or _text(template, "INBOUND_PORTS") or ""
+        cpus = _integer(asked.get("VCPU"))
+        ports = _plain(noted, "INBOUND_PORTS") or _plain(asked, "INBOUND_PORTS") or ""
+        measured = _texts(vm.find("MONITORING")) if "MONITORING" in said else {}
         return cls(
             id=vm_id,
-            name=vm.findtext("NAME") or _text(template, "NAME") or f"one-{vm_id}",
-            owner=_owner(vm),
-            owner_id=_integer(vm.findtext("UID")),
-            group=_text(vm, "GNAME"),
-            state_number=_or(_integer(vm.findtext("STATE")), -1),
-            lcm_state_number=_or(_integer(vm.findtext("LCM_STATE")), -1),
-            created=_moment(vm.findtext("STIME")),
-            ended=_moment(vm.findtext("ETIME")),
-            deploy_id=_text(vm, "DEPLOY_ID"),
+            name=said.get("NAME") or _plain(asked, "NAME") or f"one-{vm_id}",
+            owner=_owner(said, encoded=found is None),
+            owner_id=_integer(said.get("UID")),
+            group=_plain(said, "GNAME"),
+            state_number=_or(_integer(said.get("STATE")), -1),
+            lcm_state_number=_or(_integer(said.get("LCM_STATE")), -1),
+            created=_moment(said.get("STIME")),
+            ended=_moment(said.get("ETIME")),
+            deploy_id=_plain(said, "DEPLOY_ID"),
             cpu=cpus or max(1, math.ceil(share or 1)),
             cpu_share=share,
-            ram_mib=_integer(template.findtext("MEMORY")) or 0,
+            ram_mib=_integer(asked.get("MEMORY")) or 0,
             disks=tuple(_disk(disk) for disk in template.findall("DISK")),
-            nics=_nics(vm, template),
+            nics=_nics(template, asked, measured),
             history=_history(vm),
             context={} if context is None else {item.tag: item.text or "" for item in context},
-            requirements=_text(template, "REQUIREMENTS") or _text(own, "SCHED_REQUIREMENTS"),
+            requirements=_plain(asked, "REQUIREMENTS") or _plain(noted, "SCHED_REQUIREMENTS"),
             inbound_ports=tuple(port.strip() for port in ports.split(",") if port.strip()),
-            token=_text(own, TOKEN_ATTRIBUTE) or _text(template, TOKEN_ATTRIBUTE),
-            metadata=_metadata(_text(own, METADATA_ATTRIBUTE) or _text(template, METADATA_ATTRIBUTE)),
+            token=_plain(noted, TOKEN_ATTRIBUTE) or _plain(asked, TOKEN_ATTRIBUTE),
+            metadata=_metadata(_plain(noted, METADATA_ATTRIBUTE) or _plain(asked, METADATA_ATTRIBUTE)),
             graphics={} if graphics is None else {item.tag: (item.text or "").strip() for item in graphics},
-            error=_text(template, "ERROR/MESSAGE") or _text(own, "ERROR"),
-            waiting=_text(own, "SCHED_MESSAGE"),
-            used_ram_kib=_integer(vm.findtext("MONITORING/MEMORY") or vm.findtext("MEMORY")),
-            used_cpu_percent=_number(vm.findtext("MONITORING/CPU") or vm.findtext("CPU")),
-            template_id=_integer(template.findtext("TEMPLATE_ID")),
-            boots_from_disk_0=(template.findtext("OS/BOOT") or "").strip().startswith("disk0"),
+            error=(_text(template, "ERROR/MESSAGE") if "ERROR" in asked else None) or _plain(noted, "ERROR"),
+            waiting=_plain(noted, "SCHED_MESSAGE"),
+            used_ram_kib=_integer(measured.get("MEMORY") or said.get("MEMORY")),
+            used_cpu_percent=_number(measured.get("CPU") or said.get("CPU")),
+            template_id=_integer(asked.get("TEMPLATE_ID")),
+            boots_from_disk_0="OS" in asked and (_text(template, "OS/BOOT") or "").startswith("disk0"),
             cpu_is_known=cpus is not None or found is None,
-            is_short=found is not None and vm.find("PERMISSIONS") is None and context is None,
+            is_short=found is not None and "PERMISSIONS" not in said and context is None,
             attributes={item.tag: (item.text or "").strip() for item in own if not len(item)},
         )
 
@@ -232,50 +236,74 @@ def _metadata(text: str | None) -> dict[str, str]:
     return dict(parse_qsl(text, keep_blank_values=True)) if text else {}
 
 
-def _nics(vm: Element, template: Element) -> tuple[VmNic, ...]:
+def _nics(
+    template: Element, asked: Mapping[str, str | None], measured: Mapping[str, str | None]
+) -> tuple[VmNic, ...]:
     """Return the network cards, their further addresses, and last what the guest says of itself."""
-    cards = [*template.findall("NIC"), *template.findall("NIC_ALIAS")]
-    cards += [card for card in template.findall("PCI") if card.find("NETWORK_ID") is not None]
-    nics = [
-        VmNic(
-            _text(nic, "NETWORK"),
-            _text(nic, "IP"),
-            _text(nic, "MAC"),
-            _text(nic, "EXTERNAL_IP"),
-            tuple(found for key in ("IP6", "IP6_GLOBAL", "IP6_ULA") if (found := _text(nic, key))),
-        )
-        for nic in cards
+    cards = template.findall("NIC")
+    if "NIC_ALIAS" in asked:
+        cards += template.findall("NIC_ALIAS")
+    if "PCI" in asked:
+        cards += [card for card in template.findall("PCI") if card.find("NETWORK_ID") is not None]
+    nics = [_nic(_texts(card)) for card in cards]
+    reported = f"{measured.get('GUEST_IP') or ''} {measured.get('GUEST_IP_ADDRESSES') or ''}"
+    addresses = [
+        address
+        for address in reported.replace(",", " ").split()
+        if not address.startswith(("127.", "169.254.", "fe80:", "::1"))
     ]
-    said = " ".join(_text(vm, f"MONITORING/{key}") or "" for key in ("GUEST_IP", "GUEST_IP_ADDRESSES"))
-    if said.strip():
-        nics.append(VmNic(None, None, None, None, tuple(said.replace(",", " ").split())))
+    if addresses:
+        nics.append(VmNic(None, None, None, None, tuple(addresses)))
     return tuple(nics)
 
 
+def _nic(said: Mapping[str, str | None]) -> VmNic:
+    return VmNic(
+        _plain(said, "NETWORK"),
+        _plain(said, "IP"),
+        _plain(said, "MAC"),
+        _plain(said, "EXTERNAL_IP"),
+        tuple(found for key in ("IP6", "IP6_GLOBAL", "IP6_ULA") if (found := _plain(said, key))),
+    )
+
+
 def _disk(disk: Element) -> VmDisk:
+    said = _texts(disk)
     return VmDisk(
-        disk_id=_integer(disk.findtext("DISK_ID")),
-        source=_text(disk, "SOURCE"),
-        type=_text(disk, "TYPE"),
-        target=_text(disk, "TARGET"),
-        size_mib=_integer(disk.findtext("SIZE")),
-        save=(_text(disk, "SAVE") or "").lower() == "yes",
-        image_id=_integer(disk.findtext("IMAGE_ID")),
-        image=_text(disk, "IMAGE"),
+        disk_id=_integer(said.get("DISK_ID")),
+        source=_plain(said, "SOURCE"),
+        type=_plain(said, "TYPE"),
+        target=_plain(said, "TARGET"),
+        size_mib=_integer(said.get("SIZE")),
+        save=(_plain(said, "SAVE") or "").lower() == "yes",
+        image_id=_integer(said.get("IMAGE_ID")),
+        image=_plain(said, "IMAGE"),
     )
 
 
 def _history(vm: Element) -> tuple[HistoryRecord, ...]:
     records = [
         HistoryRecord(
-            sequence=_or(_integer(record.findtext("SEQ")), position),
-            hostname=_text(record, "HOSTNAME"),
-            started=_moment(record.findtext("STIME")),
-            ended=_moment(record.findtext("ETIME")),
+            sequence=_or(_integer(said.get("SEQ")), position),
+            hostname=_plain(said, "HOSTNAME"),
+            started=_moment(said.get("STIME")),
+            ended=_moment(said.get("ETIME")),
         )
-        for position, record in enumerate(vm.findall("HISTORY_RECORDS/HISTORY") or vm.findall("HISTORY"))
+        for position, said in enumerate(
+            map(_texts, vm.findall("HISTORY_RECORDS/HISTORY") or vm.findall("HISTORY"))
+        )
     ]
     return tuple(sorted(records, key=lambda record: record.sequence))
+
+
+def _texts(parent: Element | None) -> dict[str, str | None]:
+    """Return the text of each child by its tag, of the first where there are several: lists are long."""
+    return {} if parent is None else {child.tag: child.text for child in reversed(parent)}
+
+
+def _plain(said: Mapping[str, str | None], tag: str) -> str | None:
+    text = said.get(tag)
+    return (text.strip() or None) if text else None
 
 
 def _text(parent: Element, path: str) -> str | None:
@@ -307,7 +335,7 @@ def _moment(text: str | None) -> datetime | None:
         return None
 
 
-def _owner(vm: Element) -> str | None:
+def _owner(said: Mapping[str, str | None], *, encoded: bool) -> str | None:
     """Return the owner's name as the user wrote it: StratusLab's proxy URL-encodes it for OpenNebula 3.2."""
-    name = _text(vm, "UNAME") or _text(vm, "USERNAME")
-    return unquote_plus(name) if name and vm.find("USER_TEMPLATE") is None else name
+    name = _plain(said, "UNAME") or _plain(said, "USERNAME")
+    return unquote_plus(name) if name and encoded else name
