@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from stratuslab.sandbox.sandbox import Sandbox
 
 
-def export_line(config_file: Path) -> str:
-    """Return the line by which a shell, and what is started from it, finds the clouds."""
-    return f"export STRATUSLAB_CONFIG={shlex.quote(str(config_file))}"
+def export_line(config_file: Path, ssh_port: int = 0) -> str:
+    """Return the line by which a shell, and what is started from it, finds the clouds and their machines."""
+    line = f"export STRATUSLAB_CONFIG={shlex.quote(str(config_file))}"
+    return f"{line} STRATUSLAB_SANDBOX_SSH_PORT={ssh_port}" if ssh_port else line
 
 
 def first_program(endpoints: Sequence[str]) -> list[str]:
@@ -38,7 +39,7 @@ def welcome(sandbox: Sandbox) -> str:
             f"Look inside:   {sandbox.url}/",
             "",
             "In another terminal:",
-            f"  {export_line(sandbox.config_file)}",
+            f"  {export_line(sandbox.config_file, sandbox.ssh_port)}",
             f"  python3 -c {shlex.quote(line)}",
             "",
             "Ctrl-C ends it; nothing is left.",

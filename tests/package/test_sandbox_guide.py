@@ -55,7 +55,7 @@ def test_every_block_is_recognized() -> None:
     assert len(fences) == 2 * len(BLOCKS)
     assert {block.language for block in BLOCKS} == {"bash", "ini", "python", "text"}
     assert [str(block) for block in to_run("text")] == [
-        "pip install 'stratuslab-libcloud-drivers[sandbox]'",
+        "pip install 'stratuslab-libcloud-drivers[sandbox]>=26'",
         "stratuslab-sandbox serve",
         "200 clients for 61 s on 2 cores",
     ]
@@ -80,7 +80,7 @@ def test_bash_runs(block: Block, folder: Path, run: Callable[..., str]) -> None:
 def test_the_way_of_a_new_user(wheel: Path, tmp_path: Path, run: Callable[..., str]) -> None:
     """In an environment with nothing but the package, a file of ten lines is all there is to write."""
     [commands] = [block.code for block in BLOCKS if (block.role, block.name) == ("command", "ci")]
-    published = "stratuslab-libcloud-drivers[sandbox]"
+    published = "stratuslab-libcloud-drivers[sandbox]>=26"
     assert published in commands
     assert len(FILES["test_cloud.py"].splitlines()) == 10
     tmp_path.joinpath("test_cloud.py").write_text(FILES["test_cloud.py"], encoding="utf-8")

@@ -250,6 +250,14 @@ def test_serve_on_a_terminal_shows_how_to_use_it(cloud: str) -> None:
         assert "Image" in done.stdout
 
 
+def test_serve_on_a_terminal_names_the_port_of_its_machines() -> None:
+    with on_a_terminal("--ssh") as (_, lines):
+        export = next(line for line in lines if line.startswith("export "))
+        shown = dict(assignment.split("=") for assignment in export.split()[1:])
+    assert shown.keys() == {"STRATUSLAB_CONFIG", "STRATUSLAB_SANDBOX_SSH_PORT"}
+    assert int(shown["STRATUSLAB_SANDBOX_SSH_PORT"]) > 0
+
+
 def test_serve_writes_json_on_a_terminal_if_told_to() -> None:
     with on_a_terminal("--json") as (_, lines):
         assert json.loads(next(lines)).keys() == {"config", "locations", "control", "web_page"}
