@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from xml.etree import ElementTree
 
 import pytest
@@ -17,20 +18,66 @@ LOST = ("cut-before", "cut-after", "cut-at=40", "status=502:carried-out", "garba
 NOT_DONE = -1
 
 
+@dataclass(frozen=True)
+class Kind:
+    """What the test asks a cloud of a kind by itself."""
+
+    cloud: str
+    session: str
+    end: str
+    reads: tuple[str, ...]
+    pool: str
+    token: str
+
+
+KINDS = {
+    "stratuslab": Kind(
+        "stratuslab",
+        "demo",
+        "finalize",
+        ("one.vm.info", "one.vmpool.info"),
+        "one.vmpool.info",
+        "TEMPLATE/LIBCLOUD_TOKEN",
+    ),
+    "opennebula": Kind(
+        "opennebula-6.10",
+        "demo:demo-pass",
+        "terminate-hard",
+        ("one.vm.info", "one.vmpool.infoextended"),
+        "one.vmpool.infoextended",
+        "USER_TEMPLATE/LIBCLOUD_TOKEN",
+    ),
+}
+
+
 @pytest.mark.slow
+@pytest.mark.parametrize("name", KINDS)
 def test_the_cloud_has_the_nodes_that_were_returned_and_those_named_in_errors(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setattr(retry, "_FIRST_PAUSE", 0.001)
     monkeypatch.setattr(settlement, "_FIRST_PAUSE", 0.01)
     clock = Clock()
     clock.stop()
-    with Sandbox(locations=["here"], clock=clock) as sandbox, ThreadPoolExecutor(THREADS) as threads:
-        oned = sandbox.location("here").oned
+    kind = KINDS[name]
+    with (
+        Sandbox(locations=["here"], cloud=kind.cloud, clock=clock) as sandbox,
+        ThreadPoolExecutor(THREADS) as threads,
+    ):
+        oned = (sandbox.location("here") if name == "stratuslab" else sandbox.opennebula("here")).oned
+
+        def ask(method: str, *arguments: object) -> str:
+            if name == "stratuslab":
+                accepted, answer, *_ = oned.call(method, [*arguments], kind.session)
+            else:
+                accepted, answer, *_ = oned.call(method, [kind.session, *arguments])
+            assert accepted
+            return str(answer)
+
         driver = StratusLabNodeDriver(stratuslab_user_config=sandbox.config_file, timeout=0.3)
         image, size = driver.list_images()[0], driver.list_sizes()[0]
         for seed, what in enumerate(LOST):
-            for operation in ("one.vm.allocate", "one.vm.info", "one.vmpool.info"):
+            for operation in ("one.vm.allocate", *kind.reads):
                 sandbox.faults.add(f"{operation}:probability=0.04:seed={seed}:{what}")
 
         def create(number: int) -> tuple[str, str]:
@@ -44,14 +91,14 @@ def test_the_cloud_has_the_nodes_that_were_returned_and_those_named_in_errors(
                 return ("token", error.token)
             except UnreachableError:
                 return ("nothing", "")
-            assert f"<NAME>node-{number}</NAME>" in oned.document(int(node.id))
-            oned.call("one.vm.action", ["finalize", int(node.id)], "demo")
+            assert f"<NAME>node-{number}</NAME>" in ask("one.vm.info", int(node.id))
+            ask("one.vm.action", kind.end, int(node.id))
             return ("id", node.id)
 
         told = list(threads.map(create, range(CREATIONS)))
-        _, pool, _ = oned.call("one.vmpool.info", [-3, -1, -1, NOT_DONE], "demo")
+        pool = ask(kind.pool, -3, -1, -1, NOT_DONE)
 
-    left = [vm.findtext("TEMPLATE/LIBCLOUD_TOKEN", "") for vm in ElementTree.fromstring(pool)]
+    left = [vm.findtext(kind.token, "") for vm in ElementTree.fromstring(pool)]
     returned = [name for kind, name in told if kind == "id"]
     tokens = {name for kind, name in told if kind == "token"}
     assert len(told) == CREATIONS
