@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from libcloud.compute.base import NodeDriver, NodeImage
+from libcloud.compute.base import Node, NodeDriver, NodeImage
 from stratuslab.client.errors import InvalidArgumentError
 from stratuslab.client.marketplace.marketplace import STATUSES
 from stratuslab.libcloud.arguments import one_of, plain, vm_id
@@ -12,7 +12,7 @@ from stratuslab.libcloud.arguments import one_of, plain, vm_id
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from libcloud.compute.base import Node, NodeLocation
+    from libcloud.compute.base import NodeLocation
     from stratuslab.client.kinds.offers import Image, Images
     from stratuslab.client.marketplace.image_metadata import ImageMetadata
     from stratuslab.client.marketplace.marketplace import ImageStatus
@@ -103,7 +103,9 @@ class ImageOperations(NodeDriver):
         Raises :class:`~stratuslab.client.errors.ConflictError` while nodes use it. A StratusLab cloud raises
         :class:`~stratuslab.client.errors.NotOfferedError`.
         """
-        self._changeable("delete_image", node_image).delete(_checked(node_image).id)
+        images = self._changeable("delete_image", node_image)
+        self._locations.of_image(node_image)
+        images.delete(node_image.id)
         return True
 
     def copy_image(
@@ -113,15 +115,15 @@ class ImageOperations(NodeDriver):
 
         Calls ``one.image.clone``.
 
-        :param source_region: the location of the image, by its id or name.
+        :param source_region: the location of the image, by its id or name; may be empty if the image says it.
 
         A StratusLab cloud raises :class:`~stratuslab.client.errors.NotOfferedError`: every location starts
         any image of the Marketplace.
         """
-        images = self._changeable("copy_image", node_image)
-        location = self._where(_checked(node_image))
-        region = self._locations.meant(source_region or None, "source_region")
-        if source_region and region.id != location.id:
+        region = self._locations.meant(source_region, "source_region") if source_region else None
+        images = self._changeable("copy_image", node_image, region)
+        location = self._locations.of_image(node_image, region)
+        if region is not None and region.id != location.id:
             raise InvalidArgumentError(
                 f"found {region.id!r}, and the image is at {location.id!r}", argument="source_region"
             )
@@ -134,20 +136,16 @@ class ImageOperations(NodeDriver):
         marketplace = self._locations.site(self._locations.meant(location)).marketplace
         return marketplace.image(image.id if isinstance(image, NodeImage) else image)
 
-    def _changeable(self, operation: str, item: Node | NodeImage) -> Images:
+    def _changeable(
+        self, operation: str, item: Node | NodeImage | None, otherwise: NodeLocation | None = None
+    ) -> Images:
         """Return the images of where something is; a cloud that changes none says so whatever was given."""
-        images = self._locations.site(self._where(item)).images
+        stated = None
+        if isinstance(item, (Node, NodeImage)):
+            stated = self._locations.stated(item, "node" if isinstance(item, Node) else "node_image")
+        images = self._locations.site(stated or otherwise or self._locations.default).images
         images.check_changes(operation)
         return images
 
-    def _where(self, item: Node | NodeImage) -> NodeLocation:
-        return self._locations.meant((getattr(item, "extra", None) or {}).get("location"), "node_image")
-
     def _as_image(self, image: Image) -> StratusLabImage:
         return StratusLabImage(image, self)
-
-
-def _checked(image: NodeImage) -> NodeImage:
-    if not isinstance(image, NodeImage):
-        raise InvalidArgumentError(f"found {image!r}; give one of list_images()", argument="node_image")
-    return image

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from libcloud.compute.base import Node, NodeLocation, StorageVolume
+from libcloud.compute.base import Node, NodeImage, NodeLocation, StorageVolume, VolumeSnapshot
 from stratuslab.client.errors import (
     ConfigurationError,
     InvalidArgumentError,
@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 GivenLocation = NodeLocation | str
 """A location as a caller may give it: the object, its id or its name."""
+Item = Node | NodeImage | StorageVolume | VolumeSnapshot
 OnError = Literal["raise", "skip"]
 _ON_ERROR = ("raise", "skip")
 _MAX_THREADS = 64
@@ -166,24 +167,33 @@ class Locations:
         return list({location.id: location for location in meant}.values())
 
     def of_node(self, node: Node, argument: str = "node") -> NodeLocation:
-        """Return where a node is; see :meth:`_of`."""
+        """Return where a node is; see :meth:`of_item`."""
         if not isinstance(node, Node):
             raise InvalidArgumentError(f"found {node!r}; give a node, as of list_nodes()", argument=argument)
-        return self._of(node, argument)
+        return self.of_item(node, argument)
 
     def of_volume(self, volume: StorageVolume, argument: str = "volume") -> NodeLocation:
-        """Return where a volume is; see :meth:`_of`."""
+        """Return where a volume is; see :meth:`of_item`."""
         if not isinstance(volume, StorageVolume):
             raise InvalidArgumentError(
                 f"found {volume!r}; give a volume, as of list_volumes()", argument=argument
             )
-        return self._of(volume, argument)
+        return self.of_item(volume, argument)
+
+    def of_image(self, image: NodeImage, otherwise: NodeLocation | None = None) -> NodeLocation:
+        """Return where an image is; if it does not say, ``otherwise``; see :meth:`of_item`."""
+        argument = "node_image"
+        if not isinstance(image, NodeImage):
+            raise InvalidArgumentError(f"found {image!r}; give one of list_images()", argument=argument)
+        if otherwise is not None and self.stated(image, argument) is None:
+            return otherwise
+        return self.of_item(image, argument)
 
     def check_volume(self, volume: StorageVolume, of_node: NodeLocation, argument: str = "volume") -> None:
         """Refuse a volume that is at another location than its node."""
         if not isinstance(volume, StorageVolume):
             self.of_volume(volume, argument)
-        stated = self._stated(volume, argument)
+        stated = self.stated(volume, argument)
         if stated is not None and stated.id != of_node.id:
             raise InvalidArgumentError(
                 f"the volume is at {stated.id!r} and the node at {of_node.id!r}; "
@@ -191,12 +201,12 @@ class Locations:
                 argument=argument,
             )
 
-    def _of(self, item: Node | StorageVolume, argument: str) -> NodeLocation:
+    def of_item(self, item: Item, argument: str) -> NodeLocation:
         """Return the location that an object states. If it states none, there must be only one location.
 
         Ids are the same small numbers at every location: a wrong guess would end another node.
         """
-        stated = self._stated(item, argument)
+        stated = self.stated(item, argument)
         if stated is None and len(self._by_id) > 1:
             raise InvalidArgumentError(
                 f"found {item.id!r}, which states no location; take it from a list of this driver, set "
@@ -205,7 +215,8 @@ class Locations:
             )
         return stated or self.default
 
-    def _stated(self, item: Node | StorageVolume, argument: str) -> NodeLocation | None:
+    def stated(self, item: Item, argument: str) -> NodeLocation | None:
+        """Return where something says it is, None if it does not say."""
         location: Any = getattr(item, "location", None) or (item.extra or {}).get("location")
         return None if location is None else self.meant(location, argument)
 

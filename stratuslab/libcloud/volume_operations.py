@@ -180,6 +180,7 @@ class VolumeOperations(NodeDriver):
             raise InvalidArgumentError(
                 f"found {snapshot!r}; give one of list_volume_snapshots()", argument="snapshot"
             )
+        self._locations.of_item(snapshot, "snapshot")
         volume_id = volumes.checked_id(extra.get("volume_id"), "snapshot.extra['volume_id']")
         volumes.delete_snapshot(volume_id, snapshot.id)
         return True
