@@ -135,7 +135,7 @@ class _Site:
         self._marketplace_service = MarketplaceService(location.catalogue, dialect)
 
     def visit(self, request: Request, segments: Sequence[str]) -> _Visit | None:
-        """Find the service which a path below the location belongs to."""
+        """Find the service that a path below the location belongs to."""
         self._location.oned.advance()
         match segments:
             case ["one-proxy", ("pswd" | "cert") as way, "xmlrpc", *rest] if rest in _NOTHING:
@@ -181,7 +181,7 @@ class _OpenNebulaSite:
         self._server = CurrentOnedServer(location.oned)
 
     def visit(self, request: Request, segments: Sequence[str]) -> _Visit | None:
-        """Find the service which a path below the location belongs to."""
+        """Find the service that a path below the location belongs to."""
         self._location.oned.advance()
         match segments:
             case ["RPC2", *rest] if rest in _NOTHING:

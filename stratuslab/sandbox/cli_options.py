@@ -117,7 +117,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "--host-capacity",
         type=_capacity,
         metavar="CORES:MIB",
-        help="the room on each host: a machine for which there is none stays PENDING (default: room for any"
+        help="the room on each host: a machine that finds none stays PENDING (default: room for any"
         " number of machines)",
     )
     parser.add_argument(
@@ -162,7 +162,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "--ssh",
         action="store_true",
         help="have an SSH server in each machine that is RUNNING, at an address of its own which only this"
-        " computer has (127.86.0.1 and so on); it lets in who has the machine's key. Commands run in a folder"
+        " computer has (127.86.0.1 and so on); it accepts the machine's key. Commands run in a folder"
         " of the machine, BUT AS YOU, with all your rights (Linux only). The passwords of the users are"
         " random, or those of --user, never the published ones",
     )

@@ -1,4 +1,4 @@
-"""The configuration file by which a client finds the clouds of the sandbox."""
+"""The configuration file in which a client finds the clouds of the sandbox."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cloud which one gets without asking for another."""
+"""The cloud that a sandbox has by default."""
 
 from types import MappingProxyType
 

@@ -10,9 +10,9 @@ from types import MappingProxyType
 class Dialect:
     """How PDisk and the Marketplace word their answers.
 
-    `group_numbers`: PDisk writes numbers from 1000 upwards as `1,024`; it does so wherever the locale of its
-        server has a separator.
-    `empty_identifiers`: PDisk tells the identifier also of a disk which has none.
+    `group_numbers`: PDisk writes numbers from 1000 upwards as `1,024`; it does so if the locale of its server
+        has a separator.
+    `empty_identifiers`: PDisk shows an empty identifier for a disk without one.
     `deprecated_tags`: the Marketplace finds a deprecated entry by its tag.
     """
 

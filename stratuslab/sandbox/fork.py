@@ -1,4 +1,4 @@
-"""What a forked child does with that which belongs to its parent: nothing, and it holds no socket of it."""
+"""Keep a forked child away from what belongs to its parent: the child ends nothing and holds no socket."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def replace_descriptors(descriptors: Iterable[int]) -> None:
     """Make /dev/null of these file descriptors; those that are closed (-1) are left out.
 
     Closing them would do for the child; but objects that know their numbers would later close them once more,
-    and then perhaps a file of somebody else.
+    and by then the number may belong to another file.
     """
     null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     for descriptor in descriptors:
@@ -47,9 +47,9 @@ def replace_descriptors(descriptors: Iterable[int]) -> None:
 
 
 def make_immortal(inherited: object) -> None:
-    """Never let Python collect an object whose end would do harm, such as an SQLite connection.
+    """Never let Python collect an object that does harm when it ends, such as an SQLite connection.
 
-    Its end in a child would remove the write-ahead log which the parent is writing.
+    Its end in a child would remove the write-ahead log that the parent is writing.
     """
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(inherited))
 

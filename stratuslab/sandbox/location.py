@@ -77,7 +77,7 @@ class Location:
 
     @contextmanager
     def at_rest(self) -> Iterator[None]:
-        """Let nothing change at the location; no operation is half done then."""
+        """Let nothing change at the location; no operation is half done meanwhile."""
         with self.oned.lock, self.disks.lock, self.catalogue.lock:
             yield
 

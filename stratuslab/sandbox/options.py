@@ -23,7 +23,7 @@ _LAST_PORT = 65535
 
 
 def check_port(name: str, port: int) -> None:
-    """Raise ValueError for what is no port; `name` is that of the argument."""
+    """Raise ValueError for a number that is not a port; `name` is the name of the argument."""
     if not 0 <= port <= _LAST_PORT:
         raise ValueError(f"{name} is {port}; give a number from 1 to {_LAST_PORT}, or 0 for a free port")
 
@@ -56,7 +56,7 @@ def kinds_of(locations: Sequence[str], cloud: str) -> dict[str, str]:
 
 
 def check_hosts(hosts: int, capacity: tuple[int, int] | None) -> None:
-    """Raise ValueError for a number or a capacity that hosts cannot have."""
+    """Raise ValueError for a number or a capacity of hosts that is not possible."""
     if hosts < 1:
         raise ValueError("a location has at least one host")
     if capacity is not None and min(capacity) < 0:
@@ -71,7 +71,7 @@ def new_users(*, ssh: bool) -> dict[str, str]:
 
 
 def check_users(users: Mapping[str, str], *, ssh: bool) -> None:
-    """Raise ValueError for names and passwords that cannot be, or that are no secret with `ssh`."""
+    """Raise ValueError for names and passwords that are not possible, or are published and `ssh` is on."""
     if not users:
         raise ValueError("a sandbox has at least one user")
     for name, password in users.items():

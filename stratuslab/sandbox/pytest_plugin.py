@@ -106,7 +106,7 @@ def _running(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
 
 
 def _wishes(request: pytest.FixtureRequest) -> _Wishes:
-    """Combine the settings and the marks, of which the one nearest to the test wins."""
+    """Combine the settings and the marks; the mark nearest to the test wins."""
     config = request.config
     wishes = _Wishes(
         config.getini("stratuslab_locations"),

@@ -50,26 +50,26 @@ class Sandbox:
     `users`: the passwords by user; everybody may log in at every location, the configuration file has the
         first one. By default `demo` and `guest`, with published passwords; with `ssh` their passwords are
         random, and the published ones are refused.
-    `boot_seconds`: the time from the start of a VM until it is RUNNING; with 0 it is that at the next look.
+    `boot_seconds`: the time from the start of a VM until it is RUNNING; 0 means at the next look.
     `port`: where the server listens on 127.0.0.1; 0 for a free port.
     `hosts`: how many hosts each cloud has.
-    `host_capacity`: the cores and the memory in MiB of each host: a VM for which there is no room stays
+    `host_capacity`: the cores and the memory in MiB of each host: a VM that finds no room stays
         PENDING. By default there is room for any number of VMs.
     `dialect`: how the services word their answers, one of `DIALECTS`: as those of release 14.06, by default;
         `14.06-ungrouped`, where PDisk's sizes have no thousands separator; or `2015`, the state in which the
         development of the services ended.
-    `state_file`: where all that happens in the clouds is kept beyond this object, whatever its end. Each
-        start brings back what the file has; a location which it has not is added to it.
+    `state_file`: where everything that happens in the clouds is kept longer than this object lives. Each
+        start brings back what the file has, and adds locations that it does not have.
     `tls`: whether the server speaks HTTPS, with a certificate of the sandbox's own authority, which the
-        configuration file names. Users may then come with a certificate of `issue_certificate`.
-    `certificate`: the distinguished name of a user for whom the configuration file has a certificate, in the
-        place of a name and a password; only with `tls`.
-    `ssh`: whether there is an SSH server in each RUNNING VM, at an address which only this machine has
-        (127.86.0.1 and so on). It lets in who has the key that the VM was created with, under any user name,
-        and runs commands in a folder of the VM, WITH THE RIGHTS OF THIS PROCESS: it is no jail. The volumes
-        of the VM are files in there (`dev/vdz`). The folders are removed at the end. On Linux only: macOS,
-        for one, has no other such address than 127.0.0.1.
-    `ssh_port`: the port of all these servers; 0 for a free one, which the attribute of that name tells.
+        configuration file names. Users may then log in with a certificate of `issue_certificate`.
+    `certificate`: the distinguished name of a user whose certificate is in the configuration file, instead
+        of a name and a password; only with `tls`.
+    `ssh`: whether there is an SSH server in each RUNNING VM, at an address that only this machine has
+        (127.86.0.1 and so on). It accepts the key that the VM was created with, for any user name,
+        and runs commands in a folder of the VM, WITH THE RIGHTS OF THIS PROCESS: it is not a jail. The
+        volumes of the VM are files in there (`dev/vdz`). The folders are removed at the end. Linux only: macOS, for
+        example, has no loopback address but 127.0.0.1.
+    `ssh_port`: the port of all these servers; 0 for a free one, which is then in the attribute of that name.
     `clock`: the time of the clouds, by default that of this machine. It is put forward if it is behind that
         of the state file.
     `config_file`: the configuration file to make, which must not exist; by default one in a temporary
@@ -78,7 +78,7 @@ class Sandbox:
     After a fork the sandbox is that of the parent. A child has its URLs and is a client like any other; it
     holds no socket of it, and `stop` or its own end leave the server and all files as they are.
 
-    Raises ValueError for names, passwords or times which cannot be.
+    Raises ValueError for names, passwords, ports or times that are not possible.
     """
 
     def __init__(
@@ -172,7 +172,7 @@ class Sandbox:
 
     @property
     def ca_certificate(self) -> Path | None:
-        """The PEM file of the authority behind the server's certificate, None without a running TLS."""
+        """The PEM file of the authority of the server's certificate; None unless it is running with TLS."""
         return self._authority.certificate if self._authority else None
 
     @property
@@ -183,24 +183,24 @@ class Sandbox:
         return self._ssh_port if self._ssh else 0
 
     def issue_certificate(self, dn: str) -> CertificateFiles:
-        """Issue a client certificate, with which one is the user of that name wherever a URL has `/cert/`.
+        """Issue a client certificate; its holder is the user of that name at URLs with `/cert/`.
 
         `dn` is written as in `CN=Jane Tester,O=StratusLab,C=FR` (RFC 4514). The files are removed at the end.
-        ValueError if it is no distinguished name, RuntimeError unless the sandbox is running with `tls`.
+        ValueError if it is not a distinguished name, RuntimeError unless the sandbox is running with `tls`.
         """
         if self._authority is None:
             raise RuntimeError("the sandbox is not running with TLS")
         return self._authority.issue_for_client(dn)
 
     def location(self, name: str) -> Location:
-        """Return the StratusLab cloud of that name; KeyError if there is none."""
+        """Return the StratusLab cloud of that name; KeyError if it does not exist."""
         location = self._locations[name]
         if not isinstance(location, Location):
             raise KeyError(name)
         return location
 
     def opennebula(self, name: str) -> OpenNebulaLocation:
-        """Return the OpenNebula cloud of that name; KeyError if there is none."""
+        """Return the OpenNebula cloud of that name; KeyError if it does not exist."""
         location = self._locations[name]
         if not isinstance(location, OpenNebulaLocation):
             raise KeyError(name)
@@ -209,10 +209,10 @@ class Sandbox:
     def start(self) -> None:
         """Start the server and make the configuration file.
 
-        RuntimeError if the sandbox is running already, also in the process from which this one was forked,
-        OSError if the port is in use, FileExistsError if the
-        configuration file is there before, StateFileError (an OSError) if the state file cannot be used,
-        ValueError if `certificate` is no distinguished name.
+        RuntimeError if the sandbox is running already, also in the process from which this one was forked;
+        OSError if a port is in use; FileExistsError if the configuration file exists already;
+        StateFileError (an OSError) if the state file cannot be used;
+        ValueError if `certificate` is not a distinguished name.
         """
         if self._config_file is not None:
             raise RuntimeError("the sandbox is running")
@@ -321,14 +321,14 @@ class Sandbox:
 
 
 def _new_guests(locations: Iterable[Location | OpenNebulaLocation], folder: Path, port: int) -> Guests:
-    """Import what needs a package which all the rest does not."""
+    """Import what needs a package that nothing else needs."""
     from stratuslab.sandbox.guests.ssh_servers import Guests
 
     return Guests(locations, folder / "guests", port)
 
 
 def _new_authority(folder: Path) -> CertificateAuthority:
-    """Import what makes certificates when it is asked for; that takes longer than all of the start."""
+    """Import what makes certificates only when it is needed; that takes longer than the whole start."""
     from stratuslab.sandbox.http.certificate_authority import CertificateAuthority
 
     return CertificateAuthority(folder)

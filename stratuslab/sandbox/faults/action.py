@@ -1,4 +1,4 @@
-"""What goes wrong when a fault comes upon a request."""
+"""What goes wrong with a request."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Garbage:
 
 @dataclass(frozen=True)
 class ContentType:
-    """The answer says that it is of this type, which it is not; the request is carried out."""
+    """The request is carried out; the answer has this wrong content type."""
 
     media_type: str
 

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 class ActiveFault:
-    """A fault which has been added; `id` is its number.
+    """A fault that was added; `id` is its number.
 
-    `matched` counts the requests which the rule is for, `fired` those among them which it came upon.
+    `matched` counts the requests that the rule is for, `fired` those of them that failed.
     """
 
     def __init__(self, fault_id: int, fault: Fault) -> None:
@@ -27,7 +27,7 @@ class ActiveFault:
         self._outcomes = fault.occurrence.outcomes()
 
     def strikes(self) -> bool:
-        """Count a request which the rule is for, and tell whether the fault comes upon it."""
+        """Count a request that the rule is for; tell whether it fails."""
         self.matched += 1
         strikes = next(self._outcomes)
         self.fired += strikes
@@ -40,8 +40,8 @@ class ActiveFault:
 class Faults:
     """The faults of a sandbox with these locations, in the order in which they were added. Thread-safe.
 
-    Every fault counts every request which its rule is for, whatever the others do. Of several which come
-    upon a request, each stands before the later ones: what it does not let through never comes to them.
+    Every fault counts every request that its rule is for, whatever the others do. If several faults are for
+    one request, each stands before the later ones: they do not see what it stops.
     """
 
     def __init__(self, locations: Collection[str]) -> None:
@@ -51,10 +51,10 @@ class Faults:
         self._faults: dict[int, ActiveFault] = {}
 
     def add(self, rule: Fault | str) -> ActiveFault:
-        """Add a fault, which a text describes as `Fault.parse` reads it.
+        """Add a fault, given as an object or as a text that `Fault.parse` reads.
 
-        ValueError for a text that is no rule, for an operation that does not exist, and for a location that
-        the sandbox does not have.
+        ValueError for a text that is not a rule, for an operation that does not exist, and for a location
+        that the sandbox does not have.
         """
         fault = Fault.parse(rule) if isinstance(rule, str) else rule
         if fault.location is not None and fault.location not in self._locations:
@@ -66,7 +66,7 @@ class Faults:
         return active
 
     def remove(self, fault_id: int) -> None:
-        """Remove a fault by its number; KeyError if there is none."""
+        """Remove a fault by its number; KeyError if it does not exist."""
         with self._lock:
             del self._faults[fault_id]
 
@@ -76,7 +76,7 @@ class Faults:
             self._faults.clear()
 
     def strike(self, service: str, operation: str, location: str) -> list[Fault]:
-        """Count a request, described in the terms of the request log; return the faults that come upon it."""
+        """Count a request, described as in the request log; return its faults."""
         with self._lock:
             return [
                 active.fault

@@ -1,4 +1,4 @@
-"""How faults come upon a request: around what would have answered it."""
+"""How a request fails: each fault stands around what would have answered it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _GARBAGE = bytes(range(255, -1, -1))
 
 
 class FaultInjector:
-    """Lets faults come upon requests. Thread-safe."""
+    """Lets requests fail. Thread-safe."""
 
     def __init__(self) -> None:
         self._interrupted = threading.Event()
@@ -61,7 +61,7 @@ class FaultInjector:
         carry_out: Answer,
         compute: Compute,
     ) -> Response:
-        """Answer a request upon which faults come, each before those that follow it.
+        """Answer a request with its faults; each stands before those that follow it.
 
         `carry_out` answers it as without faults. `compute` is the server of a call, None if it is none.
         """

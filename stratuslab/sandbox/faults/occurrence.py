@@ -1,4 +1,4 @@
-"""Which of the requests that a fault is for it comes upon."""
+"""Which of the requests that match a fault fail."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Always:
     """Every request."""
 
     def outcomes(self) -> Iterator[bool]:
-        """Tell for one request after the other, without end, whether the fault comes upon it."""
+        """Tell for one request after the other, without end, whether it fails."""
         return itertools.repeat(True)
 
 
@@ -31,13 +31,13 @@ class Nth:
             raise ValueError("the first request is number 1")
 
     def outcomes(self) -> Iterator[bool]:
-        """Tell for one request after the other, without end, whether the fault comes upon it."""
+        """Tell for one request after the other, without end, whether it fails."""
         return (number == self.number for number in itertools.count(1))
 
 
 @dataclass(frozen=True)
 class Pattern:
-    """The first requests as `failing` tells; after them none, or the same again if it is to `cycle`."""
+    """The first requests fail as `failing` says; later ones do not, or it begins again (`cycle`)."""
 
     failing: tuple[bool, ...]
     cycle: bool = False
@@ -47,7 +47,7 @@ class Pattern:
             raise ValueError("a pattern has at least one request")
 
     def outcomes(self) -> Iterator[bool]:
-        """Tell for one request after the other, without end, whether the fault comes upon it."""
+        """Tell for one request after the other, without end, whether it fails."""
         if self.cycle:
             return itertools.cycle(self.failing)
         return itertools.chain(self.failing, itertools.repeat(False))
@@ -65,7 +65,7 @@ class Probability:
             raise ValueError("a probability is a number from 0 to 1")
 
     def outcomes(self) -> Iterator[bool]:
-        """Tell for one request after the other, without end, whether the fault comes upon it."""
+        """Tell for one request after the other, without end, whether it fails."""
         chance = random.Random(self.seed)
         return (chance.random() < self.probability for _ in itertools.count())
 

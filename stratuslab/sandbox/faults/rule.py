@@ -75,7 +75,7 @@ class Fault:
     """A rule by which something goes wrong.
 
     `operation` is a pattern, with `*`, `?` and `[abc]`, of the operations of the request log. Without a
-    `location` it is for all of them. An error of OpenNebula or a fault of XML-RPC comes only upon requests
+    `location` it is for all of them. An error of OpenNebula or a fault of XML-RPC is only for requests
     to the compute service. `str` writes the rule the way `parse` reads it.
     """
 
@@ -94,7 +94,7 @@ class Fault:
         try:
             return _parsed(rule)
         except ValueError as error:
-            raise ValueError(f"{rule!r} is no rule for a fault: {error}") from error
+            raise ValueError(f"{rule!r} is not a rule for a fault: {error}") from error
 
     def matches(self, service: str, operation: str, location: str) -> bool:
         """Tell whether the rule is for a request, which is described in the terms of the request log."""
@@ -160,14 +160,14 @@ def _integer(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise ValueError(f"{text!r} is no whole number") from None
+        raise ValueError(f"{text!r} is not a whole number") from None
 
 
 def _number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise ValueError(f"{text!r} is no number") from None
+        raise ValueError(f"{text!r} is not a number") from None
 
 
 def _outcomes(text: str) -> tuple[bool, ...]:

@@ -51,7 +51,7 @@ class Devices:
     def refresh(self) -> None:
         """Bring the folder up to date with what is attached; a file which is in the way is replaced.
 
-        What cannot be done, the log has a warning of.
+        If this fails, the log has a warning.
         """
         attached = self._attached()
         before, self._present = self._present, {target: disk.uuid for target, disk in attached.items()}

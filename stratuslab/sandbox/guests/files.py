@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class GuestFiles(asyncssh.SFTPServer):
-    """Shows the guest's folder and nothing else of the machine.
+    """Shows the guest's folder, and no other folder of the machine.
 
-    The folder is where a client begins, and what it takes for `/`. Unlike in a jail the folder has its real
-    name too, because that is what the guest's commands call it.
+    A client begins in this folder and sees it as `/`. Unlike in a jail, the real name of the folder works
+    too, because the guest's commands use it.
     """
 
     def __init__(self, channel: asyncssh.SSHServerChannel[bytes], home: Path) -> None:
@@ -24,5 +24,5 @@ class GuestFiles(asyncssh.SFTPServer):
         self._home = os.fsencode(home)
 
     def map_path(self, path: bytes) -> bytes:
-        """Return the real path for the one which a client names."""
+        """Return the real path for a path that a client names."""
         return (self._home + posixpath.normpath(b"/" + path.removeprefix(self._home))).rstrip(b"/")

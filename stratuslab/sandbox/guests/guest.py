@@ -1,4 +1,4 @@
-"""What there is inside of running virtual machines: their addresses, keys and volumes."""
+"""What is inside running virtual machines: their addresses, keys and volumes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TARGET = re.compile(r"[a-z]{2,8}")
 
 @dataclass(frozen=True)
 class Guest:
-    """The system in a running VM: those of its addresses which are on this machine, and who may log in.
+    """The system in a running VM: its addresses on this machine, and who may log in.
 
     `authorized_keys` is the text of an OpenSSH file of that name.
     """
@@ -42,7 +42,7 @@ class Volume:
 
 
 def running_guests(location: Location | OpenNebulaLocation) -> dict[int, Guest]:
-    """Return what is in those VMs of a location which are RUNNING now, by their ids."""
+    """Return what is inside the VMs of a location that are RUNNING now, by their ids."""
     with location.oned.lock:
         if isinstance(location, OpenNebulaLocation):
             location.oned.advance()
@@ -60,9 +60,9 @@ def running_guests(location: Location | OpenNebulaLocation) -> dict[int, Guest]:
 
 
 def attached_volumes(location: Location | OpenNebulaLocation, vm_id: int) -> dict[str, Volume]:
-    """Return the volumes which a VM has now, by their targets: `vdc`, `vdz` and so on.
+    """Return the volumes that a VM has now, by their targets: `vdc`, `vdz` and so on.
 
-    The copies which were made of images for this VM alone are no volumes.
+    Copies of images that were made for this VM alone do not count.
     """
     if isinstance(location, OpenNebulaLocation):
         return _datablocks(location, vm_id)
@@ -117,7 +117,7 @@ def _decoded(text: str) -> str:
 
 
 def _static_target(vm: VirtualMachine, uuid: str) -> str:
-    """Return the target which the template gives a disk that was there at the start; empty if none."""
+    """Return the target that the template gives to a disk of the start; empty without a target."""
     targets = (
         disk.get("TARGET", "")
         for disk in vm.template.vectors("DISK")

@@ -21,10 +21,10 @@ _logger = logging.getLogger(__name__)
 
 
 class GuestServer:
-    """SSH with SFTP at the addresses of a guest, for those with one of its keys, whatever their user name.
+    """SSH with SFTP at the addresses of a guest, for everybody who has one of its keys, with any user name.
 
-    `home` is the folder in which they are, made at the first start. `devices` is what it has for volumes, up
-    to date whenever a command or a transfer of files begins.
+    `home` is the folder that they work in, made at the first start. `devices` has its volumes, brought up to
+    date when a command or a transfer of files begins.
     """
 
     def __init__(self, guest: Guest, home: Path, devices: Devices, host_key: asyncssh.SSHKey) -> None:
@@ -37,7 +37,7 @@ class GuestServer:
         self._connections: set[asyncssh.SSHServerConnection] = set()
 
     async def start(self, port: int) -> None:
-        """Answer at that port of each address; if this is not possible, the log has a warning."""
+        """Answer at that port of each address; if this fails, the log has a warning."""
         try:
             self._home.mkdir(parents=True, exist_ok=True)
             for address in self._guest.addresses:
@@ -105,7 +105,7 @@ class _Connection(asyncssh.SSHServer):
 
 
 def _imported(authorized_keys: str) -> asyncssh.SSHAuthorizedKeys | None:
-    """Read the keys that make sense, None if there is none of them: nobody gets in then."""
+    """Read the valid keys; None if there are none, and then nobody can log in."""
     try:
         return asyncssh.import_authorized_keys(authorized_keys)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The insides of all running virtual machines: SSH servers which come and go with them."""
+"""The SSH servers in all running virtual machines."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _LOOK_SECONDS = 0.1
 
 
 class Guests:
-    """Gives every VM that is RUNNING an SSH server, at `port` of its own address, until it is so no more.
+    """Gives every VM an SSH server, at `port` of its own address, as long as it is RUNNING.
 
-    `port` is the same for all of them, 0 for a free one; it is taken from the beginning (OSError if it is not
-    to be had). Each VM has a folder in `folder`, a new one; it finds it again if it runs another time. What
+    `port` is the same for all of them, 0 for a free one; it is taken at once (OSError if that
+    fails). Each VM has a folder in `folder`, a new one; it finds it again if it runs another time. What
     is in the volumes is there as well. All of it is done by one thread, which looks for changes ten times a
     second. Commands run with the rights of this process.
     """

@@ -71,7 +71,7 @@ class CertificateAuthority:
         return self._issue(f"client-{next(self._client_numbers)}", subject, extensions)
 
     def server_context(self) -> ssl.SSLContext:
-        """Return what a server needs to speak TLS: it asks for certificates of clients, but needs none.
+        """Return what a server needs to speak TLS: client certificates are asked for, not required.
 
         Such a certificate may be a proxy (RFC 3820), which a user has signed with her own.
         """
@@ -127,7 +127,7 @@ class CertificateAuthority:
 
 
 def distinguished_name(text: str) -> x509.Name:
-    """Read a distinguished name as RFC 4514 (and RFC 2253) writes it; ValueError if it is none."""
+    """Read a distinguished name as RFC 4514 (and RFC 2253) writes it; ValueError if it is not one."""
     try:
         name = x509.Name.from_rfc4514_string(text)
     except ValueError:

@@ -15,7 +15,7 @@ _OF_PROXY = re.compile(r"(?:CN=proxy,)?(?:CN=\d+,)?")
 
 
 def user_of(request: Request) -> str | None:
-    """Return the login name of the user whose certificate a request has with it, None without a certificate.
+    """Return the login name in the certificate of a request; None without a certificate.
 
     It is the distinguished name as RFC 2253 writes it; for a proxy certificate that of the user behind it.
     """

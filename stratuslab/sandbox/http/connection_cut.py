@@ -29,5 +29,5 @@ def is_unanswered(environ: WSGIEnvironment) -> bool:
 
 
 def body_limit(environ: WSGIEnvironment) -> int | None:
-    """Return how many bytes of the body may be sent, None for all."""
+    """Return how many bytes of the body may be sent; None for all of them."""
     return environ.get(_NOTE)

@@ -1,4 +1,4 @@
-"""Jetty, in which the services run: its pages for errors, and who may come in."""
+"""Jetty, the server that the services run in: its error pages, and who may log in."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CHALLENGE = 'basic realm="StratusLab Password Realm"'
 class Accounts:
     """The users who may log in, with their passwords.
 
-    `welcomes_strangers` says that OpenNebula itself, without the proxy, makes a user of whoever comes.
+    `welcomes_strangers` means that OpenNebula itself, without the proxy, creates a user for any caller.
     """
 
     def __init__(self, passwords: Mapping[str, str], *, welcomes_strangers: bool = True) -> None:
@@ -38,7 +38,7 @@ class Accounts:
         return compare_digest(self._passwords[user].encode(), password.encode())
 
     def user_of(self, request: Request) -> str | None:
-        """Return the user whose name and password a request has with it, None if they are not right."""
+        """Return the user whose name and password the request has; None if they are wrong."""
         authorization = request.authorization
         if authorization is None or authorization.type != "basic":
             return None

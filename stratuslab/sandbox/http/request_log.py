@@ -48,7 +48,7 @@ class RequestLog(Sequence[LoggedRequest]):
         self._requests: list[tuple[int, LoggedRequest]] = []
 
     def arrival(self) -> int:
-        """Return the number under which a request that comes in now is to be recorded."""
+        """Return the number of a request that arrives now."""
         return next(self._arrivals)
 
     def record(self, arrival: int, request: LoggedRequest) -> None:

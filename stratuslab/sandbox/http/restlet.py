@@ -1,4 +1,4 @@
-"""What PDisk and the Marketplace have from Restlet, the Java framework both are written with.
+"""What PDisk and the Marketplace take from Restlet, the Java framework of both.
 
 Routes, content negotiation, the headers of every answer, the texts of statuses and the plain status page.
 """
@@ -77,7 +77,7 @@ class Router:
         self._patterns = [(template, _pattern(template)) for template in templates]
 
     def route(self, path: str) -> Route | None:
-        """Find the first template which matches the whole path; None if there is none."""
+        """Find the first template that matches the whole path; None if no template does."""
         for template, pattern in self._patterns:
             if match := pattern.fullmatch(path):
                 return Route(template, match.groups())
@@ -137,20 +137,20 @@ def base_url(request: Request, path: str) -> str:
 
 
 def accepted(request: Request) -> MIMEAccept:
-    """Return the media types which the client wants, best first: from `?media=` or the Accept header."""
+    """Return the media types that the client accepts, best first: from `?media=` or the Accept header."""
     media = _MEDIA_PARAMETER.get(request.args.get("media", ""))
     return MIMEAccept([(media, 1)]) if media else request.accept_mimetypes
 
 
 def negotiated(request: Request, offered: Sequence[str]) -> str:
-    """Choose among the offered media types; the first one if the client does not care or wants none."""
+    """Choose among the offered media types; the first one if the client does not care or wants another."""
     return accepted(request).best_match(offered, default=offered[0])
 
 
 def first_understood(request: Request, known: Sequence[str]) -> str | None:
     """Choose the media type for an error: for the client's wishes, best first, the first known type.
 
-    So `*/*` gets the first of the known types. None if the client wants none of them.
+    So `*/*` gets the first of the known types. None if the client accepts no known type.
     """
     wishes = sorted(accepted(request), key=lambda wish: -wish[1]) or [("*/*", 1)]
     for wish, _ in wishes:

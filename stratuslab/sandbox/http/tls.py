@@ -1,4 +1,4 @@
-"""TLS on the connections of the server, as far as it makes a difference there."""
+"""TLS on the connections of the server."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def say_goodbye(connection: socket.socket) -> None:
 
 
 def end_of_input(connection: socket.socket) -> None:
-    """Receive nothing more on a connection, whether there is TLS on it or not; what is sent still goes out.
+    """Stop receiving on a connection, with TLS or without; what is being sent still goes out.
 
-    OSError if the connection is not there any more.
+    OSError if the connection is closed already.
     """
     socket.socket.shutdown(connection, socket.SHUT_RD)
 

@@ -139,7 +139,7 @@ class MarketplaceService:
         return self._table(call, {**request.args.to_dict(), **request.form.to_dict()})
 
     def _table(self, call: _Call, parameters: Mapping[str, str]) -> Response:
-        """Answer what the DataTables script of the web pages asks; nothing found is no error to it."""
+        """Answer what the DataTables script of the web pages asks; no result is not an error there."""
         message = _NOTHING_FOUND
         rows: list[list[str]] = []
         total = matching = 0
@@ -312,7 +312,7 @@ def _home() -> Response:
 
 
 def _described(request: Request, error: ResourceError) -> Response:
-    """Describe an error in the form which the client likes best, if that is XML or JSON, else as a page."""
+    """Describe an error in the format that the client prefers, if that is XML or JSON, else as a page."""
     best = accepted(request).best
     if best in _XML_FAMILY:
         return representation(

@@ -38,7 +38,7 @@ class WrongStateError(Exception):
 
 
 class LifeCycle:
-    """Leads VMs from state to state, and puts each one whose turn has come into `vms` again.
+    """Leads VMs from state to state, and puts each VM that it changes into `vms` again.
 
     A VM is RUNNING `boot_seconds` after its start: it is PENDING for a quarter of that time, in PROLOG for
     a half and in BOOT for a quarter. Every other state on the way takes a quarter. A VM for which no host
@@ -125,7 +125,7 @@ class LifeCycle:
                     heapq.heappush(queue, (self._vms[next_id].agenda[0][0], next_id))
 
     def halt(self, vm: VirtualMachine) -> None:
-        """Let nothing more happen to the VM by itself."""
+        """Stop the VM from changing by itself."""
         vm.agenda.clear()
         self._without_room.discard(vm.id)
 

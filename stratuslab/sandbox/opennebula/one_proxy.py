@@ -37,13 +37,13 @@ _ONED_REFUSES = "Failed to read server's response: Server returned HTTP response
 
 
 def operation(request: Request) -> str:
-    """Return the XML-RPC method which is called; for what is no call, the HTTP method and "xmlrpc"."""
+    """Return the XML-RPC method that is called; for any other request, the HTTP method and "xmlrpc"."""
     match = _METHOD_NAME.search(request.get_data())
     return match[1].decode(errors="replace") if match else f"{request.method} xmlrpc"
 
 
 class OneProxy:
-    """The proxy: it knows the user by HTTP's means and puts its own session in the place of the client's."""
+    """The proxy: it identifies the user by HTTP and replaces the client's session with its own."""
 
     def __init__(self, oned: Oned) -> None:
         self._oned = oned
@@ -129,9 +129,9 @@ class OnedServer:
         return Response(content, content_type="text/xml; charset=utf-8")
 
     def _user(self, session: str) -> str | None:
-        """Return the login name of a session which is good; None for any other.
+        """Return the login name of a valid session; None for any other.
 
-        StratusLab's driver for authentication welcomes users whom nobody has heard of, with any password.
+        StratusLab's driver for authentication accepts unknown users, with any password.
         """
         uname, colon, password = session.partition(":")
         user = login(uname)

@@ -72,8 +72,8 @@ class OnedState:
 class Oned:
     """An OpenNebula 3.2. Thread-safe.
 
-    Users come with their first call. Besides the calls there are methods by which a test puts VMs into
-    places where no call can put them; those raise KeyError for a VM that does not exist. Hold `lock`
+    Users come with their first call. Besides the calls there are methods with which a test puts VMs into
+    states that no call leads to; they raise KeyError for a VM that does not exist. Hold `lock`
     (re-entrant) to look at `state`.
     """
 
@@ -128,7 +128,7 @@ class Oned:
         return [True, value, int(ErrorCode.SUCCESS)]
 
     def advance(self) -> None:
-        """Let everything happen which was due until now; each call does so first."""
+        """Let everything happen that is due by now; each call does this first."""
         with self.lock:
             self._life_cycle.advance(self._clock.now())
 
@@ -151,7 +151,7 @@ class Oned:
             self.state.vms[vm_id] = vm
 
     def set_state(self, vm_id: int, state: int, lcm_state: int = LcmState.LCM_INIT) -> None:
-        """Put a VM into a state, where it stays until an action is asked for; nothing else of it changes."""
+        """Put a VM into a state, in which it stays until an action is asked for; nothing else changes."""
         with self.lock:
             self.advance()
             vm = self.state.vms[vm_id]

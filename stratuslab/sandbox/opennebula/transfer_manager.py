@@ -50,7 +50,7 @@ class TransferManager:
         self._catalogue = catalogue
 
     def clone(self, vm_id: int, owner: str, sources: Sequence[str]) -> None:
-        """Provide the disks of a machine that starts: all of them, or (TransferError) none.
+        """Provide the disks of a machine that starts; on a TransferError it has no disk.
 
         `owner` is the plain name of the user, `sources` are the values of DISK/SOURCE in the order of the
         template, the root disk first. A Marketplace URL (or `HOST:IDENTIFIER`) becomes a new copy-on-write

@@ -40,7 +40,7 @@ def allocate(
 ) -> VirtualMachine:
     """Make a VM with all that it needs; raises AllocationError, RestrictedAttributeError.
 
-    The template becomes the VM's. After an error nothing is left of it in the networks.
+    The template becomes the VM's. After an error it holds no address of the networks.
     """
     if not owner.is_admin and any("VLAN_ID" in nic for nic in template.vectors("NIC")):
         raise RestrictedAttributeError("NIC/VLAN_ID")

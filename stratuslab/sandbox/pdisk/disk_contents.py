@@ -39,7 +39,7 @@ def image_in(contents: bytes) -> Image:
 
 
 def blank(size_gib: int) -> bytes:
-    """Return what is on a disk that nobody wrote to: zeros, but not more than 1 GiB of them."""
+    """Return the content of a disk that was never written to: zeros, at most 1 GiB."""
     return _blank_piece() * (_PIECES_A_GIB * min(max(size_gib, 0), _BLANK_LIMIT_GIB))
 
 

@@ -47,7 +47,7 @@ def revised(disk: Disk, form: Mapping[str, str]) -> Disk:
 
 
 def check_size(disk: Disk) -> None:
-    """Refuse (400) a new disk which is too small or too big, or whose form had no size."""
+    """Refuse (400) a new disk that is too small or too big, or that has no size in its form."""
     if not SIZE_MIN_GIB <= disk.size_gib <= SIZE_MAX_GIB:
         raise ResourceError(400, f"Size must be an integer between {SIZE_MIN_GIB} and {SIZE_MAX_GIB}")
 

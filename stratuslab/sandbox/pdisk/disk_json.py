@@ -116,7 +116,7 @@ def detached(mount: Mount) -> str:
 
 
 def broken_mount(mount: Mount) -> str:
-    """Write one mount as far as the template gets: it wants a value which it is not given, and says so."""
+    """Write one mount as the real template does: it needs a value that it does not get, and says so."""
     return _mount(mount) + '"Expression target is undefined on line 5, column 17 in json/mount.ftl.'
 
 

@@ -40,7 +40,7 @@ class Visibility(Enum):
 
 
 class DiskError(Exception):
-    """An operation which the state of the disks does not allow."""
+    """An operation that the state of the disks does not allow."""
 
 
 class UnknownDiskError(DiskError):
@@ -158,7 +158,7 @@ class DiskStore:
             self.state.uploads[disk.uuid] = contents
 
     def uploaded(self, uuid: str) -> bytes | None:
-        """Return the contents (gzip) of a disk which was made of an uploaded file, None for any other."""
+        """Return the contents (gzip) of a disk made from an uploaded file; None for any other disk."""
         with self.lock:
             return self.state.uploads.get(uuid)
 
@@ -186,7 +186,7 @@ class DiskStore:
         return len(self.mounts(disk.uuid))
 
     def delete(self, uuid: str) -> None:
-        """Remove a disk: UnknownDiskError if there is none, DiskInUseError while it is mounted."""
+        """Remove a disk; UnknownDiskError if it does not exist, DiskInUseError while it is mounted."""
         with self.lock:
             self.get(uuid)
             if self.mounts(uuid):

@@ -35,7 +35,7 @@ ON CONFLICT (location, kind, key) DO UPDATE SET content = excluded.content
 
 
 class StateFileError(OSError):
-    """A file which cannot be used as the state of a sandbox; the text names the file and the reason."""
+    """A file that cannot be the state of a sandbox; the text names the file and the reason."""
 
 
 class RecordName(NamedTuple):
@@ -85,7 +85,7 @@ class StateFile:
                 raise
 
     def time(self) -> float:
-        """Return the time of the last write, in Unix seconds; 0 if there was none."""
+        """Return the time of the last write, in Unix seconds; 0 before the first one."""
         with self._errors():
             return float(self._value("SELECT time FROM clock"))
 
@@ -96,7 +96,7 @@ class StateFile:
             return [Record(*row) for row in rows]
 
     def write(self, batches: Iterable[Batch], time: float) -> None:
-        """Carry out all changes, one batch after the other, or none of them."""
+        """Carry out all changes, one batch after the other, or (on an error) no change."""
         with self._errors(), self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
             for batch in batches:

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 class LastingState:
     """Keeps locations in a file, and brings them back from it.
 
-    A location of which the file knows becomes as it is there; another one is added as it is. A clock which is
-    behind the file's is put forward. Thread-safe; raises OSError, with StateFileError for a file which cannot
-    be used.
+    A location that the file has becomes as it is there; any other location is added to the file. A clock that
+    is behind the file's is put forward. Thread-safe; raises OSError, with StateFileError for a file that
+    cannot be used.
     """
 
     def __init__(self, path: Path, locations: Iterable[Location | OpenNebulaLocation], clock: Clock) -> None:
@@ -46,8 +46,8 @@ class LastingState:
     def commit(self) -> None:
         """Write all that has changed, if anything has.
 
-        Who calls this after having looked at a location has seen nothing which is not in the file afterwards,
-        for the changes of others are written along with one's own. A change which could not be written
+        Whoever looked at a location before the call has seen nothing that is not in the file after it,
+        because the changes of all requests are written together. A change that could not be written
         (StateFileError) is written the next time.
         """
         with self._lock:
@@ -58,7 +58,7 @@ class LastingState:
                 self._unwritten.clear()
 
     def committing(self, application: WSGIApplication) -> WSGIApplication:
-        """Make of an application one which commits before each of its answers."""
+        """Return an application that commits before each answer of this one."""
 
         def committing_application(
             environ: WSGIEnvironment, start_response: StartResponse

@@ -1,4 +1,4 @@
-"""What an XML-RPC call is made of, whatever it looks like on the wire."""
+"""What an XML-RPC call consists of, independent of its XML."""
 
 from __future__ import annotations
 

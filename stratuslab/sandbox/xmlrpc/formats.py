@@ -36,7 +36,7 @@ class Format(Protocol):
 
 
 def read_call(body: bytes, xml_format: Format) -> MethodCall:
-    """Read a call; raises XmlRpcError if the body is none or has characters outside of Unicode's BMP."""
+    """Read a call; raises XmlRpcError if the body is not a call or has characters beyond Unicode's BMP."""
     try:
         parameters, method = loads(body, use_builtin_types=True)
     except ExpatError as error:

@@ -70,11 +70,11 @@ def test_parse(rule: str) -> None:
         ("*:cut-at", "cut-at needs a value"),
         ("*:nth=1:nth=2:garbage", "nth comes twice"),
         ("*:nth=1:cycle=ok:garbage", "nth and cycle do not go together"),
-        ("*:nth=x:garbage", "'x' is no whole number"),
+        ("*:nth=x:garbage", "'x' is not a whole number"),
         ("*:nth=0:garbage", "number 1"),
         ("*:sequence=ok,no:garbage", "not like ok,fail,ok"),
         ("*:sequence=:garbage", "not like ok,fail,ok"),
-        ("*:probability=often:garbage", "'often' is no number"),
+        ("*:probability=often:garbage", "'often' is not a number"),
         ("*:probability=2:garbage", "0 to 1"),
         ("*:seed=1:garbage", "seed does not belong here"),
         ("*:garbage:carried-out", "carried-out does not belong here"),
@@ -93,7 +93,7 @@ def test_parse(rule: str) -> None:
     ],
 )
 def test_what_is_wrong_with_a_rule(rule: str, reason: str) -> None:
-    with pytest.raises(ValueError, match=r"is no rule for a fault") as caught:
+    with pytest.raises(ValueError, match=r"is not a rule for a fault") as caught:
         Fault.parse(rule)
     assert str(caught.value).startswith(repr(rule))
     assert reason in str(caught.value)

@@ -31,7 +31,7 @@ _USUAL = (16, 64 * 1024)
 
 @dataclass(frozen=True)
 class Host:
-    """A machine which runs VMs: as many as it is asked for if it is `boundless`, whatever its capacity.
+    """A machine that runs VMs; if it is `boundless`, any number of them, whatever its capacity.
 
     The drivers are OpenNebula's names for what watches the host, runs its VMs, connects and copies them.
     """

@@ -33,12 +33,12 @@ class ImageType(IntEnum):
 
 
 class ImageTemplateError(Exception):
-    """A template of which no image can be made; the text is OpenNebula's where that is known."""
+    """A template that describes no image; the text is OpenNebula's where that is known."""
 
 
 @dataclass(frozen=True)
 class OneImage:
-    """An image; `regtime` in Unix seconds, `size` in MiB. A locked one waits for what it is to hold."""
+    """An image; `regtime` in Unix seconds, `size` in MiB. A locked image waits for its content."""
 
     id: int
     owner: str
@@ -84,7 +84,7 @@ class OneImage:
 
 
 def image_of(text: str, image_id: int, owner: User, now: float) -> OneImage:
-    """Make the image which a template describes; raises ImageTemplateError. Nothing is copied."""
+    """Make the image that a template describes; raises ImageTemplateError. Nothing is copied."""
     try:
         template = parse(text)
     except TemplateError as error:
@@ -117,7 +117,7 @@ def image_of(text: str, image_id: int, owner: User, now: float) -> OneImage:
 
 
 def saved_image(image_id: int, owner: User, name: str, vm_id: int, disk_id: int, now: float) -> OneImage:
-    """Make the image which is to hold a disk of a VM when that VM has ended."""
+    """Make the image that will hold a disk of a VM after the VM has ended."""
     attributes = {
         "DEV_PREFIX": "hd",
         "PUBLIC": "NO",
@@ -174,11 +174,11 @@ class OneImages:
         del self._table[image.id]
 
     def get(self, image_id: int) -> OneImage | None:
-        """Return an image, None if there is none of that id."""
+        """Return an image by its id; None if it does not exist."""
         return self._table.get(image_id)
 
     def owner(self, image: OneImage) -> User:
-        """Return the user whom an image belongs to."""
+        """Return the owner of an image."""
         return self._users.contact(image.owner)
 
     def is_usable(self, image: OneImage, user: User) -> bool:
@@ -191,7 +191,7 @@ class OneImages:
             yield image, self.owner(image), self.is_usable(image, user)
 
     def meant_by(self, disk: Vector, user: User) -> OneImage | None:
-        """Find the image which the disk of a template names, None if the user has none like that."""
+        """Find the image that the disk of a template names; None if the user has no such image."""
         uname = disk.get("IMAGE_UNAME") or user.uname
         for image in self:
             names_it = (

@@ -19,13 +19,13 @@ _CLASSES = {"A": 24, "B": 16, "C": 8}
 
 
 class NetworkTemplateError(Exception):
-    """A template of which no network can be made; the text is OpenNebula's where that is known."""
+    """A template that describes no network; the text is OpenNebula's where that is known."""
 
 
 def network_of(text: str, network_id: int, owner: User, present: Iterable[VirtualNetwork]) -> VirtualNetwork:
-    """Make the network which a template describes, one of a range; raises NetworkTemplateError.
+    """Make the network that a template describes, with a range of addresses; raises NetworkTemplateError.
 
-    Of the fixed leases which a template lists, a network has all addresses from the first to the last.
+    If the template lists fixed leases, the network has all addresses from the first to the last one.
     """
     try:
         template = parse(text)

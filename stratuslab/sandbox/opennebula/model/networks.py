@@ -49,7 +49,7 @@ class VirtualNetwork:
         return address
 
     def recover(self, vms: Iterable[VirtualMachine]) -> None:
-        """Find the leases again by what stands in the NICs of the VMs; those that are DONE have none."""
+        """Work out the leases from the NICs of the VMs; a VM that is DONE has no lease."""
         self.leases.clear()
         for vm in vms:
             for nic in vm.template.vectors("NIC"):
@@ -85,7 +85,7 @@ class VirtualNetwork:
 
 
 def default_networks() -> list[VirtualNetwork]:
-    """Make the three networks of a StratusLab cloud; none of the addresses exists outside of the sandbox."""
+    """Make the three networks of a StratusLab cloud; their addresses exist only in the sandbox."""
     ranges = {
         "public": ("198.18.0.1", "198.18.255.254"),
         "local": ("10.0.0.1", "10.0.255.254"),
@@ -98,7 +98,7 @@ def default_networks() -> list[VirtualNetwork]:
 
 
 def connect(nic: Vector, networks: Iterable[VirtualNetwork], vm_id: int, owner: User) -> None:
-    """Complete the NIC of a new VM with an address of the network which it asks for; raises NoLeaseError.
+    """Complete the NIC of a new VM with an address of the network that it names; raises NoLeaseError.
 
     A NIC which asks for no network stays as it is.
     """

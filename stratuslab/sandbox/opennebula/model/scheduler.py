@@ -17,20 +17,20 @@ _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{0,9})?")
 
 
 class Scheduler:
-    """Chooses hosts, in turn, among those which have room. Not thread-safe."""
+    """Chooses hosts in turn among those that have room. Not thread-safe."""
 
     def __init__(self, hosts: Sequence[Host], vms: Mapping[int, VirtualMachine]) -> None:
         self._hosts = hosts
         self._vms = vms
 
     def host_for(self, vm: VirtualMachine) -> Host | None:
-        """Return the host for a VM, None if there is room on none of them."""
+        """Return the host for a VM; None if no host has room."""
         first = (vm.id + len(vm.history)) % max(1, len(self._hosts))
         in_turn = (*self._hosts[first:], *self._hosts[:first])
         return next((host for host in in_turn if host.boundless or self._has_room(host, vm)), None)
 
     def vms_on(self, host: Host) -> list[VirtualMachine]:
-        """Return the VMs which are on a host now."""
+        """Return the VMs that are on a host now."""
         return [vm for vm in self._vms.values() if _is_on(vm, host)]
 
     def _has_room(self, host: Host, vm: VirtualMachine) -> bool:
@@ -38,7 +38,7 @@ class Scheduler:
 
 
 def requested(vm: VirtualMachine) -> Capacity:
-    """Return what the template of a VM asks for: CPU in cores, MEMORY in MiB; what is no number is 0."""
+    """Return what the template of a VM asks for: CPU in cores, MEMORY in MiB; anything but a number is 0."""
     cores, mebibytes = (_number(vm.template.single(name)) for name in ("CPU", "MEMORY"))
     return Capacity(cpu=round(cores * 100), memory=round(mebibytes * 1024))
 

@@ -97,7 +97,7 @@ class VirtualMachine:
 
     The states are plain numbers, for a VM may be shown in one that OpenNebula 3.2 does not know.
     `agenda` tells what will happen to it, soonest first. `ignores_acpi` says that the guest does not shut
-    down when it is asked to. A VM with a `literal` is one which a test made up; its document is that text.
+    down when it is asked to. A VM with a `literal` was made up by a test; its document is that text.
     `permissions` are nine digits: use, manage and administrate, of the owner, the group and all others.
     """
 

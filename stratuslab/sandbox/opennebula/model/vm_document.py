@@ -30,7 +30,7 @@ def pool_document(vms: Iterable[VirtualMachine]) -> str:
 
 
 def number(document: str, name: str) -> int | None:
-    """Return the number in the first element of that name, None if there is no such element."""
+    """Return the number in the first element of that name; None without such an element."""
     match = re.search(_NUMBER.format(name=name), document)
     return None if match is None else int(match[2])
 

@@ -64,7 +64,7 @@ class HostRequests:
         return host.id
 
     def host(self, user: User, host_id: int, right: str) -> Host:
-        """Find a host on which the user has that right; raises RequestError."""
+        """Find a host if the user has that right on it; raises RequestError."""
         if not user.is_admin:
             raise not_authorized(user, f"{right} HOST", host_id)
         found = next((host for host in self._hosts if host.id == host_id), None)

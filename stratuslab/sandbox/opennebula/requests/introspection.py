@@ -1,4 +1,4 @@
-"""What oned's XML-RPC library answers by itself, of which OpenNebula knows nothing: the `system.` methods."""
+"""The `system.` methods, which oned's XML-RPC library answers without OpenNebula."""
 
 from __future__ import annotations
 

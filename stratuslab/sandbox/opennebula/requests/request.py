@@ -36,7 +36,7 @@ class ErrorCode(IntEnum):
 
 
 class FaultCode(IntEnum):
-    """The codes of xmlrpc-c for calls which never reach OpenNebula's own code."""
+    """The codes of xmlrpc-c for calls that never reach OpenNebula's own code."""
 
     TYPE = -501
     INDEX = -502
@@ -45,7 +45,7 @@ class FaultCode(IntEnum):
 
 
 class RequestError(Exception):
-    """A request which OpenNebula refuses; the text goes without the name of the request."""
+    """A request that OpenNebula refuses; the text does not name the request."""
 
     def __init__(self, code: ErrorCode, text: str) -> None:
         super().__init__(text)
@@ -63,13 +63,13 @@ def forbidden(user: User, text: str) -> RequestError:
 
 
 def not_authorized(user: User, what: str, object_id: int = -1) -> RequestError:
-    """Make the error for a right (`USE VM`) which a user has not, on one object or on all."""
+    """Make the error for a missing right (`USE VM`) of a user, on one object or on all."""
     which = f" [{object_id}]" if object_id >= 0 else ""
     return forbidden(user, f"Not authorized to perform {what}{which}")
 
 
 def required_name(name: str, taken: Mapping[str, int], kind: str, what: str) -> str:
-    """Check the name of a new object; RequestError if there is none, or an object (by id) has it already."""
+    """Check the name of a new object; RequestError if it is empty, or if an object (by id) has it already."""
     if not name:
         reason = "NAME cannot be empty."
     elif len(name.encode()) > NAME_LIMIT:
@@ -84,9 +84,9 @@ def required_name(name: str, taken: Mapping[str, int], kind: str, what: str) -> 
 
 
 class Arguments:
-    """The arguments of a call, of which each is fetched with the type that it must have.
+    """The arguments of a call; each one is fetched with the type that it must have.
 
-    Arguments which nobody fetches are ignored. A missing one, or one of another type, is an XmlRpcError.
+    Arguments that nobody fetches are ignored. A missing argument, or a wrong type, is an XmlRpcError.
     """
 
     def __init__(self, values: Sequence[Value]) -> None:
@@ -100,7 +100,7 @@ class Arguments:
         return value
 
     def integer(self, index: int) -> int:
-        """Return an integer; a boolean is none."""
+        """Return an integer; a boolean is not one."""
         value = self._fetch(index)
         if not isinstance(value, int) or isinstance(value, bool):
             raise XmlRpcError(FaultCode.TYPE, "Parameter that is supposed to be integer is not")
@@ -146,7 +146,7 @@ class Selection:
         return self.start_id <= object_id and (self.end_id == -1 or object_id <= self.end_id)
 
     def has_owner(self, owner: User, user: User, *, usable: bool) -> bool:
-        """Tell whether an object of that owner is asked for, as one which the user may (not) use."""
+        """Tell whether an object of that owner is asked for; `usable` says whether the user may use it."""
         if self.filter_flag == _MINE:
             return owner.uid == user.uid
         if self.filter_flag == _MINE_AND_GROUP:

@@ -33,7 +33,7 @@ class Template:
         return [value for value in self.values(name) if isinstance(value, dict)]
 
     def single(self, name: str) -> str:
-        """Return the first value of an attribute; empty if there is none or it is a vector."""
+        """Return the first value of an attribute; empty if it is missing or a vector."""
         value = next(iter(self.values(name)), "")
         return value if isinstance(value, str) else ""
 
