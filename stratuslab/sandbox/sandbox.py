@@ -67,8 +67,8 @@ class Sandbox:
     `ssh`: whether there is an SSH server in each RUNNING VM, at an address that only this machine has
         (127.86.0.1 and so on). It accepts the key that the VM was created with, for any user name,
         and runs commands in a folder of the VM, WITH THE RIGHTS OF THIS PROCESS: it is not a jail. The
-        volumes of the VM are files in there (`dev/vdz`). The folders are removed at the end. Linux only: macOS, for
-        example, has no loopback address but 127.0.0.1.
+        volumes of the VM are files in there (`dev/vdz`). The folders are removed at the end. Linux only:
+        macOS, for example, has no loopback address but 127.0.0.1.
     `ssh_port`: the port of all these servers; 0 for a free one, which is then in the attribute of that name.
     `clock`: the time of the clouds, by default that of this machine. It is put forward if it is behind that
         of the state file.
