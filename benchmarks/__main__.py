@@ -9,8 +9,12 @@ import platform
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from benchmarks.cases import Result, all_cases
+from benchmarks.cases import all_cases
+
+if TYPE_CHECKING:
+    from benchmarks.measuring import Result
 
 _FEWEST_ROUNDS = 5
 

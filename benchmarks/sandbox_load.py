@@ -79,7 +79,8 @@ class Client:
 
     def _call(self, method: str, *arguments: str | int) -> Any:
         body = xmlrpc.client.dumps(("session", *arguments), method)
-        ((answer,), _) = xmlrpc.client.loads(self._ask("POST", self._compute, body))
+        answers: Any = xmlrpc.client.loads(self._ask("POST", self._compute, body))[0]
+        [answer] = answers
         expect(answer[0], answer)
         return answer[1]
 

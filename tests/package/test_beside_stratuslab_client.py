@@ -34,7 +34,7 @@ def stratuslab_client(run: Callable[..., str], tmp_path_factory: pytest.TempPath
 
 @pytest.fixture(scope="module", params=["ours first", "ours last"])
 def order(request: pytest.FixtureRequest) -> str:
-    return request.param
+    return str(request.param)
 
 
 @pytest.fixture(scope="module")

@@ -99,7 +99,7 @@ class World:
                 f"{vm.findtext('STATE')}/{vm.findtext('LCM_STATE')}",
                 vm.findtext("TEMPLATE/LIBCLOUD_TOKEN", ""),
             )
-            for vm in ElementTree.fromstring(pool)
+            for vm in ElementTree.fromstring(str(pool))
         }
 
     def disks(self) -> dict[str, tuple[str, str, int]]:
@@ -280,7 +280,7 @@ OPERATIONS = {
     ),
     "create_node, bare identifier": Operation(
         ("GET /metadata/ID", "one.vm.allocate", "one.vm.info"),
-        lambda world: start(world, NodeImage(world.image.id, None, world.driver)),
+        lambda world: start(world, NodeImage(world.image.id, "", world.driver)),
         done=lambda world: bool(new_vms(world)),
         right=lambda world, node: new_vms(world) == [node.id],
     ),

@@ -64,13 +64,14 @@ def test_the_cloud_has_the_nodes_that_were_returned_and_those_named_in_errors(
         Sandbox(locations=["here"], cloud=kind.cloud, clock=clock) as sandbox,
         ThreadPoolExecutor(THREADS) as threads,
     ):
-        oned = (sandbox.location("here") if name == "stratuslab" else sandbox.opennebula("here")).oned
 
-        def ask(method: str, *arguments: object) -> str:
+        def ask(method: str, *arguments: str | int) -> str:
             if name == "stratuslab":
-                accepted, answer, *_ = oned.call(method, [*arguments], kind.session)
+                accepted, answer, *_ = sandbox.location("here").oned.call(method, arguments, kind.session)
             else:
-                accepted, answer, *_ = oned.call(method, [kind.session, *arguments])
+                accepted, answer, *_ = sandbox.opennebula("here").oned.call(
+                    method, [kind.session, *arguments]
+                )
             assert accepted
             return str(answer)
 

@@ -66,7 +66,7 @@ class World:
         self.patient.list_nodes()
         return self
 
-    def vms(self) -> dict[int, str]:
+    def vms(self) -> dict[str, str]:
         self.refreshed()
         return {node.id: node.extra["state"] for node in self.patient.list_nodes()}
 
@@ -79,7 +79,7 @@ class World:
             disk["image_id"] == int(self.volume.id) for disk in self.patient.list_nodes()[0].extra["disks"]
         )
 
-    def state(self) -> tuple[dict[int, str], dict[str, str]]:
+    def state(self) -> tuple[dict[str, str], dict[str, str]]:
         return self.vms(), self.images()
 
 
@@ -222,7 +222,7 @@ def world() -> Iterator[World]:
         )
 
 
-def settled(world: World) -> tuple[dict[int, str], dict[str, str]]:
+def settled(world: World) -> tuple[dict[str, str], dict[str, str]]:
     """Return VMs and images when nothing passes any more."""
     end = waiting.Pauses(10)
     while True:
@@ -305,8 +305,8 @@ def test_random_operations_agree_with_the_books(world: World, seed: int) -> None
                 made = driver.create_node(f"node-{step}", size, image)
                 nodes[made.id] = made
             elif act == "volume":
-                made = driver.create_volume(1, f"volume-{step}")
-                volumes[made.id] = made
+                new = driver.create_volume(1, f"volume-{step}")
+                volumes[new.id] = new
             elif act == "destroy" and node is not None:
                 driver.destroy_node(node)
                 nodes.pop(node.id)
@@ -328,9 +328,10 @@ def test_random_operations_agree_with_the_books(world: World, seed: int) -> None
     left_volumes = {volume.id: volume for volume in patient.list_volumes()}
     unknown_nodes = [node for number, node in left_nodes.items() if number not in nodes]
     unknown_volumes = [volume for number, volume in left_volumes.items() if number not in volumes]
-    for item in (*unknown_nodes, *unknown_volumes):
-        mark = item.extra.get("token") or item.extra.get("identifier")
-        assert any(str(mark) in text for text in told), (item, told)
+    marks = [node.extra.get("token") for node in unknown_nodes]
+    marks += [volume.extra.get("identifier") for volume in unknown_volumes]
+    for mark in marks:
+        assert any(str(mark) in text for text in told), (mark, told)
     for number, node in nodes.items():
         assert number in left_nodes or "may" in " ".join(told), node
     assert set(volumes) - set(left_volumes) == set() or any("image.delete" in text for text in told)
