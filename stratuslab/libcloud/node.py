@@ -40,6 +40,7 @@ NODE_STATES: dict[VmState, NodeState] = {
 
 _IPV6 = 6
 _UNIQUE_LOCAL = ipaddress.ip_network("fc00::/7")
+_CARRIER_GRADE_NAT = ipaddress.ip_network("100.64.0.0/10")
 _STILL_PENDING = frozenset({"LCM_INIT", "PROLOG"})
 """The guest has not been started: its disks are being copied."""
 
@@ -254,12 +255,21 @@ def _addresses(vm: VirtualMachine) -> tuple[list[str], list[str]]:
         if nic.ip:
             (public if _is_public(nic.network, nic.ip) else private).append(nic.ip)
         if nic.external:
-            public.append(nic.external)
-        for address in nic.others:
+            (public if _is_public("public", nic.external) else private).append(nic.external)
+        for address in filter(_reachable, nic.others):
             (public if _is_public(nic.network, address) else private).append(address)
     # What the guest says of itself repeats what the cloud has given it.
     public = list(dict.fromkeys(public))
     return public, [address for address in dict.fromkeys(private) if address not in public]
+
+
+def _reachable(address: str) -> bool:
+    """Return whether an address leads to the node from elsewhere, as one of its loopback or link does not."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return True
+    return not found.is_loopback and not found.is_link_local
 
 
 def _is_public(network: str | None, address: str) -> bool:
@@ -268,7 +278,7 @@ def _is_public(network: str | None, address: str) -> bool:
         found = ipaddress.ip_address(address)
     except ValueError:
         return network not in ("local", "private")
-    if found.version == _IPV6 and found in _UNIQUE_LOCAL:
+    if found in _UNIQUE_LOCAL or found in _CARRIER_GRADE_NAT:
         return False
     if network in ("public", "local", "private"):
         return network == "public"

@@ -118,6 +118,40 @@ def test_an_ipv6_address_for_the_site_alone_is_private(sandbox, driver) -> None:
     assert (node.public_ips, node.private_ips) == (["2001:db8::7"], ["fd00::7"])
 
 
+@pytest.mark.parametrize("network", ["public", "lab"])
+def test_an_address_behind_a_carriers_nat_is_private(sandbox, driver, network: str) -> None:
+    """The whole of 100.64.0.0/10, and nothing beside it, on whatever network."""
+    ips = ("100.63.255.254", "100.64.0.1", "100.127.255.254", "100.128.0.1")
+    nics = "".join(f"<NIC><NETWORK>{network}</NETWORK><IP>{ip}</IP></NIC>" for ip in ips)
+    nics += "<NIC><NETWORK>lab</NETWORK><IP>10.0.0.1</IP><EXTERNAL_IP>100.64.9.9</EXTERNAL_IP></NIC>"
+    [node] = listed(sandbox, driver, vm(42, template=TEMPLATE + nics))
+
+    assert node.public_ips == ["100.63.255.254", "100.128.0.1"]
+    assert node.private_ips == ["100.64.0.1", "100.127.255.254", "10.0.0.1", "100.64.9.9"]
+
+
+def test_addresses_of_every_kind(sandbox, driver) -> None:
+    """Of cards, their aliases, PCI cards and what the guest says; each once, public or private."""
+    template = (
+        "<NIC><NETWORK>lab</NETWORK><IP>10.0.0.1</IP><EXTERNAL_IP>203.0.113.1</EXTERNAL_IP></NIC>"
+        "<NIC><NETWORK>lab</NETWORK><IP6>2a00::1</IP6><IP6_GLOBAL>2a00::2</IP6_GLOBAL><IP6_ULA>fd00::1</IP6_ULA>"
+        "<IP6_LINK>fe80::1</IP6_LINK></NIC>"
+        "<NIC_ALIAS><NETWORK>lab</NETWORK><IP>8.8.4.4</IP><PARENT>NIC0</PARENT></NIC_ALIAS>"
+        "<PCI><NETWORK>lab</NETWORK><NETWORK_ID>3</NETWORK_ID><IP>10.0.0.2</IP></PCI>"
+        "<PCI><CLASS>0300</CLASS><IP>10.0.0.3</IP></PCI>"
+    )
+    said = (
+        "<MONITORING><GUEST_IP>10.0.0.1</GUEST_IP><GUEST_IP_ADDRESSES>127.0.0.1,10.0.0.1,172.17.0.1,::1,fe80::1,"
+        "2a00::1</GUEST_IP_ADDRESSES></MONITORING>"
+    )
+    document = vm(42, template=TEMPLATE + template).replace("<TEMPLATE>", f"{said}<TEMPLATE>")
+    [node] = listed(sandbox, driver, document)
+
+    assert node.public_ips == ["203.0.113.1", "2a00::1", "2a00::2", "8.8.4.4"]
+    assert node.private_ips == ["10.0.0.1", "fd00::1", "10.0.0.2", "172.17.0.1"]
+    assert node.extra["networks"][0]["external"] == "203.0.113.1"
+
+
 def test_a_node_without_swap_has_none(sandbox, driver) -> None:
     [node] = listed(sandbox, driver, vm(42, template=TEMPLATE + DISK.format(IMAGE)))
 
