@@ -136,7 +136,7 @@ def _loaded(text: str, file: Path, password: str | None, *, alone: bool) -> Any:
 
 def _reason(text: str, file: Path, password: str | None) -> str:
     """Say why paramiko cannot read what looks like a private key."""
-    serialization: Any = importlib.import_module("cryptography.hazmat.primitives.serialization")
+    from cryptography.hazmat.primitives import serialization
 
     openssh = "BEGIN OPENSSH PRIVATE KEY" in text
     load = serialization.load_ssh_private_key if openssh else serialization.load_pem_private_key
