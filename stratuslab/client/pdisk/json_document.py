@@ -10,12 +10,16 @@ from stratuslab.client.transport.xml_document import DocumentError
 
 __all__ = ["decode"]
 
-_MAX_BYTES = 12 * 1024 * 1024
-"""A list of 30,000 disks; a character beyond the BMP makes its whole text take four bytes a character."""
-_MAX_VALUES = 500_000
-"""A list of 40,000 disks; a value takes a hundred bytes of memory, and as little as 3 in the text."""
+_MAX_BYTES = 10 * 1024 * 1024
+"""A list of 25,000 disks."""
+_MAX_ODD_BYTES = 4 * 1024 * 1024
+"""A list of 10,000 disks, with a character beyond the BMP, which makes its text take four bytes a character,
+or with what has to be mended."""
+_MAX_VALUES = 350_000
+"""A list of 29,000 disks; a value takes up to two hundred bytes of memory, and as little as 3 in the text."""
 # The service pastes owners into its JSON as they are: a certificate's "O=A\\, Inc" makes it invalid.
 _PASTED_OWNER = re.compile(r'("owner"\s*:\s*")(.*)$', re.MULTILINE)
+_BEYOND_BMP = re.compile(rb"[\xf0-\xff]|\\u[dD][89A-Fa-f]")
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89A-Fa-f]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -28,13 +32,17 @@ def decode(body: bytes) -> Any:
     """
     if len(body) > _MAX_BYTES:
         raise DocumentError(f"it is longer than {_MAX_BYTES >> 20} MiB")
+    if len(body) > _MAX_ODD_BYTES and _BEYOND_BMP.search(body):
+        raise DocumentError(f"it is longer than {_MAX_ODD_BYTES >> 20} MiB, with characters beyond the BMP")
     if body.count(b",") + body.count(b"[") + body.count(b"{") > _MAX_VALUES:
         raise DocumentError(f"it has more than {_MAX_VALUES} values")
-    text = body.decode("utf-8", "replace")
+    mendable = len(body) <= _MAX_ODD_BYTES
     try:
+        text = body.decode("utf-8", "replace" if mendable else "strict")
         return _loads(text)
     except ValueError:
-        pass
+        if not mendable:
+            raise DocumentError("it is not JSON") from None
     except RecursionError:
         raise DocumentError("it nests deeper than any answer") from None
     try:
@@ -55,4 +63,5 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _escaped(owner: re.Match[str]) -> str:
     name, quote, end = owner[2].rpartition('"')
-    return owner[1] + json.dumps(name)[1:-1] + quote + end if quote else owner[0]
+    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+    return owner[1] + escaped + quote + end if quote else owner[0]

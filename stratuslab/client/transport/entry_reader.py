@@ -212,7 +212,8 @@ class _CarefulReader:
 
     def _read_entry(self, text: str) -> None:
         try:
-            root = parse(f"{self._root[0]}{mended(text)}</{self._root[1]}>")
+            entry = f"{self._root[0]}{mended(text)}</{self._root[1]}>"
+            root = parse(entry, max_bytes=4 * _MAX_ENTRY_CHARACTERS)
         except DocumentError as error:
             self._left_out.append(f"{_name_of(text)}: {error}")
             return

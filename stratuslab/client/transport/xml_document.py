@@ -11,10 +11,12 @@ from stratuslab.client.transport.xml_text import is_utf_8, mended
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-__all__ = ["MAX_PROLOG_BYTES", "DocumentError", "not_well_formed", "parse", "root_of"]
+__all__ = ["MAX_DOCUMENT_BYTES", "MAX_PROLOG_BYTES", "DocumentError", "not_well_formed", "parse", "root_of"]
 
 MAX_PROLOG_BYTES = 16 * 1024
 """The root element has to begin within this length."""
+MAX_DOCUMENT_BYTES = 2 * 1024 * 1024
+"""What is held whole is held as bytes, as text and as a tree, and some of it twice."""
 _MAX_TAGS = 500_000
 """A thousand times what one VM has: an element costs some 300 bytes of memory, a tag as little as 3."""
 
@@ -31,11 +33,11 @@ class _DocumentType(Exception):  # noqa: N818  never leaves this module
     pass
 
 
-def parse(document: bytes | str) -> Element:
+def parse(document: bytes | str, *, max_bytes: int = MAX_DOCUMENT_BYTES) -> Element:
     """Return the root element of a document.
 
     What XML cannot hold is read as U+FFFD. Raises :class:`DocumentError` if the document is not well-formed,
-    declares a document type (and with it entities) or has so many tags that it would fill the memory.
+    declares a document type (and with it entities), or is longer or has more tags than the memory is to hold.
     """
     content = document.encode() if isinstance(document, str) else document
     if not content:
@@ -43,6 +45,8 @@ def parse(document: bytes | str) -> Element:
     root_of(content[:MAX_PROLOG_BYTES])
     if content.count(b"<") > _MAX_TAGS or content.count(b"=") > _MAX_TAGS:
         raise DocumentError(f"it has more than {_MAX_TAGS} tags or attributes")
+    if len(content) > max_bytes:
+        raise DocumentError(f"it is longer than {max_bytes >> 20} MiB")
     try:
         return _tree_of(content)
     except ParseError as error:

@@ -73,6 +73,32 @@ def test_no_answer_takes_more_than_four_times_the_memory_of_the_longest(unit: by
 
 
 def test_a_document_may_have_so_many_values_and_not_one_more() -> None:
-    assert len(decode(b"[" + b"1," * 499_999 + b"1]")) == 500_000
-    with pytest.raises(DocumentError, match="more than 500000 values"):
-        decode(b"[" + b"1," * 500_000 + b"1]")
+    assert len(decode(b"[" + b"1," * 349_999 + b"1]")) == 350_000
+    with pytest.raises(DocumentError, match="more than 350000 values"):
+        decode(b"[" + b"1," * 350_000 + b"1]")
+
+
+MIB = 1 << 20
+WORST = {
+    "a character beyond the BMP": ('"' + "a" * (10 * MIB - 10) + '\U0001f600"').encode(),
+    "such a character, escaped": b'"' + b"a" * (10 * MIB - 20) + b'\\ud83d\\ude00"',
+    "another wide character, escaped": b'"' + b"a" * (10 * MIB - 10) + b'\\u20ac"',
+    "no UTF-8": b'["' + b"\xff" * (10 * MIB - 10) + b'"]',
+    "an owner to be mended": b'[{"owner":"' + b'"' * (4 * MIB - 40) + b'"x"}]',
+    "a longer owner to be mended": b'[{"owner":"' + b'"' * (10 * MIB - 40) + b'"x"}]',
+    "keys": b"[" + b",".join(b'{"a%d":0.5}' % number for number in range(174_000)) + b"]",
+}
+
+
+@pytest.mark.parametrize("body", WORST.values(), ids=WORST)
+def test_the_worst_document_that_may_come_takes_no_more_either(body: bytes, peak_mib) -> None:
+    def read() -> None:
+        with suppress(DocumentError):
+            decode(body)
+
+    assert peak_mib(read) + len(body) / MIB < 4 * (MAX_WHOLE_ANSWER_BYTES / MIB)
+
+
+def test_a_long_list_with_a_letter_of_another_language_is_read() -> None:
+    disk = '{"uuid": "x", "tag": "café €", "owner": "%s"}' % ("o" * 1000)
+    assert len(decode(("[" + ",".join([disk] * 9_000) + "]").encode())) == 9_000

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -228,3 +230,19 @@ def test_a_hundred_megabytes_of_entries_take_no_memory(peak_mib):
 
     assert peak_mib(go_through) < 2
     assert len(taken) == 10_000
+
+
+@pytest.mark.parametrize("size_mib", [2, 16])
+@pytest.mark.parametrize(
+    "text", ["\x01", "\x01\U0001f600", "x\U0001f600", "]]>", "&#1;", b"\xff\x01"], ids=repr
+)
+def test_a_text_of_odd_characters_takes_no_memory(text, size_mib, peak_mib):
+    """A document of 16 MB that had to be mended took 800 MB."""
+    unit = text if isinstance(text, bytes) else text.encode()
+    document = b"<a>" + unit * ((size_mib * 2**20 - 10) // len(unit)) + b"</a>"
+
+    def read() -> None:
+        with suppress(DocumentError):
+            parse(document)
+
+    assert peak_mib(read) + len(document) / 2**20 < 64
