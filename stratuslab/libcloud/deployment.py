@@ -20,6 +20,7 @@ from stratuslab.libcloud.waiting import Wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from concurrent.futures import Future
 
     from libcloud.compute.base import NodeImage, NodeLocation, NodeSize
     from libcloud.compute.deployment import Deployment
@@ -233,7 +234,8 @@ class DeploymentOperations(NodeDriver):
 
         Raises :class:`~stratuslab.client.errors.NodesNotCreatedError`, whose ``nodes`` are those that were
         started and whose ``failures`` are the errors of the others. An argument that is wrong raises
-        :class:`~stratuslab.client.errors.InvalidArgumentError` before anything is sent.
+        :class:`~stratuslab.client.errors.InvalidArgumentError` before anything is sent. An interruption
+        (``KeyboardInterrupt``) starts no more of them, and writes those that were started into the log.
         """
         total = whole_number("count", count, least=1)
         token = create_node_kwargs.pop("ex_token", None)
@@ -249,7 +251,13 @@ class DeploymentOperations(NodeDriver):
                 return error
 
         with ThreadPoolExecutor(min(total, _SIDE_BY_SIDE), "stratuslab-create") as threads:
-            answers = list(threads.map(create, range(1, total + 1)))
+            calls = [threads.submit(create, number) for number in range(1, total + 1)]
+            try:
+                answers = [call.result() for call in calls]
+            except BaseException:
+                threads.shutdown(cancel_futures=True)
+                _tell_of_started(calls)
+                raise
         created = [answer for answer in answers if not isinstance(answer, StratusLabError)]
         failures = [answer for answer in answers if isinstance(answer, StratusLabError)]
         if failures and isinstance(failures[0], InvalidArgumentError) and not created:
@@ -272,6 +280,17 @@ class DeploymentOperations(NodeDriver):
             return node
         location = self._locations.of_node(node)
         return node_of(VirtualMachine.accepted(vm_id(node.id), node.name), location, self._driver)
+
+
+def _tell_of_started(calls: Sequence[Future[StratusLabNode | StratusLabError]]) -> None:
+    done = [call.result() for call in calls if not call.cancelled() and call.exception() is None]
+    started = [
+        f"{node.id} ({node.name}) at {node.location.id!r}"
+        for node in done
+        if isinstance(node, StratusLabNode)
+    ]
+    if started:
+        logger.warning("ex_create_nodes was interrupted; these nodes were started: %s", ", ".join(started))
 
 
 def _is_ipv4(address: str) -> bool:

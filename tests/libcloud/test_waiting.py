@@ -184,6 +184,40 @@ def test_those_that_were_created_are_in_the_error(sandbox, driver, monkeypatch) 
     assert sorted(node.id for node in driver.list_nodes()) == sorted(node.id for node in caught.value.nodes)
 
 
+def test_an_interruption_starts_no_more_and_tells_of_those_that_were(
+    sandbox, driver, monkeypatch, caplog
+) -> None:
+    create_node = driver.create_node
+    asked: list[str] = []
+    first_is_there, interrupted = threading.Event(), threading.Event()
+
+    def second_is_interrupted(name, *arguments, **keywords):
+        asked.append(name)
+        if name.endswith("-2"):
+            assert first_is_there.wait(30)
+            interrupted.set()
+            raise KeyboardInterrupt
+        if name.endswith("-1"):
+            node = create_node(name, *arguments, **keywords)
+            first_is_there.set()
+            return node
+        # The others are still under way, and the next ones wait for their turn.
+        assert interrupted.wait(30)
+        return create_node(name, *arguments, **keywords)
+
+    monkeypatch.setattr(driver, "create_node", second_is_interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        driver.ex_create_nodes(100, "worker", "m1.small", driver.list_images()[0])
+
+    [told] = [
+        it.getMessage() for it in caplog.records if "ex_create_nodes was interrupted" in it.getMessage()
+    ]
+    nodes = driver.list_nodes()
+    assert len(nodes) < 99
+    assert "worker-1" in {node.name for node in nodes}
+    assert all(f"{node.id} ({node.name}) at 'here'" in told for node in nodes)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
