@@ -67,7 +67,7 @@ def test_the_cloud_has_the_nodes_that_were_returned_and_those_named_in_errors(
 
         def ask(method: str, *arguments: str | int) -> str:
             if name == "stratuslab":
-                accepted, answer, *_ = sandbox.location("here").oned.call(method, arguments, kind.session)
+                accepted, answer, *_ = sandbox.location("here").oned.call(method, [*arguments], kind.session)
             else:
                 accepted, answer, *_ = sandbox.opennebula("here").oned.call(
                     method, [kind.session, *arguments]
