@@ -9,7 +9,6 @@ import logging
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from libcloud.compute.base import NodeImage, NodeSize
@@ -17,9 +16,7 @@ from libcloud.compute.types import NodeState
 
 from stratuslab.client.errors import InvalidArgumentError
 from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
-
-if TYPE_CHECKING:
-    from stratuslab.sandbox import Sandbox
+from stratuslab.sandbox import Sandbox
 
 
 def start(driver: StratusLabNodeDriver, **arguments):
@@ -74,6 +71,18 @@ def test_an_image_may_be_its_id(driver) -> None:
 
     assert start(driver, image=identifier).image.id == identifier
     assert start(driver, image=NodeImage(identifier, None, None)).image.id == identifier
+
+
+@pytest.mark.parametrize("kind", ["stratuslab", "opennebula-6.10"])
+@pytest.mark.parametrize("image", ["ubuntu", NodeImage("ubuntu", None, None)], ids=["text", "object"])
+def test_an_unknown_image_is_an_error_that_says_where_they_are_listed(kind: str, image) -> None:
+    with Sandbox(locations=["here"], cloud=kind) as sandbox:
+        driver = StratusLabNodeDriver(stratuslab_user_config=sandbox.config_file)
+        with pytest.raises(
+            InvalidArgumentError, match=r"image: found the id 'ubuntu'; .*list_images\('here'\)"
+        ):
+            driver.create_node("web", "m1.small", image)
+        assert "one.vm.allocate" not in sandbox.request_log.operations()
 
 
 def test_unknown_arguments_of_the_driver_are_taken_with_a_warning(sandbox, caplog) -> None:

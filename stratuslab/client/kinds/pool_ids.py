@@ -33,7 +33,7 @@ def number_of_image(
         raise InvalidArgumentError(
             f"found the id {image_id!r}; {cloud.location!r} is an OpenNebula cloud: there the id of an image "
             f"is a number, and that of a VM template {TEMPLATE_PREFIX}NUMBER; images of StratusLab's "
-            "Marketplace start at StratusLab's clouds only",
+            f"Marketplace start at StratusLab's clouds only; see list_images({cloud.location!r})",
             argument=argument,
         )
     return (IMAGE if text == image_id else TEMPLATE), int(text)

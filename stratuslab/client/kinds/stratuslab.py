@@ -352,8 +352,8 @@ class MarketplaceStarter:
             return identifier
         raise InvalidArgumentError(
             f"found the id {identifier!r}; at {self._cloud.location!r}, a StratusLab cloud, give a "
-            "Marketplace "
-            "identifier (27 characters), the UUID of a volume, or a URL",
+            f"Marketplace identifier (27 characters) of list_images({self._cloud.location!r}), the UUID of a "
+            "volume, or a URL",
             argument=argument,
         )
 
