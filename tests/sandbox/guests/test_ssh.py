@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 from libcloud.compute.base import NodeAuthSSHKey
 from libcloud.compute.deployment import FileDeployment, MultiStepDeployment, ScriptDeployment
-from libcloud.compute.types import DeploymentError
 
+from stratuslab.client.errors import InvalidArgumentError
 from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
 from stratuslab.sandbox import Clock, Sandbox
 from tests.sandbox.guests.conftest import Key, Machines, eventually, is_open
@@ -72,7 +72,7 @@ def test_deploy_node_with_the_wrong_key(key: Key, other_key: Key) -> None:
     with Sandbox(ssh=True, boot_seconds=0.1) as sandbox:
         driver = StratusLabNodeDriver("default", stratuslab_user_config=sandbox.config_file)
         script = ScriptDeployment("#!/bin/sh\necho done")
-        with pytest.raises(DeploymentError, match="Could not connect"):
+        with pytest.raises(InvalidArgumentError, match="not the private key"):
             driver.deploy_node(
                 script,
                 name="web",
@@ -86,6 +86,7 @@ def test_deploy_node_with_the_wrong_key(key: Key, other_key: Key) -> None:
                 max_tries=1,
                 wait_period=1,
             )
+        assert driver.list_nodes() == []
     assert script.exit_status is None
 
 
