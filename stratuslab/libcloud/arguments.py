@@ -145,6 +145,6 @@ def proxy_address(argument: str, url: str) -> str:
     return url
 
 
-def vm_id(node_id: str | int | None) -> int:
+def vm_id(node_id: str | int | None, argument: str = "node.id") -> int:
     """Return the number of a node's VM."""
-    return whole_number("node.id", node_id)
+    return whole_number(argument, node_id)

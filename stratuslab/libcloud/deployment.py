@@ -178,7 +178,7 @@ class DeploymentOperations(NodeDriver):
             callback=None,
             list_arguments=ex_list_nodes_kwargs or {},
         )
-        running = wait.until_reached(self._driver, [self._as_own(node) for node in nodes])
+        running = wait.until_reached(self._driver, self._as_own_nodes(nodes))
         return [(node, addresses_of(node)) for node in running]
 
     def ex_wait_for_state(
@@ -214,8 +214,7 @@ class DeploymentOperations(NodeDriver):
             callback=callback,
             list_arguments={},
         )
-        given = [nodes] if isinstance(nodes, Node) else several("nodes", nodes)
-        return wait.until_reached(self._driver, [self._as_own(node) for node in given])
+        return wait.until_reached(self._driver, self._as_own_nodes(nodes))
 
     def ex_create_nodes(
         self,
@@ -273,6 +272,12 @@ class DeploymentOperations(NodeDriver):
     @property
     def _driver(self) -> StratusLabNodeDriver:
         return cast("StratusLabNodeDriver", self)
+
+    def _as_own_nodes(self, nodes: Node | Sequence[Node]) -> list[StratusLabNode]:
+        if nodes is None:
+            raise InvalidArgumentError("found None; give a node or a list of nodes", argument="nodes")
+        given = [nodes] if isinstance(nodes, Node) else several("nodes", nodes)
+        return [self._as_own(node) for node in given]
 
     def _as_own(self, node: Node) -> StratusLabNode:
         """Return a node whose ``uuid`` is that of the list, also for one of plain Libcloud's class."""

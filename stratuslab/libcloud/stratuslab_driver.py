@@ -263,6 +263,8 @@ class StratusLabNodeDriver(ImageOperations, VolumeOperations, KeyPairOperations,
         :param ex_metadata: only nodes which were created with these ``ex_metadata``, and perhaps more.
         """
         states = None if ex_state is None else node_states("ex_state", ex_state)
+        if not isinstance(ex_name, str | None):
+            raise InvalidArgumentError(f"found {ex_name!r}; give text", argument="ex_name")
         if not isinstance(ex_metadata, Mapping | None):
             raise InvalidArgumentError(f"found {ex_metadata!r}; give a dictionary", argument="ex_metadata")
         locations = self._locations.chosen(ex_location, "ex_location")
@@ -481,7 +483,7 @@ class StratusLabNodeDriver(ImageOperations, VolumeOperations, KeyPairOperations,
         """
         where = self._locations.meant(location)
         try:
-            vm = self._at(where).monitor.describe_vm(vm_id(node_id))
+            vm = self._at(where).monitor.describe_vm(vm_id(node_id, "node_id"))
         except NotFoundError:
             return None
         return None if vm.state is VmState.TERMINATED else self._node(vm, where)

@@ -354,6 +354,6 @@ def test_a_node_beyond_opennebula_s_numbers_is_unknown(sandbox, driver) -> None:
 
 @pytest.mark.parametrize("node_id", ["", None, "abc", "../1", "-1", "1" * 30, True])
 def test_details_of_what_is_no_id_are_refused(driver, sandbox, node_id: object) -> None:
-    with pytest.raises(InvalidArgumentError, match=r"the argument node.id"):
+    with pytest.raises(InvalidArgumentError, match=r"the argument node_id:"):
         driver.ex_get_node_details(node_id)
     assert len(sandbox.request_log) == 0

@@ -123,6 +123,17 @@ def test_what_is_no_state_is_refused(sandbox, driver, states) -> None:
     assert len(sandbox.request_log) == 0
 
 
+@pytest.mark.parametrize("nodes", [None, 7, "0", [None], ["0"]], ids=repr)
+def test_what_is_no_node_is_refused(sandbox, driver, nodes) -> None:
+    for wait in (
+        lambda: driver.wait_until_running(nodes),
+        lambda: driver.ex_wait_for_state(nodes, "running"),
+    ):
+        with pytest.raises(InvalidArgumentError, match=r"the argument nodes?: found .*; give a "):
+            wait()
+    assert len(sandbox.request_log) == 0
+
+
 def test_nodes_are_found_by_name_state_and_metadata(sandbox, driver) -> None:
     start(driver, "old", ex_metadata={"role": "web", "team": "a"})
     sandbox.clock.step(60)
@@ -143,6 +154,8 @@ def test_nodes_are_found_by_name_state_and_metadata(sandbox, driver) -> None:
         names(ex_state="asleep")
     with pytest.raises(InvalidArgumentError, match="the argument ex_metadata: found 'role'"):
         names(ex_metadata="role")
+    with pytest.raises(InvalidArgumentError, match="the argument ex_name: found 7; give text"):
+        names(ex_name=7)
 
 
 def test_several_nodes_are_created_side_by_side(two_clouds: Sandbox, monkeypatch) -> None:
