@@ -20,7 +20,7 @@ from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
 from stratuslab.sandbox import Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -172,3 +172,30 @@ def test_the_readme_offers_what_the_table_of_methods_offers(topic: str) -> None:
     for cloud in (0, 1):
         missing = [methods[name][cloud].startswith("not offered") for name in METHODS_OF_TOPICS[topic]]
         assert all(missing) if offered[cloud].startswith("not offered") else not any(missing)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["stratuslab-sandbox"],
+        ["stratuslab-sandbox", "serve"],
+        ["stratuslab-sandbox", "exec"],
+        ["stratus-copy-config"],
+    ],
+    ids=" ".join,
+)
+def test_every_option_of_a_command_stands_in_a_page(
+    command: list[str], run: Callable[..., str], tmp_path: Path
+) -> None:
+    options = set(
+        re.findall(r"^  (?:-\w, )?(--[a-z-]+)", run(*command, "--help", cwd=tmp_path), re.MULTILINE)
+    )
+    assert options
+    assert {option for option in options if not re.search(rf"`[^`\n]*{option}(?![a-z-])", PAGES)} == set()
+
+
+def test_every_table_of_performance_has_its_command() -> None:
+    sections = DOCS.joinpath("performance.md").read_text(encoding="utf-8").split("\n## ")
+    with_figures = [section for section in sections if "\n|---" in section]
+    assert with_figures
+    assert [section for section in with_figures if "`python -m benchmarks" not in section] == []
