@@ -62,13 +62,13 @@ def only_known_keywords(function: Callable[_Arguments, _Result]) -> Callable[_Ar
 
 def plain(extra: Mapping[str, Any]) -> dict[str, Any]:
     """Return what ``json.dumps`` takes: times as ISO 8601 text, lists for tuples."""
-    return {key: _plain(value) for key, value in extra.items()}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return list(value) if isinstance(value, tuple) else value
+    result = dict(extra)
+    for key, value in extra.items():
+        if isinstance(value, datetime):
+            result[key] = value.isoformat()
+        elif isinstance(value, tuple):
+            result[key] = list(value)
+    return result
 
 
 def given(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -50,7 +50,7 @@ class MachineSize:
     extra: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Volume:
     """A disk that outlives machines.
 

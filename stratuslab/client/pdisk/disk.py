@@ -86,26 +86,27 @@ class Disk:
 
         Raises ``DocumentError`` if there is no UUID, or a size or count that is no number.
         """
-        texts = {key: value for key, value in described.items() if isinstance(value, str) and value}
-        if "uuid" not in texts:
+        get = described.get
+        uuid = text_or_none(get("uuid"))
+        if uuid is None:
             raise DocumentError("a disk has no text for 'uuid'")
-        if not is_disk_id(texts["uuid"]):
+        if not is_disk_id(uuid):
             raise DocumentError("the id of a disk is no UUID")
         try:
-            size_gib, count = whole_number(described.get("size")), whole_number(described.get("count", "0"))
+            size_gib, count = whole_number(get("size")), whole_number(get("count", "0"))
         except ValueError:
             raise DocumentError("a disk has no number for 'size' or 'count'") from None
-        get = texts.get
+        visibility = text_or_none(get("visibility"))
         return cls(
-            texts["uuid"],
-            get("tag", ""),
+            uuid,
+            text_or_none(get("tag")) or "",
             size_gib,
             count,
-            owner=get("owner", ""),
-            type=get("type"),
-            visibility=_VISIBILITY_OF.get(get("visibility")),
-            identifier=get("identifier"),
-            quarantine=get("quarantine"),
+            text_or_none(get("owner")) or "",
+            text_or_none(get("type")),
+            _VISIBILITY_OF.get(visibility) if visibility else None,
+            text_or_none(get("identifier")),
+            text_or_none(get("quarantine")),
         )
 
 
@@ -127,6 +128,8 @@ def whole_number(text: object) -> int:
 
     Raises ``ValueError``.
     """
+    if isinstance(text, str) and text.isdecimal() and text.isascii() and len(text) <= _MAX_DIGITS:
+        return int(text)
     if isinstance(text, int) and not isinstance(text, bool):
         text = str(text)
     if not isinstance(text, str) or len(text) > _MAX_DIGITS:
