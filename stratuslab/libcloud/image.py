@@ -120,7 +120,12 @@ class ImageOperations(NodeDriver):
         A StratusLab cloud raises :class:`~stratuslab.client.errors.NotOfferedError`: every location starts
         any image of the Marketplace.
         """
-        region = self._locations.meant(source_region, "source_region") if source_region else None
+        try:
+            region = self._locations.meant(source_region, "source_region") if source_region else None
+        except InvalidArgumentError:
+            # A cloud that copies no image says so first: no other region would help.
+            self._changeable("copy_image", node_image)
+            raise
         images = self._changeable("copy_image", node_image, region)
         location = self._locations.of_image(node_image, region)
         if region is not None and region.id != location.id:
