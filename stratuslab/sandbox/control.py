@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 from dataclasses import asdict
 from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
@@ -44,6 +45,8 @@ CONTROL = "_sandbox"
 
 _T = TypeVar("_T")
 _Answer: TypeAlias = "Callable[..., Response]"
+
+_one_at_a_time = threading.Lock()
 
 
 class Control:
@@ -75,7 +78,9 @@ class Control:
             for path, methods in resources.items()
             for method, answer in methods.items()
         ]
-        self._router = Map(rules, strict_slashes=False, merge_slashes=False).bind("localhost")
+        # Werkzeug parses Python for a rule; CPython 3.11 fails (SystemError) when two threads do so at once.
+        with _one_at_a_time:
+            self._router = Map(rules, strict_slashes=False, merge_slashes=False).bind("localhost")
 
     def handle(self, request: Request) -> Response:
         """Answer a request."""
