@@ -6,8 +6,8 @@ from pathlib import Path
 from setuptools import find_namespace_packages, setup
 
 REPOSITORY = "https://github.com/StratusLab/libcloud-drivers"
-SANDBOX = ["asyncssh>=2.18", "cryptography>=42", "markupsafe>=2.1.1", "werkzeug>=3.0,<4"]
-DEPLOY = ["cryptography>=42", "paramiko>=3.4"]
+SANDBOX = ["asyncssh>=2.24.0", "cryptography>=48.0.1", "markupsafe>=2.1.1", "werkzeug>=3.0,<4"]
+DEPLOY = ["cryptography>=48.0.1", "paramiko>=4.0.0"]
 DOCS = ["furo>=2024.8.6", "myst-parser>=4", "sphinx>=8"]
 BENCHMARKS = ["pyone>=7.0"]
 TEST = [

@@ -245,7 +245,8 @@ class Failures:
         text = str(seen)
         if isinstance(seen, ConnectionRefusedError) or "refused" in text:
             return f"; check that the service runs, and its port in {self._cloud.source}"
-        if isinstance(seen, OSError) and type(seen).__name__ == "gaierror":
+        # Old versions of urllib3 have the failure of the name beside their own, not below it.
+        if any(type(found).__name__ == "gaierror" for found in _all_of(error)):
             return f"; check the name of the host in {self._cloud.source}"
         return ""
 
