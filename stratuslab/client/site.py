@@ -78,8 +78,7 @@ class Site:
     def volumes(self) -> Volumes:
         """The disks that outlive machines."""
         if self.rpc.front_end.has_pools:
-            datablocks = Datablocks(self.cloud, self.rpc, self.monitor, self._pool)
-            return self._once("volumes", lambda: PoolVolumes(self.cloud, datablocks))
+            return self._once("volumes", lambda: PoolVolumes(self.cloud, self._datablocks))
         return self._once("volumes", lambda: PDiskVolumes(self.cloud, self.disks, self.monitor))
 
     @property
@@ -116,6 +115,10 @@ class Site:
     @property
     def _pool(self) -> ImagePool:
         return self._once("pool", lambda: ImagePool(self.cloud, self.rpc))
+
+    @property
+    def _datablocks(self) -> Datablocks:
+        return self._once("datablocks", lambda: Datablocks(self.cloud, self.rpc, self.monitor, self._pool))
 
     @property
     def _virtual_networks(self) -> VirtualNetworks:

@@ -17,7 +17,7 @@ from stratuslab.client.errors import (
 from stratuslab.client.opennebula.machine_template import MachineTemplate
 from stratuslab.client.opennebula.one_image import OneImage
 from stratuslab.client.opennebula.pool import describe, list_pool
-from stratuslab.client.opennebula.template_text import attribute
+from stratuslab.client.opennebula.template_text import attribute, checked_name
 from stratuslab.client.opennebula.waiting import until_seen
 from stratuslab.client.transport.settlement import settle
 
@@ -241,15 +241,6 @@ def checked_image_name(name: str) -> str:
     """
     if not isinstance(name, str) or not name.strip():
         raise InvalidArgumentError(f"found {name!r}; give text", argument="name")
-    length = len(name.encode("utf-8", "surrogatepass"))
-    if length > _NAME_LENGTH:
-        raise InvalidArgumentError(
-            f"has {length} bytes in UTF-8; OpenNebula takes {_NAME_LENGTH} at most", argument="name"
-        )
-    refused = next((character for character in name if character in _NAME_REFUSED), None)
-    if refused:
-        raise InvalidArgumentError(
-            f"holds {refused!r}, which OpenNebula does not allow in names", argument="name"
-        )
+    checked_name(name, longest=_NAME_LENGTH, refused=_NAME_REFUSED)
     attribute("NAME", name, "name")
     return name

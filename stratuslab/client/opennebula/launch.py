@@ -18,7 +18,13 @@ from stratuslab.client.errors import InvalidArgumentError
 from stratuslab.client.opennebula.cloud_init import user_data_bytes
 from stratuslab.client.opennebula.one_image import OneImage
 from stratuslab.client.opennebula.public_keys import authorized_keys
-from stratuslab.client.opennebula.template_text import attribute, checked_key, vector, without_variables
+from stratuslab.client.opennebula.template_text import (
+    attribute,
+    checked_key,
+    checked_name,
+    vector,
+    without_variables,
+)
 from stratuslab.client.opennebula.vm import METADATA_ATTRIBUTE, TOKEN_ATTRIBUTE
 from stratuslab.client.opennebula.vm_template import encoded_metadata
 
@@ -123,7 +129,7 @@ def own_template(
     """
     cpu, ram_mib, swap_mib = sizes
     parts = [f"{_sizes(cpu, ram_mib, options.cpu_share)}"]
-    name = _checked_name(options.name, front_end)
+    name = _name_of(options, front_end)
     if name:
         parts.insert(0, attribute("NAME", name, "name"))
     disks: list[_Items] = [_root_disk(image, {}, options)]
@@ -177,7 +183,7 @@ def with_template(
         parts.append(vector("CONTEXT", _context(options, template.context)))
     parts += _more(options)
     parts.append(attribute(TOKEN_ATTRIBUTE, token, "ex_token"))
-    name = _checked_name(options.name, front_end) or ""
+    name = _name_of(options, front_end) or ""
     arguments = (template.id, name, False, "\n".join(parts) + "\n", False)
     return Launch("one.template.instantiate", arguments, token, options.name)
 
@@ -348,19 +354,7 @@ def _plain(value: object, what: str) -> str | int | float:
     )
 
 
-def _checked_name(name: str | None, front_end: FrontEnd) -> str | None:
-    if name is None:
+def _name_of(options: LaunchOptions, front_end: FrontEnd) -> str | None:
+    if options.name is None:
         return None
-    if not isinstance(name, str):
-        raise InvalidArgumentError(f"found a {type(name).__name__}; give text", argument="name")
-    length = len(name.encode("utf-8", "surrogatepass"))
-    if length > front_end.name_length:
-        raise InvalidArgumentError(
-            f"has {length} bytes in UTF-8; OpenNebula takes {front_end.name_length} at most", argument="name"
-        )
-    refused = next((character for character in name if character in front_end.name_refused), None)
-    if refused:
-        raise InvalidArgumentError(
-            f"holds {refused!r}, which OpenNebula does not allow in names", argument="name"
-        )
-    return name
+    return checked_name(options.name, longest=front_end.name_length, refused=front_end.name_refused)

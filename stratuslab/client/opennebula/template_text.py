@@ -10,12 +10,33 @@ import re
 
 from stratuslab.client.errors import InvalidArgumentError
 
-__all__ = ["attribute", "checked_key", "vector", "without_variables"]
+__all__ = ["attribute", "checked_key", "checked_name", "vector", "without_variables"]
 
 _KEY = re.compile(r"[A-Za-z0-9_]+", re.ASCII)
 # XML 1.0 has no other control characters and no surrogates; OpenNebula's XML-RPC library takes
 # nothing beyond the Basic Multilingual Plane; a carriage return comes out of XML as a line feed.
 _REFUSED = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd]")
+
+
+def checked_name(name: object, *, longest: int, refused: str) -> str:
+    """Return a name as OpenNebula takes it: of at most ``longest`` bytes, without ``refused`` characters.
+
+    Raises :class:`~stratuslab.client.errors.InvalidArgumentError` for any other.
+    """
+    if not isinstance(name, str):
+        raise InvalidArgumentError(f"found a {type(name).__name__}; give text", argument="name")
+    length = len(name.encode("utf-8", "surrogatepass"))
+    if length > longest:
+        units = "characters" if name.isascii() else "bytes in UTF-8"
+        raise InvalidArgumentError(
+            f"has {length} {units}; OpenNebula takes {longest} at most", argument="name"
+        )
+    found = next((character for character in name if character in refused), None)
+    if found:
+        raise InvalidArgumentError(
+            f"holds {found!r}, which OpenNebula does not allow in names", argument="name"
+        )
+    return name
 
 
 def attribute(name: str, value: str | int | float, argument: str) -> str:

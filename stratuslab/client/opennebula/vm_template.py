@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from stratuslab.client.errors import InvalidArgumentError
 from stratuslab.client.opennebula.guest_context import guest_context
 from stratuslab.client.opennebula.releases import STRATUSLAB_14_06, FrontEnd
-from stratuslab.client.opennebula.template_text import attribute, vector, without_variables
+from stratuslab.client.opennebula.template_text import attribute, checked_name, vector, without_variables
 from stratuslab.client.opennebula.vm import METADATA_ATTRIBUTE, TOKEN_ATTRIBUTE
 
 if TYPE_CHECKING:
@@ -162,7 +162,8 @@ class VmTemplate:
             requirements = without_variables(self.requirements, "requirements")
             parts.append(attribute("REQUIREMENTS", requirements, "requirements"))
         if self.name:
-            parts.append(attribute("NAME", _checked_name(self.name, front_end), "name"))
+            name = checked_name(self.name, longest=front_end.name_length, refused=front_end.name_refused)
+            parts.append(attribute("NAME", name, "name"))
         if self.kernel or self.initrd:
             parts.append(
                 vector("OS", _given({"KERNEL": ("kernel", self.kernel), "INITRD": ("initrd", self.initrd)}))
@@ -308,21 +309,6 @@ def _graphics(vnc: Vnc, front_end: FrontEnd) -> _Items:
     if vnc.listen:
         items["LISTEN"] = (vnc.listen, "vnc.listen")
     return items
-
-
-def _checked_name(name: str, front_end: FrontEnd) -> str:
-    length = len(name.encode("utf-8", "surrogatepass"))
-    if length > front_end.name_length:
-        units = "characters" if name.isascii() else "bytes in UTF-8"
-        raise InvalidArgumentError(
-            f"has {length} {units}; OpenNebula takes {front_end.name_length} at most", argument="name"
-        )
-    refused = next((character for character in name if character in front_end.name_refused), None)
-    if refused:
-        raise InvalidArgumentError(
-            f"holds {refused!r}, which OpenNebula does not allow in names", argument="name"
-        )
-    return name
 
 
 def encoded_metadata(metadata: Mapping[str, str]) -> str:
