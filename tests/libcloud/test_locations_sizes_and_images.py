@@ -118,6 +118,11 @@ def test_sizes_are_the_standard_types_and_those_of_the_file() -> None:
     assert "cpu=2" in repr(large)
 
 
+def test_no_swap_is_none_whatever_the_disk() -> None:
+    size = StratusLabNodeSize("x", "x", 1024, 333, None, None, configured(SECTIONS), cpu=1, swap=0)
+    assert (size.swap, size.extra["swap"]) == (0, 0)
+
+
 def test_a_size_made_as_in_14_06_keeps_its_swap() -> None:
     size = StratusLabNodeSize("x", "x", 1024, 333, 1000, 1, configured(SECTIONS), cpu=3)
 

@@ -65,3 +65,16 @@ def test_public_names(package: str) -> None:
 @pytest.mark.parametrize(("module", "name"), sorted(SHOWN))
 def test_names_that_the_docs_show(module: str, name: str) -> None:
     assert hasattr(importlib.import_module(module), name)
+
+
+MODULES = sorted(
+    ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    for path in ROOT.glob("stratuslab/*/**/*.py")
+    if path.name not in ("__init__.py", "__main__.py")
+)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_what_a_module_lists_it_has(module: str) -> None:
+    loaded = importlib.import_module(module)
+    assert [name for name in getattr(loaded, "__all__", []) if not hasattr(loaded, name)] == []

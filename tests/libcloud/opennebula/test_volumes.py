@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from xml.etree import ElementTree
+
 import pytest
 from libcloud.compute.base import StorageVolume, VolumeSnapshot
 from libcloud.compute.types import StorageVolumeState
@@ -13,6 +15,8 @@ from stratuslab.client.errors import (
     NotOfferedError,
     ServiceError,
 )
+
+LOGIN, STRANGER = "demo:demo-pass", "guest:guest-pass"
 
 
 @pytest.fixture
@@ -173,3 +177,43 @@ def test_snapshots_of_an_attached_volume(driver, node, volume) -> None:
     first.id = "9"
     with pytest.raises(NotFoundError):
         driver.destroy_volume_snapshot(first)
+
+
+@pytest.mark.parametrize(("boot", "detached"), [("nic0", True), ("", True), ("disk0,nic0", False)])
+def test_a_volume_that_is_disk_0_is_detached_unless_the_machine_boots_from_it(
+    sandbox, driver, volume, boot, detached
+) -> None:
+    text = f'''NAME = "net-booted"\nCPU = 1\nMEMORY = 64\nDISK = [ IMAGE_ID = {volume.id} ]
+        OS = [ ARCH = "x86_64", BOOT = "{boot}" ]'''
+    accepted, number, *_ = sandbox.opennebula("here").oned.call("one.vm.allocate", [LOGIN, text, False])
+    assert accepted, number
+    [node] = driver.list_nodes()
+    driver.ex_wait_for_state(node, "running", timeout=10, wait_period=0.05)
+    [disk] = driver.ex_get_node_details(node.id).extra["disks"]
+    assert (disk["disk_id"], str(disk["image_id"])) == (0, volume.id)
+
+    if detached:
+        assert driver.detach_volume(volume) is True
+        assert driver.ex_get_node_details(node.id).extra["disks"] == []
+    else:
+        with pytest.raises(ConflictError, match="boots from"):
+            driver.detach_volume(volume)
+
+
+def test_the_volumes_of_others_are_not_listed_as_ones_own(sandbox, driver, volume) -> None:
+    """Not even those that everybody may use."""
+    oned = sandbox.opennebula("here").oned
+    text = "NAME = theirs\nTYPE = DATABLOCK\nSIZE = 1024\nPERSISTENT = YES"
+    datastore = next(iter(driver.list_images())).extra["datastore"]
+    accepted, pool, *_ = oned.call("one.datastorepool.info", [STRANGER])
+    number = next(
+        int(store.findtext("ID", ""))
+        for store in ElementTree.fromstring(pool)
+        if store.findtext("NAME") == datastore
+    )
+    accepted, theirs, *_ = oned.call("one.image.allocate", [STRANGER, text, number])
+    assert accepted, theirs
+    accepted, *_ = oned.call("one.image.chmod", [STRANGER, theirs, -1, -1, -1, 1, -1, -1, 1, -1, -1])
+    assert accepted
+
+    assert [found.id for found in driver.list_volumes()] == [volume.id]
