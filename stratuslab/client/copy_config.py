@@ -88,8 +88,12 @@ password = your-password
 def write_reference_configuration(path: Path, *, force: bool = False) -> None:
     """Write the reference configuration, readable by its owner alone.
 
-    Raises ``FileExistsError`` if there is a file and ``force`` is not set; it is replaced whole or
-    not at all. Folders on the way are made. Raises ``OSError`` if that fails.
+    Folders on the way are made.
+
+    With ``force`` a file that is there is replaced, whole or not at all.
+
+    :raises FileExistsError: if there is a file and ``force`` is not set.
+    :raises OSError: if the file cannot be written.
     """
     if not force and path.exists():
         raise FileExistsError(path)

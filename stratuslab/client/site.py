@@ -39,8 +39,9 @@ class Site:
 
     What differs between the two kinds of cloud is behind ``images``, ``volumes``, ``networks``,
     ``key_pairs`` and ``starter``, the protocols of :mod:`stratuslab.client.kinds.offers`. These ask
-    OpenNebula's own port for its release once (``one.system.version``); nothing else is sent. Each property
-    raises :class:`~stratuslab.client.errors.ConfigurationError` if the settings do not allow the service.
+    OpenNebula's own port for its release once (``one.system.version``); nothing else is sent.
+
+    :raises ConfigurationError: from each property, if the settings do not allow the service.
     """
 
     def __init__(self, cloud: Cloud) -> None:

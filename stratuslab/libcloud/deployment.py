@@ -65,10 +65,9 @@ class DeploymentOperations(NodeDriver):
         ``ex_on_failure="destroy"``, which ends the node if it did not run, or the deployment failed or was
         interrupted (``KeyboardInterrupt``).
 
-        Raises ``DeploymentError``, which holds the node, if it did not run or the deployment failed;
-        and, before anything is sent, :class:`~stratuslab.client.errors.InvalidArgumentError` if there is
-        neither ``auth`` nor a private key, or if the private key cannot be used or is not the public
-        one's.
+        :raises DeploymentError: if the node did not run or the deployment failed; it holds the node.
+        :raises InvalidArgumentError: before anything is sent: if there is neither ``auth`` nor a private
+            key, or if the private key cannot be used or does not belong to the public one.
         """
         on_failure = create_node_kwargs.pop("ex_on_failure", None)
         if on_failure is not None:
@@ -158,10 +157,9 @@ class DeploymentOperations(NodeDriver):
         :param ssh_interface: which addresses a node has to have: ``public_ips`` or ``private_ips``.
         :param force_ipv4: count addresses of IPv4 only.
         :param ex_list_nodes_kwargs: further arguments of :meth:`list_nodes`.
-
-        Raises :class:`~stratuslab.client.errors.WaitError` as soon as a node has failed or is gone, and
-        :class:`~stratuslab.client.errors.WaitTimeoutError` after ``timeout`` seconds; both say the state of
-        each node, and the cloud's reason for it.
+        :raises WaitError: as soon as a node has failed or is gone. It says the state of each node, and the
+            cloud's reason for it.
+        :raises WaitTimeoutError: after ``timeout`` seconds. It says the same.
         """
         one_of("ssh_interface", ssh_interface, ["public_ips", "private_ips"])
 
@@ -199,10 +197,9 @@ class DeploymentOperations(NodeDriver):
         :param timeout: seconds.
         :param callback: called with each node when it is first seen and whenever its state has changed,
             as is the log.
-
-        Raises :class:`~stratuslab.client.errors.WaitError` as soon as a node has failed or is gone
-        without having been in one of the states, and
-        :class:`~stratuslab.client.errors.WaitTimeoutError`; both say the state of each node, and why.
+        :raises WaitError: as soon as a node has failed or is gone without having been in one of the states.
+            It says the state of each node, and the cloud's reason for it.
+        :raises WaitTimeoutError: after ``timeout`` seconds. It says the same.
         """
         wanted = node_states("states", states)
         wait = Wait(
@@ -228,13 +225,14 @@ class DeploymentOperations(NodeDriver):
     ) -> list[StratusLabNode]:
         """Start several nodes side by side. All other arguments are those of :meth:`create_node`.
 
+        After an interruption (``KeyboardInterrupt``) no more nodes are started, and those that were started
+        are written to the log.
+
         :param count: how many.
         :param name: of the nodes, to which ``-1``, ``-2`` and so on are added, as to an ``ex_token``.
-
-        Raises :class:`~stratuslab.client.errors.NodesNotCreatedError`, whose ``nodes`` are those that were
-        started and whose ``failures`` are the errors of the others. An argument that is wrong raises
-        :class:`~stratuslab.client.errors.InvalidArgumentError` before anything is sent. An interruption
-        (``KeyboardInterrupt``) starts no more of them, and writes those that were started into the log.
+        :raises InvalidArgumentError: for a wrong argument, before anything is sent.
+        :raises NodesNotCreatedError: if some were not started. Its ``nodes`` were, its ``failures`` are the
+            errors of the others.
         """
         total = whole_number("count", count, least=1)
         token = create_node_kwargs.pop("ex_token", None)

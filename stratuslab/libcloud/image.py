@@ -78,8 +78,10 @@ class ImageOperations(NodeDriver):
         """Return an image of the default location.
 
         Calls ``GET /metadata/ID`` at a StratusLab cloud, ``one.image.info`` or ``one.template.info`` at an
-        OpenNebula cloud. Raises :class:`~stratuslab.client.errors.NotFoundError`, which says of the
-        Marketplace's whether the image is expired, deprecated or unknown.
+        OpenNebula cloud.
+
+        :raises NotFoundError: if there is no such image. At a StratusLab cloud it says whether the image is
+            expired, deprecated or unknown.
         """
         return self._as_image(self._locations.site(self._locations.default).images.image(image_id))
 
@@ -90,8 +92,9 @@ class ImageOperations(NodeDriver):
 
         Calls ``one.imagepool.info``, ``one.vm.disksaveas``, which is never sent twice, and ``one.image.info``
         until the image is ready. One that is not ready within the time-out is returned with its state in
-        ``extra``; one that fails is deleted, and the error says why. A StratusLab cloud raises
-        :class:`~stratuslab.client.errors.NotOfferedError`: see ``ex_save_node``.
+        ``extra``; one that fails is deleted, and the error says why.
+
+        :raises NotOfferedError: at a StratusLab cloud; see :meth:`ex_save_node` of the driver.
         """
         images = self._changeable("create_image", node)
         self._locations.of_node(node)
@@ -100,8 +103,8 @@ class ImageOperations(NodeDriver):
     def delete_image(self, node_image: NodeImage) -> bool:
         """Delete an image at an OpenNebula cloud, and return True when it is gone (``one.image.delete``).
 
-        Raises :class:`~stratuslab.client.errors.ConflictError` while nodes use it. A StratusLab cloud raises
-        :class:`~stratuslab.client.errors.NotOfferedError`.
+        :raises ConflictError: while nodes use it.
+        :raises NotOfferedError: at a StratusLab cloud.
         """
         images = self._changeable("delete_image", node_image)
         self._locations.of_image(node_image)
@@ -115,10 +118,10 @@ class ImageOperations(NodeDriver):
 
         Calls ``one.image.clone``.
 
-        :param source_region: the location of the image, by its id or name; may be empty if the image says it.
 
-        A StratusLab cloud raises :class:`~stratuslab.client.errors.NotOfferedError`: every location starts
-        any image of the Marketplace.
+
+        :param source_region: the location of the image, by its id or name; may be empty if the image says it.
+        :raises NotOfferedError: at a StratusLab cloud: every location starts any image of the Marketplace.
         """
         try:
             region = self._locations.meant(source_region, "source_region") if source_region else None

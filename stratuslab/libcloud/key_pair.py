@@ -21,8 +21,9 @@ __all__ = ["KeyPairOperations"]
 class KeyPairOperations(NodeDriver):
     """The part of the driver that keeps public keys in the cloud, at the default location.
 
-    OpenNebula keeps them in the user's own template; a StratusLab cloud keeps none, and every method raises
-    :class:`~stratuslab.client.errors.NotOfferedError`.
+    OpenNebula keeps them in the user's own template. A StratusLab cloud keeps none.
+
+    :raises NotOfferedError: from every method, at a StratusLab cloud.
     """
 
     _locations: Locations
@@ -34,7 +35,7 @@ class KeyPairOperations(NodeDriver):
     def get_key_pair(self, name: str) -> KeyPair:
         """Return one key pair (``one.user.info``).
 
-        Raises :class:`~stratuslab.client.errors.NotFoundError` if there is none of this name.
+        :raises NotFoundError: if there is no key pair of this name.
         """
         return self._as_key_pair(self._key_pairs().key(name))
 
@@ -54,7 +55,7 @@ class KeyPairOperations(NodeDriver):
     def import_key_pair_from_string(self, name: str, key_material: str) -> KeyPair:
         """Keep a public key in the cloud (``one.user.info``, then ``one.user.update``).
 
-        Raises :class:`~stratuslab.client.errors.ConflictError` if there is one of this name.
+        :raises ConflictError: if there is a key pair of this name already.
         """
         return self._as_key_pair(self._key_pairs().add(name, key_material))
 

@@ -258,10 +258,9 @@ def over_all(
 ) -> list[_Found]:
     """Ask several locations side by side, and return what they gave in the order of ``locations``.
 
-    When some fail, the others are still waited for; then, with ``raise``, one error is raised whose
-    ``errors`` names each failure by its location and whose ``nodes`` are those of the others. It is
-    the failure itself when only one location was asked. ``skip`` returns what there is and logs the
-    failures.
+    When some fail, the others are still waited for. Then ``raise`` raises one error: its ``errors`` names
+    each failure by its location, its ``nodes`` are those of the others. If only one location was asked, the
+    error is that location's own. ``skip`` returns what there is and logs the failures.
     """
     one_of("ex_on_error", on_error, _ON_ERROR)
     found: list[_Found] = []

@@ -33,7 +33,7 @@ def names_of_networks(
 ) -> list[str]:
     """Return what ``networks`` or ``ex_network`` names; none where neither does.
 
-    Raises :class:`~stratuslab.client.errors.InvalidArgumentError` for a value that is not a network.
+    :raises InvalidArgumentError: for a value that is not a network.
     """
     if networks is None:
         if network is None:
@@ -48,9 +48,8 @@ def names_of_networks(
     is_list = isinstance(networks, (list, tuple)) and networks
     if not is_list or not all(isinstance(one, StratusLabNetwork) for one in networks):
         raise InvalidArgumentError(
-            f"found {networks!r}; give a list of one or more of ex_list_networks(), or ex_network "
-            "with the name "
-            "of one",
+            f"found {networks!r}; give a list of one or more of ex_list_networks(), or the name of one "
+            "as ex_network",
             argument="networks",
         )
     return [one.id for one in networks]

@@ -98,8 +98,7 @@ class NodeRequest:
     def machine(self, location: NodeLocation, locations: Locations) -> MachineRequest:
         """Return the machine for a location.
 
-        What is wrong raises :class:`~stratuslab.client.errors.InvalidArgumentError`, which names the
-        argument.
+        :raises InvalidArgumentError: for a wrong argument; it names the argument.
         """
         site = locations.site(location)
         cpu, ram_mib, swap_mib = resources_of(self.size)

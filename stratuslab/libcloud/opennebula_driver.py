@@ -40,7 +40,7 @@ class OpenNebulaNodeDriver(StratusLabNodeDriver):
     :param secure: https rather than http, with ``host``.
     :param host: host name, or URL of the front end as in ``https://one.example.org/RPC2``.
     :param port: with ``host``; 2633 if None.
-    :param api_version: an argument of every Libcloud driver; means nothing here.
+    :param api_version: an argument of every Libcloud driver; ignored here.
     :param region: section of the file that is to be the only location.
     :param ex_allow_plain_http: allow ``secure=False`` to another machine than this one, which shows the
         password to everybody on the way.

@@ -82,8 +82,9 @@ def size_of_cloud(size: MachineSize, driver: NodeDriver) -> StratusLabNodeSize:
 def known_size(size: NodeSize | str | None, sizes: Callable[[], Sequence[StratusLabNodeSize]]) -> NodeSize:
     """Return a ``NodeSize`` with RAM as it is; look others and texts up by id or name.
 
-    Consumers that keep ids make such a ``NodeSize``. Raises
-    :class:`~stratuslab.client.errors.InvalidArgumentError`, which lists the sizes, for an unknown one.
+    Consumers that keep ids make such a ``NodeSize``.
+
+    :raises InvalidArgumentError: for an unknown size; it lists the sizes there are.
     """
     if not isinstance(size, NodeSize):
         return size_named(size, sizes())
@@ -106,7 +107,7 @@ def size_named(wanted: str | None, sizes: Sequence[StratusLabNodeSize]) -> Strat
 def resources_of(size: NodeSize) -> tuple[int, int, int]:
     """Return CPUs, RAM and swap (MiB) of any driver's size: 1 CPU and no swap unless ``extra`` says more.
 
-    Raises :class:`~stratuslab.client.errors.InvalidArgumentError` for a value that is not a number.
+    :raises InvalidArgumentError: for a value that is not a number.
     """
     extra: dict[str, Any] = size.extra
     cpu = getattr(size, "cpu", None) or extra.get("cpu") or 1

@@ -29,7 +29,7 @@ _DEFAULT_PUBLIC_KEYS = ("~/.ssh/id_ed25519.pub", "~/.ssh/id_ecdsa.pub", "~/.ssh/
 def default_public_key(cloud: Cloud) -> str | None:
     """Return the content of ``user_public_key_file``, else of the first usual file that exists.
 
-    Raises :class:`~stratuslab.client.errors.ConfigurationError` if the configured file cannot be read.
+    :raises ConfigurationError: if the configured file cannot be read.
     """
     file = _public_key_file(cloud)
     if file is None:
@@ -46,10 +46,10 @@ def default_public_key(cloud: Cloud) -> str | None:
 def private_key_file_for(cloud: Cloud, public_key: str | None) -> str | None:
     """Return the file of the private key that belongs to a public one, None where there is none.
 
-    ``public_key`` is the one that the node gets; None for :func:`default_public_key`. The private
-    key of the default public key is ``user_private_key_file``, else the file beside it without
-    ``.pub``. Raises :class:`~stratuslab.client.errors.ConfigurationError` if there is no such
-    ``user_private_key_file``.
+    ``public_key`` is the one that the node gets; None for :func:`default_public_key`. The private key of the
+    default public key is ``user_private_key_file``, else the file beside it without ``.pub``.
+
+    :raises ConfigurationError: if there is no such ``user_private_key_file``.
     """
     default = _public_key_file(cloud)
     candidates = [default] if default else []
@@ -74,9 +74,8 @@ def usable_private_keys(
     :param files: file or files, of which one is to open the node.
     :param password: pass phrase of the key, None if it has none.
     :param public_key: the public keys that the node gets, one a line; None if it gets none.
-
-    Raises :class:`~stratuslab.client.errors.InvalidArgumentError` for one that paramiko cannot use, and if
-    none belongs to the public key.
+    :raises InvalidArgumentError: for a file that paramiko cannot use, and if no file belongs to the public
+        key.
     """
     given = [files] if isinstance(files, (str, PathLike)) else several("ssh_key", files)
     listed = [Path(file).expanduser() for file in given]

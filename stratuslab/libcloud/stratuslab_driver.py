@@ -86,33 +86,34 @@ class StratusLabNodeDriver(ImageOperations, VolumeOperations, KeyPairOperations,
 
     Every section of the user's configuration file is a location; without a file, ``key`` (the user
     name), ``secret`` (the password) and ``host`` (with ``port`` and ``secure``) make the only one.
-    With a file, ``key``, ``secret``, ``port`` and ``secure`` mean nothing.
+    With a file, ``key``, ``secret``, ``port`` and ``secure`` are ignored.
 
     Threads may share a driver. All errors are
     :class:`~stratuslab.client.errors.StratusLabError`, which is a ``LibcloudError``.
+
+    Sends nothing.
 
     :param key: user name, with ``host``; otherwise ignored.
     :param secret: password, with ``host``.
     :param secure: https rather than http, with ``host``.
     :param host: host name, or URL below which ``one-proxy``, ``pdisk`` and ``marketplace`` lie.
     :param port: with ``host``; the scheme's own port if None.
-    :param api_version: an argument of every Libcloud driver; means nothing here.
+    :param api_version: an argument of every Libcloud driver; ignored here.
     :param region: section, by its id or name, that is to be the only location; nothing of the others
-        is then listed, changed or ended. With ``host``, which is one location, it means nothing.
+        is then listed, changed or ended. With ``host``, which is one location, it is ignored.
     :param stratuslab_user_config: name of the configuration file or open file; it is read at once.
         Otherwise the file in ``STRATUSLAB_CONFIG``, else ``~/.stratuslab/stratuslab-user.cfg``.
     :param stratuslab_default_location: section to use where no location is given; otherwise
         ``selected_section`` of the file.
-    :param ex_state_max_age: how old, in seconds, a node's ``state`` may be before it is asked again.
+    :param ex_state_max_age: how old, in seconds, a node's ``state`` may be before the cloud is asked again.
     :param timeout: seconds that one request may take; otherwise ``endpoint_timeout`` of the section.
-    :param retry_delay: as with any Libcloud driver.
-    :param backoff: as with any Libcloud driver.
+    :param retry_delay: seconds before Libcloud's own first retry, as with any Libcloud driver.
+    :param backoff: factor by which that delay grows, as with any Libcloud driver.
     :param proxy_url: HTTP proxy for all services; otherwise what ``HTTP_PROXY``, ``HTTPS_PROXY`` and
         ``NO_PROXY`` in the environment say.
-    :param kwargs: what other drivers take is ignored, with a warning in the log, as by all drivers.
-
-    Raises :class:`~stratuslab.client.errors.ConfigurationError` if there is no configuration, and
-    :class:`~stratuslab.client.errors.InvalidArgumentError`. Sends nothing.
+    :param kwargs: arguments of other drivers; they are ignored, with a warning in the log.
+    :raises ConfigurationError: if there is no configuration, or if it is wrong.
+    :raises InvalidArgumentError: for a wrong argument.
     """
 
     type: Type = STRATUSLAB
@@ -181,7 +182,7 @@ class StratusLabNodeDriver(ImageOperations, VolumeOperations, KeyPairOperations,
 
     @property
     def default_location(self) -> NodeLocation:
-        """The location that is meant where none is given."""
+        """The location that is used where none is given."""
         return self._locations.default
 
     @default_location.setter
@@ -320,12 +321,15 @@ class StratusLabNodeDriver(ImageOperations, VolumeOperations, KeyPairOperations,
     ) -> StratusLabNode:
         """Start a node and return it at once, without waiting until it runs.
 
-        Calls ``one.vm.allocate``, never twice, and ``one.vm.info``; before them asks the Marketplace
-        (``GET /metadata/ID``) if ``image`` is a bare identifier and not from a list. Once the cloud
-        has taken the node it is returned, whatever fails after.
+        Calls ``one.vm.allocate`` (or ``one.template.instantiate`` for a VM template), never twice, and
+        ``one.vm.info``. If ``image`` is a bare identifier and not from a list, the Marketplace is asked first
+        (``GET /metadata/ID``). Once the cloud has accepted the node, it is returned, whatever fails later.
 
-        :param name: at most 128 bytes of UTF-8 without ``<`` and ``&``; None for the cloud's own.
-        :param size: of any driver, with CPUs and swap (MiB) from ``extra``, else 1 and 0; or an id or
+        When the answer is lost, the node is looked for by its token (``extra["token"]``) for as long as
+        ``timeout`` once more, and returned if it is found.
+
+        :param name: at most 128 bytes of UTF-8 without ``<`` and ``&``; None for the cloud's own name.
+        :param size: of any driver, with CPUs and swap (MiB) in ``extra``, 1 and 0 without them; or an id or
             name of :meth:`list_sizes`, also in a ``NodeSize`` without ``ram``.
         :param image: from a list; or a Marketplace identifier, the UUID of a volume to boot from, or a
             URL, as text or in a ``NodeImage``.
@@ -334,13 +338,15 @@ class StratusLabNodeDriver(ImageOperations, VolumeOperations, KeyPairOperations,
             else the first of ``~/.ssh/id_ed25519.pub``, ``id_ecdsa.pub`` and ``id_rsa.pub``, else none.
         :param ex_userdata: for cloud-init, at most 16384 bytes when compressed.
         :param ex_context: further keys and values for the guest.
-        :param ex_metadata: texts to note of the node, shown again in ``extra["metadata"]``.
+        :param ex_metadata: texts to keep with the node, shown again in ``extra["metadata"]``.
         :param ex_availability_zone: the same as ``location``.
         :param ex_context_method: ``one`` or ``cloud-init``; otherwise ``default_context_method``.
-        :param ex_network: network of the node's address: ``public``, ``local`` or ``private``.
+        :param ex_network: network of the node's address: ``public``, ``local`` or ``private``; at an
+            OpenNebula cloud the name or id of a virtual network.
         :param ex_ip_address: IPv4 address to ask for.
         :param ex_requirements: OpenNebula's expression for the host.
-        :param ex_volumes: volumes, or their UUIDs, to attach until the node's end.
+        :param ex_volumes: volumes, or their ids, to attach from the start; at a StratusLab cloud they stay
+            until the node's end.
         :param ex_volatile_disk: size in GiB of an empty disk that ends with the node.
         :param ex_readonly_images: disk images, or their identifiers, to attach.
         :param ex_cpu_share: CPUs to reserve on the host, otherwise as many as ``size`` has.
@@ -355,16 +361,13 @@ class StratusLabNodeDriver(ImageOperations, VolumeOperations, KeyPairOperations,
             of yours that is not terminated has it already, that node is returned and none is started
             (``one.vmpool.info`` first): the call can be repeated after a crash.
         :param networks: the same as ``ex_network``, as a list of one of :meth:`ex_list_networks`.
-        :param ex_keyname: accepted for programs written for other clouds; means nothing.
-        :param ex_config_drive: likewise.
-
-        Raises :class:`~stratuslab.client.errors.InvalidArgumentError` and
-        :class:`~stratuslab.client.errors.ConfigurationError` before anything is sent. When the answer is
-        lost, the node is looked for by the token with which it was marked (``extra["token"]``) for the
-        time-out once more, and returned if found; else
-        :class:`~stratuslab.client.errors.UnsettledError` carries the token, and :meth:`ex_find_node`
-        settles it later. Raises :class:`~stratuslab.client.errors.DuplicateError`, which names them, if
-        several nodes have the token.
+        :param ex_keyname: name of a key pair that an OpenNebula cloud keeps; ignored at a StratusLab cloud.
+        :param ex_config_drive: an argument of other drivers; ignored.
+        :raises InvalidArgumentError: for a wrong argument, before anything is sent.
+        :raises ConfigurationError: for a wrong value in the file, before anything is sent.
+        :raises UnsettledError: if the answer was lost and the node was not found in time. It may still
+            appear: :meth:`ex_find_node` finds it by the ``token`` of the error.
+        :raises DuplicateError: if several nodes have the token; it names them.
         """
         self._get_and_check_auth(auth)  # type: ignore[arg-type]  # None is allowed
         where = self._zone_or_location(ex_availability_zone, location)
@@ -406,9 +409,13 @@ class StratusLabNodeDriver(ImageOperations, VolumeOperations, KeyPairOperations,
         return node
 
     def destroy_node(self, node: Node) -> bool:
-        """End a node at once, in any state (``one.vm.action``, one call).
+        """End a node at once, in any state (``one.vm.action``).
+
+        At an OpenNebula cloud the node is then seen to leave (``one.vm.info``), within the time-out.
 
         Returns True, also when the node is gone already.
+
+        :raises ConflictError: if an OpenNebula cloud does not end the node in time. It says the node's state.
         """
         with contextlib.suppress(NotFoundError):
             self._runner_of(node).kill_instance(vm_id(node.id))
@@ -418,8 +425,9 @@ class StratusLabNodeDriver(ImageOperations, VolumeOperations, KeyPairOperations,
     def reboot_node(self, node: Node) -> bool:
         """Reboot a running node (``one.vm.action``).
 
-        StratusLab 14.06 did not offer this; its OpenNebula can, but does not say whether the guest rebooted.
-        Raises :class:`~stratuslab.client.errors.ConflictError` unless the node is running.
+        The cloud does not say whether the guest rebooted.
+
+        :raises ConflictError: unless the node is running.
         """
         self._runner_of(node).act(vm_id(node.id), "reboot")
         return True
@@ -427,7 +435,7 @@ class StratusLabNodeDriver(ImageOperations, VolumeOperations, KeyPairOperations,
     def start_node(self, node: Node) -> bool:
         """Resume a stopped or suspended node (``one.vm.action``).
 
-        Raises :class:`~stratuslab.client.errors.ConflictError` in any other state.
+        :raises ConflictError: in any other state.
         """
         self._runner_of(node).act(vm_id(node.id), "start")
         self._changed(node)
@@ -436,9 +444,11 @@ class StratusLabNodeDriver(ImageOperations, VolumeOperations, KeyPairOperations,
     def stop_node(self, node: Node) -> bool:
         """Save a running node's state and free its host; :meth:`start_node` resumes it.
 
-        Calls ``one.vm.action``. To end a node there are :meth:`destroy_node` and
-        :meth:`ex_shutdown_node`. Raises :class:`~stratuslab.client.errors.ConflictError` unless the
-        node is running.
+        At an OpenNebula cloud the node is powered off, and seen to be off, within the time-out.
+
+        Calls ``one.vm.action``. :meth:`destroy_node` and :meth:`ex_shutdown_node` end a node.
+
+        :raises ConflictError: unless the node is running.
         """
         self._runner_of(node).act(vm_id(node.id), "stop")
         self._changed(node)
@@ -449,7 +459,7 @@ class StratusLabNodeDriver(ImageOperations, VolumeOperations, KeyPairOperations,
     def ex_get_size(self, size_id: str) -> StratusLabNodeSize:
         """Return the size of an id or name at the default location, see :meth:`list_sizes`.
 
-        Raises :class:`~stratuslab.client.errors.InvalidArgumentError`, which lists the sizes.
+        :raises InvalidArgumentError: for an unknown size; it lists the sizes there are.
         """
         return size_named(size_id, self.list_sizes())
 
@@ -468,7 +478,7 @@ class StratusLabNodeDriver(ImageOperations, VolumeOperations, KeyPairOperations,
         ]
 
     def list_nodes_in_location(self, location: GivenLocation | None) -> list[StratusLabNode]:
-        """Return the nodes of one location, the default one if None (``one.vmpool.info``)."""
+        """Return the nodes of one location, of the default one for None (``one.vmpool.info``)."""
         return self.list_nodes(ex_location=self._locations.meant(location))
 
     def ex_get_node_details(
@@ -526,17 +536,18 @@ class StratusLabNodeDriver(ImageOperations, VolumeOperations, KeyPairOperations,
     def ex_suspend_node(self, node: Node) -> bool:
         """Save a running node's state and keep it on its host; :meth:`start_node` resumes it.
 
-        Calls ``one.vm.action``. Raises :class:`~stratuslab.client.errors.ConflictError` unless the
-        node is running.
+        Calls ``one.vm.action``.
+
+        :raises ConflictError: unless the node is running.
         """
         self._runner_of(node).act(vm_id(node.id), "suspend")
         self._changed(node)
         return True
 
     def ex_shutdown_node(self, node: Node) -> bool:
-        """Ask the guest to shut down by ACPI, which ends the node if it listens (``one.vm.action``).
+        """Ask the guest to shut down by ACPI; if it obeys, the node ends (``one.vm.action``).
 
-        Raises :class:`~stratuslab.client.errors.ConflictError` unless the node is running.
+        :raises ConflictError: unless the node is running.
         """
         self._runner_of(node).shutdown_instance(vm_id(node.id))
         self._changed(node)
@@ -546,8 +557,9 @@ class StratusLabNodeDriver(ImageOperations, VolumeOperations, KeyPairOperations,
         """Shut down a node that was created with ``ex_save_as``; the cloud then makes its image.
 
         The cloud mails the new image's identifier to the creator, some time later. Calls
-        ``one.vm.info`` and ``one.vm.action``. Raises
-        :class:`~stratuslab.client.errors.ConflictError` if the node was not created so or does not run.
+        ``one.vm.info`` and ``one.vm.action``.
+
+        :raises ConflictError: if the node was not created with ``ex_save_as``, or does not run.
         """
         location = self._locations.of_node(node)
         root_disk = self._at(location).monitor.describe_vm(vm_id(node.id)).root_disk
@@ -560,7 +572,7 @@ class StratusLabNodeDriver(ImageOperations, VolumeOperations, KeyPairOperations,
             )
         return self.ex_shutdown_node(node)
 
-    # Everything above is found by these
+    # Private
 
     def _instance_types(self) -> Mapping[str, InstanceType]:
         return self._configurator.instance_types() if self._configurator else STANDARD_INSTANCE_TYPES

@@ -31,11 +31,11 @@ class VolumeOperations(NodeDriver):
         Calls ``GET /disks/`` of PDisk; at an OpenNebula cloud ``one.imagepool.info``, and
         ``one.vmpool.infoextended`` if any is attached.
 
-        :param location: the default location if None.
-
         PDisk's list contains the root disks of the user's running nodes, with the disk they are copies
         of in ``extra["snapshot_of"]``, which is None for all others. ``size`` is in GiB. See
         :class:`~stratuslab.libcloud.volume.StratusLabVolume` for ``extra``.
+
+        :param location: the default location if None.
         """
         where = self._locations.meant(location)
         volumes = self._locations.site(where).volumes.list_volumes()
@@ -54,15 +54,14 @@ class VolumeOperations(NodeDriver):
     ) -> StratusLabVolume:
         """Make an empty volume (``POST /disks/`` or ``one.image.allocate``, never sent twice).
 
-        When the answer is lost, the volume is looked for by the token with which it was marked (its
-        ``extra["identifier"]``) for the time-out once more, and returned if found; else
-        :class:`~stratuslab.client.errors.UnsettledError` carries the token to look for. A datablock is
-        returned when it is ready, or with its state when the time-out is over; if the cloud could not make
-        it, what is left of it is deleted, and the error says why.
+        When the answer is lost, the volume is looked for by its token (``extra["identifier"]``) for as long
+        as ``timeout`` once more, and returned if it is found. A datablock is returned when it is ready, or
+        with its state when the time-out is over; if the cloud could not make it, what is left of it is
+        deleted, and the error says why.
 
         :param size: 1 to 1024 GiB with PDisk.
-        :param name: the cloud's word for the volume, at most 255 characters; 128 at an OpenNebula cloud,
-            where no two of a user's may have the same.
+        :param name: at most 255 characters; at an OpenNebula cloud 128, and no two volumes of a user may have
+            the same name.
         :param location: the default location if None.
         :param snapshot: must be None: neither kind of cloud makes a volume from a snapshot.
         :param ex_visibility: ``private``, or ``public`` for all users of a StratusLab cloud to attach.
@@ -71,6 +70,10 @@ class VolumeOperations(NodeDriver):
         :param ex_token: a token of your own, which no other volume has: 1 to 64 letters, digits, ``.``, ``_``
             or ``-``. If a volume of yours has it already (``extra["identifier"]``), that volume is returned
             and none is made (the list is asked for first): the call can be repeated after a crash.
+        :raises InvalidArgumentError: for a wrong argument, before anything is sent.
+        :raises UnsettledError: if the answer was lost and the volume was not found in time. It may still
+            appear in :meth:`list_volumes`, with the ``token`` of the error as ``extra["identifier"]``.
+        :raises DuplicateError: if several volumes have the token; it names them.
         """
         where = self._locations.meant(location)
         if snapshot is not None:
@@ -91,7 +94,7 @@ class VolumeOperations(NodeDriver):
     def destroy_volume(self, volume: StorageVolume) -> bool:
         """Delete a volume (``DELETE /disks/UUID``, or ``one.image.delete`` and ``one.image.info``).
 
-        Raises :class:`~stratuslab.client.errors.ConflictError` while a node has it.
+        :raises ConflictError: while a node has it.
         """
         _, volumes, volume_id = self._of_volume(volume)
         volumes.delete(volume_id)
@@ -104,13 +107,12 @@ class VolumeOperations(NodeDriver):
         be powered off too, ``one.vm.attach``, and ``one.vm.info`` until the disk is seen there, within the
         time-out.
 
-        :param device: means nothing: the cloud chooses, and its choice is in
-            ``volume.extra["device"]``. The guest may call the disk otherwise.
-
         ``volume.extra["node"]`` is then the node's id, unless other nodes had the volume already.
 
-        Raises :class:`~stratuslab.client.errors.ConflictError` unless the node is running, and if the cloud
-        took the order and did not carry it out.
+        :param device: ignored: the cloud chooses, and its choice is in ``volume.extra["device"]``. The guest
+            may have another name for the disk.
+        :raises ConflictError: unless the node is running; and if the cloud accepted the order and did not
+            carry it out.
         """
         location = self._locations.of_node(node)
         self._locations.check_volume(volume, location)
@@ -129,10 +131,8 @@ class VolumeOperations(NodeDriver):
 
         :param ex_node: the node to unplug it from; needed if several have it. Where neither this
             nor the volume object tells, or what it tells is over, ``GET /disks/UUID/mounts/`` does.
-
-        Raises :class:`~stratuslab.client.errors.ConflictError` if no node has the volume, if several
-        have it, if a node boots from it, or if PDisk attached it when the node started, which lasts until the
-        node's end.
+        :raises ConflictError: if no node has the volume, if several have it, if a node boots from it, or if
+            PDisk attached it when the node started, which lasts until the node's end.
         """
         wanted = None
         if ex_node is None:
@@ -151,7 +151,7 @@ class VolumeOperations(NodeDriver):
     def list_volume_snapshots(self, volume: StorageVolume) -> list[VolumeSnapshot]:
         """Return the snapshots of a datablock, oldest first (``one.image.info``).
 
-        PDisk raises :class:`~stratuslab.client.errors.NotOfferedError`, as for all of its snapshots.
+        :raises NotOfferedError: at a StratusLab cloud: PDisk makes no snapshots.
         """
         volumes, volume_id = self._with_snapshots("list_volume_snapshots", volume)
         return [snapshot_of(snapshot, self) for snapshot in volumes.list_snapshots(volume_id)]
@@ -159,8 +159,10 @@ class VolumeOperations(NodeDriver):
     def create_volume_snapshot(self, volume: StorageVolume, name: str | None = None) -> VolumeSnapshot:
         """Make a snapshot of an attached datablock (``one.vm.disksnapshotcreate``, never sent twice).
 
-        Returns it when it is seen to be there. No volume can be made from it. Raises
-        :class:`~stratuslab.client.errors.ConflictError` if no node has the datablock.
+        Returns it when it is seen to be there. No volume can be made from it.
+
+        :raises ConflictError: if no node has the datablock.
+        :raises NotOfferedError: at a StratusLab cloud.
         """
         volumes, volume_id = self._with_snapshots("create_volume_snapshot", volume)
         return snapshot_of(volumes.create_snapshot(volume_id, name), self)
@@ -170,8 +172,9 @@ class VolumeOperations(NodeDriver):
 
         Calls ``one.vm.disksnapshotdelete``, or ``one.image.snapshotdelete`` of a free datablock.
 
-        From OpenNebula 6.10 on only of a datablock that no node has: raises
-        :class:`~stratuslab.client.errors.ConflictError` otherwise, and if others were made from it.
+        :raises ConflictError: if other snapshots were made from this one; and from OpenNebula 6.10 on while a
+            node has the datablock.
+        :raises NotOfferedError: at a StratusLab cloud.
         """
         extra = getattr(snapshot, "extra", None) or {}
         volumes = self._locations.site(self._locations.meant(extra.get("location"), "snapshot")).volumes
@@ -188,8 +191,8 @@ class VolumeOperations(NodeDriver):
     def ex_get_volume(self, volume_id: str, location: GivenLocation | None = None) -> StratusLabVolume:
         """Return one volume (``GET /disks/UUID``, with ``type`` and ``visibility``; or ``one.image.info``).
 
-        Raises :class:`~stratuslab.client.errors.NotFoundError` and
-        :class:`~stratuslab.client.errors.ForbiddenError`.
+        :raises NotFoundError: if there is no such volume.
+        :raises ForbiddenError: if it is somebody else's private volume.
         """
         where = self._locations.meant(location)
         return StratusLabVolume(self._locations.site(where).volumes.volume(volume_id), where, self)

@@ -51,8 +51,10 @@ class Wait:
         """Return the nodes as they are when all are there, in the order in which they were given.
 
         Each look asks the nodes' locations once, and once more for each node that is no longer listed. A
-        service that is down for a while is waited for. Raises
-        :class:`~stratuslab.client.errors.WaitError` when a node can never get there.
+        service that is down for a while is waited for.
+
+        :raises WaitError: when a node can never get there.
+        :raises WaitTimeoutError: when the time is over.
         """
         end = time.monotonic() + self.timeout
         seen: dict[str, NodeState] = {}

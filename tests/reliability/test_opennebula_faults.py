@@ -277,7 +277,7 @@ def check(world: World, operation: Operation, rule: str) -> None:
     assert len(set(after_images) - set(images)) <= 1
     if error is None:
         assert operation.done(world)
-    elif not (outcome_unknown(error) or "took the order" in str(error)):
+    elif not (outcome_unknown(error) or "accepted the order" in str(error)):
         assert (set(after_vms), set(after_images)) == (set(vms), set(images)), error
         assert not operation.done(world), error
 

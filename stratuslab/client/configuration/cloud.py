@@ -90,7 +90,7 @@ class Cloud:
     """The settings of one cloud: what the constructor of every service takes.
 
     ``location`` is the section's name; ``name`` and ``country`` are for people. ``source`` says where the
-    settings stand, for messages. ``pdisk`` is None where there is no PDisk service. ``timeout``,
+    settings come from, for messages. ``pdisk`` is None where there is no PDisk service. ``timeout``,
     ``retry_delay`` and ``backoff`` mean the same as for a Libcloud driver; the first two are in seconds.
     """
 
@@ -118,7 +118,10 @@ class Cloud:
     default_datastore: str | None = None
 
     def required_pdisk(self) -> Endpoint:
-        """Return where PDisk is. Raises :class:`ConfigurationError` if the settings do not say."""
+        """Return where PDisk is.
+
+        :raises ConfigurationError: if the settings do not say.
+        """
         if self.pdisk is None:
             raise ConfigurationError(
                 f"{self.source}, key pdisk_endpoint: is missing; "
@@ -133,8 +136,10 @@ class Cloud:
         """Return the settings of the cloud at ``host``, without any file.
 
         ``host`` is a name, or a URL below which ``one-proxy``, ``pdisk`` and ``marketplace`` lie.
-        ``localhost`` or ``127.0.0.1`` alone, port 2633 anywhere, and the path ``/RPC2`` are an
-        OpenNebula front end without StratusLab's proxy. Raises :class:`ConfigurationError`.
+        ``localhost`` or ``127.0.0.1`` alone, port 2633 anywhere, and the path ``/RPC2`` are an OpenNebula
+        front end without StratusLab's proxy.
+
+        :raises ConfigurationError: for a wrong ``host``, or if the password would travel over plain http.
         """
         if ":" in username:
             raise ConfigurationError("the user name holds a colon, which HTTP does not allow in user names")
@@ -178,8 +183,9 @@ class Cloud:
     ) -> Cloud:
         """Return the settings of the OpenNebula front end at ``host``, without any file.
 
-        ``host`` is a name, to which port 2633 and the path ``/RPC2`` are added, or a URL. Raises
-        :class:`ConfigurationError`.
+        ``host`` is a name, to which port 2633 and the path ``/RPC2`` are added, or a URL.
+
+        :raises ConfigurationError: for a wrong ``host``, or if the password would travel over plain http.
         """
         if ":" in username:
             raise ConfigurationError(
@@ -192,8 +198,8 @@ class Cloud:
         if not (compute.private or allow_plain_http):
             raise ConfigurationError(
                 f"the argument host: {compute.host} is to be reached by plain http, which shows your "
-                "password to "
-                "everybody on the way; use https, or give ex_allow_plain_http=True if you accept that"
+                "password to everybody on the way; use https, or give ex_allow_plain_http=True if you "
+                "accept that"
             )
         credentials = Password(username, password)
         return cls(

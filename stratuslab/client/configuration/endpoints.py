@@ -38,7 +38,7 @@ _NO_URL = "is not a URL (ports go from 1 to 65535)"
 
 
 class EndpointError(ValueError):
-    """The text says what was found and what would be right; it never repeats the value."""
+    """An address is wrong. The text says what was found and what would be right, never the value itself."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Endpoint:
 def compute_endpoint(value: str, prefix: AuthPrefix) -> Endpoint:
     """Return the XML-RPC address meant by the key ``endpoint``, with ``prefix`` in its place.
 
-    Raises :class:`EndpointError`.
+    :raises EndpointError: for a value in none of the known forms.
     """
     name = value.rstrip("/").lower()
     if name in ("localhost", "127.0.0.1"):
@@ -123,7 +123,7 @@ def host_endpoint(host: str, *, port: int | None = None, secure: bool = True) ->
 
     The URL may also be that of one of them, with ``one-proxy`` in it.
 
-    Raises :class:`EndpointError`.
+    :raises EndpointError: for a value in none of the known forms.
     """
     found = _split(host if "://" in host else f"{'https' if secure else 'http'}://{host}")
     if port is not None and not 0 < port <= _LAST_PORT:
@@ -135,8 +135,9 @@ def host_endpoint(host: str, *, port: int | None = None, secure: bool = True) ->
 def opennebula_endpoint(host: str, *, port: int | None = None, secure: bool = True) -> Endpoint:
     """Return the address of OpenNebula's front end on a host given by name, or by a URL.
 
-    Where there is no path, it is ``/RPC2``, and the port 2633 unless one is given. Raises
-    :class:`EndpointError`.
+    Where there is no path, it is ``/RPC2``, and the port 2633 unless one is given.
+
+    :raises EndpointError: if the host is neither.
     """
     found = host_endpoint(host, port=port, secure=secure)
     if found.direct:
@@ -156,7 +157,7 @@ def compute_endpoint_below(base: Endpoint, prefix: AuthPrefix) -> Endpoint:
 def pdisk_endpoint(value: str) -> Endpoint:
     """Return the base address meant by the key ``pdisk_endpoint``, without ``pswd`` or ``cert``.
 
-    Raises :class:`EndpointError`.
+    :raises EndpointError: for a value in none of the known forms.
     """
     if "://" not in value:
         bare = _split(f"https://{value}")
@@ -172,7 +173,7 @@ def pdisk_endpoint(value: str) -> Endpoint:
 def pdisk_value_beside(compute_value: str) -> str | None:
     """Return what ``pdisk_endpoint`` would be on the host of ``endpoint``, None where there is none.
 
-    Raises :class:`EndpointError`.
+    :raises EndpointError: for a value in none of the known forms.
     """
     found = compute_endpoint(compute_value, "pswd")
     if found.direct:
@@ -188,7 +189,7 @@ def pdisk_value_beside(compute_value: str) -> str | None:
 def marketplace_endpoint(value: str) -> Endpoint:
     """Return the base address (without ``/metadata``) meant by the key ``marketplace_endpoint``.
 
-    Raises :class:`EndpointError`.
+    :raises EndpointError: for a value in none of the known forms.
     """
     found = _split(value if "://" in value else f"https://{value}")
     return found.at(found.path.removesuffix("/metadata"))

@@ -13,7 +13,7 @@ __all__ = ["grid_proxy", "holds_private_key"]
 def grid_proxy() -> Path | None:
     """Return the file that ``X509_USER_PROXY`` names, None if it names none.
 
-    Raises :class:`~stratuslab.client.errors.ConfigurationError` if there is no such file.
+    :raises ConfigurationError: if there is no such file.
     """
     name = os.environ.get("X509_USER_PROXY")
     if name and not Path(name).is_file():

@@ -58,10 +58,12 @@ _THREE_NUMBERS = re.compile(r"\D*([0-9]{1,9})\D+([0-9]{1,9})\D+([0-9]{1,9})\D*",
 class UserConfigurator:
     """The user's configuration, read once and completely when this object is made.
 
-    ``source`` is a file name or a file object; without it the file named by the environment
-    variable ``STRATUSLAB_CONFIG``, else ``~/.stratuslab/stratuslab-user.cfg``. What a section says
-    is checked when :meth:`cloud` is asked for that section. Raises :class:`ConfigurationError` if
-    there is no such file, if it is not in INI format or has no ``[default]`` section.
+    ``source`` is a file name or a file object; without it the file named by the environment variable
+    ``STRATUSLAB_CONFIG``, else ``~/.stratuslab/stratuslab-user.cfg``. What a section says is checked when
+    :meth:`cloud` is asked for that section.
+
+    :raises ConfigurationError: if there is no such file, if it is not in INI format or has no ``[default]``
+        section.
     """
 
     def __init__(self, source: str | os.PathLike[str] | IO[str] | IO[bytes] | None = None) -> None:
@@ -82,7 +84,9 @@ class UserConfigurator:
         """Return the names of the sections that are clouds, in the order of the file.
 
         ``[default]`` is one only when it is the default location: ``default``, or without it
-        :attr:`selected_location`. Raises :class:`ConfigurationError` if that is not a section.
+        :attr:`selected_location`.
+
+        :raises ConfigurationError: if the default location is not a section.
         """
         names = [name for name in self._parser.sections() if name != _INSTANCE_TYPES]
         chosen = default or self.selected_location
@@ -107,15 +111,14 @@ class UserConfigurator:
     def instance_types(self) -> dict[str, InstanceType]:
         """Return the standard instance types and those of the file, by name.
 
-        Raises :class:`ConfigurationError` for an entry that does not hold three numbers.
+        :raises ConfigurationError: for an entry that does not hold three numbers.
         """
         return dict(_InstanceTypes(self._parser, self.source))
 
     def cloud(self, location: str) -> Cloud:
         """Return the settings of one section.
 
-        Raises :class:`ConfigurationError`, which names file, section and key, for a value that is
-        missing or wrong.
+        :raises ConfigurationError: for a value that is missing or wrong; it names file, section and key.
         """
         if location == _INSTANCE_TYPES or not self._parser.has_section(location):
             raise ConfigurationError(f"{self.source} has no section [{location}]")

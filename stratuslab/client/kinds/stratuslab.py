@@ -43,9 +43,8 @@ _NO_KEYS = (
     "or name the file in the configuration key user_public_key_file"
 )
 _NO_CHANGES = {
-    "create_image": "the Marketplace takes signed metadata, not images: start the node with "
-    "ex_save_as and end it "
-    "with ex_save_node to get a new image",
+    "create_image": "the Marketplace takes signed metadata, not images: start the node with ex_save_as and "
+    "end it with ex_save_node to get a new image",
     "delete_image": "only its endorser can withdraw an image, by a newly signed Marketplace entry",
     "copy_image": "images need no copying: every location starts any image of the Marketplace",
 }
@@ -84,21 +83,21 @@ class MarketplaceImages:
         return []
 
     def check_changes(self, operation: str) -> NoReturn:
-        """Not offered, for a reason that depends on the operation."""
+        """Refuse, with the reason for this operation."""
         raise NotOfferedError(_NO_CHANGES[operation], location=self._cloud.location, operation=operation)
 
     def create(self, vm_id: int, name: str, description: str | None) -> Image:
-        """Not offered: an image is made of a node that was started for it, see ``ex_save_node``."""
+        """Refuse: an image is made of a node that was started for it, see ``ex_save_node``."""
         del vm_id, name, description
         self.check_changes("create_image")
 
     def delete(self, image_id: str) -> None:
-        """Not offered: only its endorser can deprecate an entry, by a new signed entry."""
+        """Refuse: only its endorser can deprecate an entry, by a new signed entry."""
         del image_id
         self.check_changes("delete_image")
 
     def copy(self, image_id: str, name: str, description: str | None) -> Image:
-        """Not offered: every location can start any image of the Marketplace."""
+        """Refuse: every location can start any image of the Marketplace."""
         del image_id, name, description
         self.check_changes("copy_image")
 
@@ -187,23 +186,23 @@ class PDiskVolumes:
         return found[0].vm_id
 
     def check_snapshots(self, operation: str) -> NoReturn:
-        """Not offered by PDisk."""
+        """Refuse: PDisk has no snapshots of data volumes."""
         raise NotOfferedError(
             "PDisk makes no snapshots of data volumes", location=self._cloud.location, operation=operation
         )
 
     def list_snapshots(self, volume_id: str) -> list[Snapshot]:
-        """Not offered by PDisk."""
+        """Refuse: PDisk has no snapshots of data volumes."""
         del volume_id
         self.check_snapshots("list_volume_snapshots")
 
     def create_snapshot(self, volume_id: str, name: str | None) -> Snapshot:
-        """Not offered by PDisk."""
+        """Refuse: PDisk has no snapshots of data volumes."""
         del volume_id, name
         self.check_snapshots("create_volume_snapshot")
 
     def delete_snapshot(self, volume_id: str, snapshot_id: str) -> None:
-        """Not offered by PDisk."""
+        """Refuse: PDisk has no snapshots of data volumes."""
         del volume_id, snapshot_id
         self.check_snapshots("destroy_volume_snapshot")
 
@@ -242,25 +241,25 @@ class NoKeyPairs:
         self._cloud = cloud
 
     def check(self) -> NoReturn:
-        """Not offered: public keys are given to each node."""
+        """Refuse: public keys are given to each node."""
         raise self._not_offered("key_pairs")
 
     def list_keys(self) -> NoReturn:
-        """Not offered: public keys are given to each node."""
+        """Refuse: public keys are given to each node."""
         raise self._not_offered("list_key_pairs")
 
     def key(self, name: str) -> NoReturn:
-        """Not offered: public keys are given to each node."""
+        """Refuse: public keys are given to each node."""
         del name
         raise self._not_offered("get_key_pair")
 
     def add(self, name: str, public_key: str) -> PublicKey:
-        """Not offered: public keys are given to each node."""
+        """Refuse: public keys are given to each node."""
         del name, public_key
         raise self._not_offered("import_key_pair_from_string")
 
     def delete(self, name: str) -> NoReturn:
-        """Not offered: public keys are given to each node."""
+        """Refuse: public keys are given to each node."""
         del name
         raise self._not_offered("delete_key_pair")
 

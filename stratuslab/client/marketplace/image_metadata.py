@@ -93,7 +93,10 @@ class ImageMetadata:
 
     @classmethod
     def from_element(cls, rdf: Element) -> ImageMetadata:
-        """Read an ``rdf:RDF`` element. Raises ``DocumentError`` if it has no identifier."""
+        """Read an ``rdf:RDF`` element.
+
+        :raises DocumentError: if it has no identifier.
+        """
         entry = rdf.find(f"{_RDF}Description")
         texts: dict[str, list[str]] = {}
         for child in () if entry is None else entry:

@@ -55,8 +55,9 @@ class Marketplace:
     def image(self, identifier: str) -> ImageMetadata:
         """Return the newest valid entry of an image (``GET /metadata/ID``).
 
-        Raises :class:`~stratuslab.client.errors.NotFoundError`, which says whether the image is
-        expired, deprecated or unknown; to tell, the Marketplace is asked once more.
+        If there is none, the Marketplace is asked once more, for the reason.
+
+        :raises NotFoundError: which says whether the image is expired, deprecated or unknown.
         """
         operation = "GET /metadata/ID"
         if not isinstance(identifier, str) or not is_image_id(identifier):

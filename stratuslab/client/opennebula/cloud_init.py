@@ -21,8 +21,8 @@ def encoded_keys(public_keys: str) -> str:
 def encoded_user_data(user_data: str | bytes) -> str:
     """Return user data (a script, ``#cloud-config`` or a MIME message) as ``CLOUD_INIT_USER_DATA``.
 
-    Raises :class:`InvalidArgumentError` if it is longer than 16384 bytes when compressed, or if its
-    text is not Unicode.
+    :raises InvalidArgumentError: if it is longer than 16384 bytes when compressed, or if its text is not
+        Unicode.
     """
     compressed = gzip.compress(user_data_bytes(user_data), mtime=0)
     if len(compressed) > MAX_USER_DATA_BYTES:
@@ -36,7 +36,7 @@ def encoded_user_data(user_data: str | bytes) -> str:
 def user_data_bytes(user_data: str | bytes) -> bytes:
     """Return user data as bytes.
 
-    Raises :class:`InvalidArgumentError` if it is neither text in Unicode nor bytes.
+    :raises InvalidArgumentError: if it is neither text in Unicode nor bytes.
     """
     if isinstance(user_data, bytes):
         return user_data

@@ -127,7 +127,7 @@ class Datablocks:
         except BaseException as error:
             if not isinstance(error, StratusLabError):
                 logger.warning(
-                    "location %r: image %d was taken, then create_volume interrupted",
+                    "location %r: the cloud accepted image %d, then create_volume was interrupted",
                     self._cloud.location,
                     number,
                 )
@@ -170,9 +170,10 @@ class Datablocks:
     def attach(self, vm_id: int, number: int) -> str | None:
         """Plug a datablock into a VM and return its device when it is seen there (``one.vm.attach``).
 
-        The VM must be running or powered off. The cloud takes the order and may fail later without a word:
-        the VM is looked at (``one.vm.info``) until the disk is there, within the time-out. Raises
-        :class:`~stratuslab.client.errors.ConflictError` if it is not.
+        The VM must be running or powered off. The cloud accepts the order and may fail later without saying
+        so: the VM is looked at (``one.vm.info``) until the disk is there, within the time-out.
+
+        :raises ConflictError: if the disk is not there in time.
         """
         operation = "one.vm.attach"
         template = f'DISK = [ IMAGE_ID = "{number}" ]'
@@ -184,8 +185,9 @@ class Datablocks:
         """Unplug a datablock and return how many VMs still have it, when it is seen to be out of the VM.
 
         Calls ``one.image.info`` unless the VM is given, ``one.vm.info`` for the disk's number there,
-        ``one.vm.detach``, and ``one.vm.info`` until it is out. Raises
-        :class:`~stratuslab.client.errors.ConflictError` if no VM has it, or if it is what the VM boots from.
+        ``one.vm.detach``, and ``one.vm.info`` until it is out.
+
+        :raises ConflictError: if no VM has it, or if it is what the VM boots from.
         """
         operation = "one.vm.detach"
         image = self._images.image(number)
@@ -245,7 +247,7 @@ class Datablocks:
                 verb = "attach" if there else "detach"
                 raise self._conflict(
                     operation,
-                    f"the cloud took the order to {verb} volume {number} and failed without saying why: "
+                    f"the cloud accepted the order to {verb} volume {number} and failed without saying why: "
                     f"node {vm_id} is {vm.state_label} {'without' if there else 'with'} it",
                 )
             return False
@@ -258,9 +260,8 @@ class Datablocks:
         if vm.state_label in _BUSY or (disk is not None) != there:
             raise self._conflict(
                 operation,
-                f"node {vm_id} is still {vm.state_label} after {self._cloud.timeout:g} s; the order "
-                "was taken "
-                "and may be carried out later",
+                f"node {vm_id} is still {vm.state_label} after {self._cloud.timeout:g} s; the cloud accepted "
+                "the order and may carry it out later",
             )
         return disk
 
@@ -271,8 +272,9 @@ class Datablocks:
     def create_snapshot(self, number: int, name: str) -> DiskSnapshot:
         """Make a snapshot of an attached datablock (``one.vm.disksnapshotcreate``, never sent twice).
 
-        Calls ``one.image.info`` and ``one.vm.info`` before, and ``one.image.info`` until it is there. Raises
-        :class:`~stratuslab.client.errors.ConflictError` if it is attached to no VM.
+        Calls ``one.image.info`` and ``one.vm.info`` before, and ``one.image.info`` until it is there.
+
+        :raises ConflictError: if it is attached to no VM.
         """
         operation = "one.vm.disksnapshotcreate"
         attribute("NAME", name, "name")
@@ -303,7 +305,7 @@ class Datablocks:
             busy = seen[1].state_label.startswith("DISK_SNAPSHOT")
             if not busy and new(seen[0]) is None and begun.over and lost is None:
                 raise self._conflict(
-                    operation, f"the cloud took the order for a snapshot of volume {number} and made none"
+                    operation, f"the cloud accepted the order for a snapshot of volume {number} and made none"
                 )
             return not busy and new(seen[0]) is not None
 
@@ -325,8 +327,7 @@ class Datablocks:
 
         Calls ``one.vm.disksnapshotdelete``; ``one.image.snapshotdelete`` of a free datablock.
 
-        Raises :class:`~stratuslab.client.errors.ConflictError` if others were made from it; and from 6.10 on
-        for a datablock that is attached.
+        :raises ConflictError: if others were made from it; and from 6.10 on for a datablock that is attached.
         """
         image = self._images.image(number)
         if all(snapshot.id != snapshot_id for snapshot in image.snapshots):
@@ -353,7 +354,7 @@ class Datablocks:
         if not gone(seen):
             raise self._conflict(
                 operation,
-                f"the cloud took the order to delete snapshot {snapshot_id} of volume {number}, which "
+                f"the cloud accepted the order to delete snapshot {snapshot_id} of volume {number}, which "
                 "is still there",
             )
 

@@ -29,7 +29,7 @@ def guest_context(
 ) -> dict[str, tuple[str | int | float, str]]:
     """Return the items of ``CONTEXT``, each with the field of the VM template from which it comes.
 
-    Raises :class:`InvalidArgumentError` for a value that the guest would not get as it is.
+    :raises InvalidArgumentError: for a value that the guest would not get as it is.
     """
     methods = get_args(ContextMethod)
     if method not in methods:

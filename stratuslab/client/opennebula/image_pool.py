@@ -125,7 +125,7 @@ class ImagePool:
             try:
                 self._rpc.call("one.image.update", made, text, 1)
             except StratusLabError as error:
-                logger.warning("image %d was made, but not described: %s", made, error)
+                logger.warning("image %d was made, but without its description: %s", made, error)
         return self.when_ready(made, name, method)
 
     def number_in(self, method: str, value: object) -> int:
@@ -154,7 +154,9 @@ class ImagePool:
     def when_ready(self, number: int, name: str, operation: str) -> OneImage:
         """Return an image that is being made when it is ready, or as it is when the time is over.
 
-        One that failed is deleted: raises :class:`~stratuslab.client.errors.ServiceError`, which says why.
+        One that failed is deleted.
+
+        :raises ServiceError: which says why the image failed.
         """
 
         def settled(image: OneImage) -> bool:
@@ -164,17 +166,17 @@ class ImagePool:
             image = until_seen(lambda: self.image(number), settled, self._cloud.timeout)
         except NotFoundError:
             raise ServiceError(
-                f"image {number} was taken, and is gone before it was ready",
+                f"the cloud accepted image {number}, and it was gone before it was ready",
                 location=self._cloud.location,
                 operation=operation,
             ) from None
         except StratusLabError as error:
-            logger.warning("image %d was taken, but its state cannot be read: %s", number, error)
+            logger.warning("the cloud accepted image %d, but its state cannot be read: %s", number, error)
             return OneImage.accepted(number, name)
         if image.state == "ERROR":
             raise self._failed(image, operation)
         if not settled(image):
-            logger.warning("image %d is not ready after %g s, and may become so", number, self._cloud.timeout)
+            logger.warning("image %d is not ready after %g s; it may be later", number, self._cloud.timeout)
         return image
 
     def _failed(self, image: OneImage, operation: str) -> ServiceError:
@@ -195,7 +197,7 @@ class ImagePool:
     def delete(self, number: int) -> None:
         """Delete an image and return when it is gone (``one.image.delete``, then ``one.image.info``).
 
-        Raises :class:`~stratuslab.client.errors.ConflictError` while VMs use it or it is being made.
+        :raises ConflictError: while VMs use it or it is being made.
         """
         operation = "one.image.delete"
         try:
@@ -218,11 +220,13 @@ class ImagePool:
         if lost is not None:
             raise lost
         if image.state == "DELETE":
-            logger.warning("image %d is not deleted after %g s, and will be", number, self._cloud.timeout)
+            logger.warning(
+                "image %d is not deleted after %g s; the cloud goes on", number, self._cloud.timeout
+            )
             return
         why = self._rpc.connection.quotable(image.error or f"it is {image.state}")
         raise ServiceError(
-            f"the cloud took the order and could not delete image {number}: {why}; delete it once more",
+            f"the cloud accepted the order and could not delete image {number}: {why}; delete it once more",
             location=self._cloud.location,
             operation=operation,
         )
@@ -237,7 +241,7 @@ class ImagePool:
 def checked_image_name(name: str) -> str:
     """Return the name of an image, as OpenNebula takes it.
 
-    Raises :class:`~stratuslab.client.errors.InvalidArgumentError` for an invalid one.
+    :raises InvalidArgumentError: for an invalid name.
     """
     if not isinstance(name, str) or not name.strip():
         raise InvalidArgumentError(f"found {name!r}; give text", argument="name")

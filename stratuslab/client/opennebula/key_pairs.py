@@ -71,7 +71,7 @@ class KeyPairs:
     def add(self, name: str, public_key: str) -> PublicKey:
         """Keep a public key (``one.user.info``, then ``one.user.update``).
 
-        Raises :class:`~stratuslab.client.errors.ConflictError` if there is one of this name.
+        :raises ConflictError: if there is a key of this name.
         """
         if not isinstance(name, str) or not name.strip():
             raise InvalidArgumentError(f"found {name!r}; give text", argument="name")

@@ -94,7 +94,10 @@ class LaunchOptions:
     attributes: Mapping[str, object] = field(default_factory=dict)
 
     def check(self, front_end: FrontEnd) -> None:
-        """Raise :class:`~stratuslab.client.errors.InvalidArgumentError` for what the cloud would not take."""
+        """Check what the cloud would not take.
+
+        :raises InvalidArgumentError: for a wrong value.
+        """
         for argument, value, kinds, right in (
             ("ex_requirements", self.requirements, str, "text"),
             ("ex_context", self.context, Mapping, "a dictionary"),

@@ -46,7 +46,10 @@ class MachineTemplate:
 
     @classmethod
     def from_element(cls, template: Element) -> MachineTemplate:
-        """Read a ``<VMTEMPLATE>``. Raises ``DocumentError`` if it has no number."""
+        """Read a ``<VMTEMPLATE>``.
+
+        :raises DocumentError: if it has no number.
+        """
         number = integer(template, "ID")
         if number is None:
             raise DocumentError("a <VMTEMPLATE> has no numeric <ID>")

@@ -73,7 +73,7 @@ class Monitor:
     def describe_vm(self, vm_id: int) -> VirtualMachine:
         """Return one VM, also when it is done (``one.vm.info``).
 
-        Raises :class:`~stratuslab.client.errors.NotFoundError` if there never was such a VM.
+        :raises NotFoundError: if there never was such a VM.
         """
         operation = "one.vm.info"
         try:
@@ -96,8 +96,8 @@ class Monitor:
         From OpenNebula 5.12 on, one that is done is found too (``one.vmpool.infoextended``), and ``above``,
         an id that was known before the VM was started, spares the older ones.
 
-        Raises :class:`~stratuslab.client.errors.InvalidArgumentError` for an invalid token, and
-        :class:`~stratuslab.client.errors.DuplicateError` if several VMs have it.
+        :raises InvalidArgumentError: for an invalid token.
+        :raises DuplicateError: if several VMs have the token.
         """
         if not isinstance(token, str) or not token:
             raise InvalidArgumentError(f"the token: found {token!r}; give the text that a VM was marked with")

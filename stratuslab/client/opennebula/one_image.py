@@ -54,7 +54,10 @@ class DiskSnapshot:
 
     @classmethod
     def from_element(cls, snapshot: Element) -> DiskSnapshot:
-        """Read a ``<SNAPSHOT>``. Raises ``DocumentError`` if it has no number."""
+        """Read a ``<SNAPSHOT>``.
+
+        :raises DocumentError: if it has no number.
+        """
         number = integer(snapshot, "ID")
         if number is None:
             raise DocumentError("a <SNAPSHOT> has no numeric <ID>")
@@ -105,7 +108,7 @@ class OneImage:
 
     @classmethod
     def accepted(cls, number: int, name: str, kind: str = "OS", size_mib: int = 0) -> OneImage:
-        """Return what is known of an image that the cloud has taken and not described yet."""
+        """Return what is known of an image that the cloud has accepted and not described yet."""
         persistent = kind == DATABLOCK
         return cls(
             number, name, None, None, kind, "UNKNOWN", persistent, size_mib, None, None, None, None, (), ()
@@ -113,7 +116,10 @@ class OneImage:
 
     @classmethod
     def from_element(cls, image: Element) -> OneImage:
-        """Read an ``<IMAGE>``. Raises ``DocumentError`` if it has no number."""
+        """Read an ``<IMAGE>``.
+
+        :raises DocumentError: if it has no number.
+        """
         number = integer(image, "ID")
         if number is None:
             raise DocumentError("an <IMAGE> has no numeric <ID>")
@@ -150,7 +156,10 @@ class Datastore:
 
     @classmethod
     def from_element(cls, datastore: Element) -> Datastore:
-        """Read a ``<DATASTORE>``. Raises ``DocumentError`` if it has no number."""
+        """Read a ``<DATASTORE>``.
+
+        :raises DocumentError: if it has no number.
+        """
         number = integer(datastore, "ID")
         if number is None:
             raise DocumentError("a <DATASTORE> has no numeric <ID>")

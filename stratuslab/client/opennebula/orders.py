@@ -1,8 +1,8 @@
 """Orders to VMs: with OpenNebula 5.12 and later, accepted is not done.
 
-The cloud answers True and may fail later without a word; for a moment the VM shows its old state; and in
-passing states, as while it boots, an order is refused that will be accepted a second later. So the VM is
-looked at (``one.vm.info``) until the order is seen to be carried out, within the time-out.
+The cloud answers True and may fail later without saying so; for a moment the VM shows its old state; and in
+passing states, for example while it boots, the cloud refuses an order that it accepts a second later. So the
+VM is looked at (``one.vm.info``) until the order is seen to be carried out, within the time-out.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Orders:
     def give(self, vm_id: int, action: VmAction) -> None:
         """Give an order (``one.vm.action``), and see it carried out where the release asks for that.
 
-        Raises :class:`~stratuslab.client.errors.ConflictError`, which names the VM's state, if it is not.
+        :raises ConflictError: which names the VM's state, if the order is not carried out.
         """
         front_end = self._rpc.front_end
         word: str = getattr(front_end, action)
@@ -197,18 +197,18 @@ class Orders:
     def _failed(self, word: str, vm: VirtualMachine) -> ConflictError:
         why = f": {self._rpc.connection.quotable(vm.error)}" if vm.error else ""
         return self._conflict(
-            f"the cloud took the order {word!r} and failed; VM {vm.id} is {vm.state_label}{why}"
+            f"the cloud accepted the order {word!r} and failed; VM {vm.id} is {vm.state_label}{why}"
         )
 
     def _late(self, word: str, vm: VirtualMachine) -> ConflictError:
         return self._conflict(
-            f"the cloud took the order {word!r}, and VM {vm.id} is still {vm.state_label} after "
+            f"the cloud accepted the order {word!r}, and VM {vm.id} is still {vm.state_label} after "
             f"{self._cloud.timeout:g} s; it may be carried out later"
         )
 
     def _refused(self, word: str, vm: VirtualMachine, error: ConflictError) -> ConflictError:
         return self._conflict(
-            f"VM {vm.id} is {vm.state_label}, in which the cloud refuses {word!r}: {error.message}"
+            f"VM {vm.id} is {vm.state_label}; in this state the cloud refuses {word!r}: {error.message}"
         )
 
     def _conflict(self, problem: str) -> ConflictError:

@@ -20,7 +20,7 @@ def is_private_key(text: str) -> bool:
 def authorized_keys(public_keys: str | None, argument: str) -> str:
     """Return public keys one a line, without the comment lines of other formats.
 
-    Raises :class:`InvalidArgumentError` if a private key is among them.
+    :raises InvalidArgumentError: if a private key is among them.
     """
     if is_private_key(public_keys or ""):
         raise InvalidArgumentError(

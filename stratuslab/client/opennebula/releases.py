@@ -18,19 +18,24 @@ _RELEASE = re.compile(r"\s*([0-9]{1,4})\.([0-9]{1,4})")
 class FrontEnd:
     """The words of one release.
 
-    Attributes:
-        destroy, shutdown, reboot, stop, suspend, start: the action of ``one.vm.action`` for each.
-        mine, everybodys: the arguments of the list of VMs: owner, first id, last id, state.
-        list_call: the call for the list of VMs, and
-        detailed_list_call: the one whose answer holds all that is known of them.
-        marks_found_by_id: the list can be asked for the VMs from an id on, also for those that are done.
-        has_pools: images, datablocks, networks and VM templates are OpenNebula's own.
-        accepted_is_not_done: an action that was accepted may fail later, or be refused in passing states.
-        rank: the template's ``RANK``, which chooses the host, StratusLab's alone.
-        network_owner: the template's ``NETWORK_UNAME``, without which no network is found by name.
-        graphics_port: the template's ``GRAPHICS/PORT`` for "any", StratusLab's alone.
-        name_length: how many bytes of UTF-8 a VM's name may have.
-        name_refused: characters that no name may have.
+    :param destroy: the action of ``one.vm.action`` that ends a VM at once.
+    :param shutdown: the action that asks the guest to shut down.
+    :param reboot: the action that reboots a VM.
+    :param stop: the action that stops a VM and frees its host.
+    :param suspend: the action that suspends a VM on its host.
+    :param start: the action that starts a stopped or suspended VM again.
+    :param mine: the arguments of the list of the user's own VMs: owner, first id, last id, state.
+    :param everybodys: the same, of the list of all VMs that the user may see.
+    :param list_call: the call for the list of VMs.
+    :param detailed_list_call: the call for the list that holds all that is known of them.
+    :param marks_found_by_id: the list can be asked for the VMs from an id on, also for those that are done.
+    :param has_pools: images, datablocks, networks and VM templates are OpenNebula's own.
+    :param accepted_is_not_done: an action that was accepted may fail later, or be refused in passing states.
+    :param rank: the template's ``RANK``, which chooses the host; StratusLab only.
+    :param network_owner: the template's ``NETWORK_UNAME``, without which no network is found by name.
+    :param graphics_port: the template's ``GRAPHICS/PORT`` for "any"; StratusLab only.
+    :param name_length: how many bytes of UTF-8 a VM's name may have.
+    :param name_refused: characters that no name may have.
     """
 
     destroy: str

@@ -40,7 +40,7 @@ _SESSION_BEHIND_PROXY = "dummy:pass"
 class Rpc:
     """OpenNebula's calls at one cloud; threads may share it.
 
-    Raises :class:`~stratuslab.client.errors.ConfigurationError` for a certificate where there is no proxy.
+    :raises ConfigurationError: for a certificate where there is no proxy.
     """
 
     def __init__(self, cloud: Cloud) -> None:
@@ -63,7 +63,9 @@ class Rpc:
         """The words of the release.
 
         OpenNebula's own port is asked for it once (``one.system.version``, which StratusLab's 3.2 does not
-        know). Raises :class:`~stratuslab.client.errors.NotSupportedError` for a release between 3.2 and 5.12.
+        have).
+
+        :raises NotSupportedError: for a release between 3.2 and 5.12.
         """
         if self._front_end is None:
             self._front_end = self._asked_for_release()
@@ -96,11 +98,12 @@ class Rpc:
     ) -> str | int | bool | None:
         """Call an XML-RPC method and return the second element of its answer, None where there is none.
 
-        The session is added here. Raises, besides what
-        :meth:`~stratuslab.client.transport.connection.ServiceConnection.exchange` raises, the
-        :class:`~stratuslab.client.errors.ServiceError` that belongs to the HTTP status, the fault or
-        OpenNebula's code. ``changes`` says that the call changes the cloud: a refusal is then not the
-        whole truth if an earlier try may have been carried out.
+        The session is added here. ``changes`` says that the call changes the cloud: a refusal is then not
+        the whole truth if an earlier try may have been carried out.
+
+        :raises ServiceError: or the subclass that belongs to the HTTP status, the fault or OpenNebula's code.
+        :raises StratusLabError: that
+            :meth:`~stratuslab.client.transport.connection.ServiceConnection.exchange` raises.
         """
         answer = self._post(method, arguments, changes=changes, repeatable=repeatable)
         try:
@@ -149,7 +152,7 @@ class Rpc:
         raise self.malformed(method, problem)
 
     def malformed(self, method: str, problem: str) -> MalformedAnswerError:
-        """Return the error for an answer which is not what it should be."""
+        """Return the error for an answer that is not what the protocol says."""
         return self.connection.malformed(method, problem)
 
     def _post(

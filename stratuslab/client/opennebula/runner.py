@@ -75,10 +75,11 @@ class Runner:
         (``one.vmpool.info``) for as long as the request may be under way: the time-out once more, or once
         after a status of 3xx or 4xx. What cannot be described is returned with its id and name alone.
 
-        Raises :class:`~stratuslab.client.errors.InvalidArgumentError` before anything is sent;
-        :class:`~stratuslab.client.errors.UnsettledError`, with the token, if the VM was not found and may
-        still appear; :class:`~stratuslab.client.errors.DuplicateError` if several VMs have the token. An
-        interruption (``KeyboardInterrupt``) goes through, and what is known into the log.
+        An interruption (``KeyboardInterrupt``) is passed on, and what is known is written to the log.
+
+        :raises InvalidArgumentError: for a wrong value, before anything is sent.
+        :raises UnsettledError: which holds the token, if the VM was not found and may still appear.
+        :raises DuplicateError: if several VMs have the token.
         """
         token = template.token or uuid.uuid4().hex
         text = replace(template, token=token).text(self._rpc.front_end)
@@ -176,7 +177,7 @@ class Runner:
     def shutdown_instance(self, vm_id: int) -> None:
         """Ask the guest to shut down; it may ignore that (``one.vm.action``).
 
-        Raises :class:`~stratuslab.client.errors.ConflictError` unless the VM is running.
+        :raises ConflictError: unless the VM is running.
         """
         self.act(vm_id, "shutdown")
 
@@ -184,7 +185,8 @@ class Runner:
         """Change a VM's life (``one.vm.action``).
 
         From OpenNebula 5.12 on, it is done when it is seen to be done, see
-        :mod:`stratuslab.client.opennebula.orders`. Raises :class:`~stratuslab.client.errors.ConflictError`
-        if its state does not allow it.
+        :mod:`stratuslab.client.opennebula.orders`.
+
+        :raises ConflictError: if its state does not allow it.
         """
         self._orders.give(checked_vm_id(vm_id), action)

@@ -21,7 +21,7 @@ _REFUSED = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd]")
 def checked_name(name: object, *, longest: int, refused: str) -> str:
     """Return a name as OpenNebula takes it: of at most ``longest`` bytes, without ``refused`` characters.
 
-    Raises :class:`~stratuslab.client.errors.InvalidArgumentError` for any other.
+    :raises InvalidArgumentError: for any other name.
     """
     if not isinstance(name, str):
         raise InvalidArgumentError(f"found a {type(name).__name__}; give text", argument="name")
@@ -53,7 +53,7 @@ def vector(name: str, items: dict[str, tuple[str | int | float, str]]) -> str:
 def checked_key(key: str, argument: str) -> str:
     """Return an attribute name in upper case, as the parser makes it.
 
-    Raises :class:`InvalidArgumentError` if it is not a valid name.
+    :raises InvalidArgumentError: if it is not a valid name.
     """
     if not isinstance(key, str) or not _KEY.fullmatch(key):
         raise InvalidArgumentError(
@@ -65,7 +65,7 @@ def checked_key(key: str, argument: str) -> str:
 def without_variables(value: str, argument: str) -> str:
     """Return a value of which OpenNebula replaces nothing.
 
-    Raises :class:`InvalidArgumentError` if it holds a ``$``.
+    :raises InvalidArgumentError: if it holds a ``$``.
     """
     if "$" in value:
         raise InvalidArgumentError(

@@ -32,7 +32,10 @@ class VirtualNetwork:
 
     @classmethod
     def from_element(cls, network: Element) -> VirtualNetwork:
-        """Read a ``<VNET>``. Raises ``DocumentError`` if it has no number."""
+        """Read a ``<VNET>``.
+
+        :raises DocumentError: if it has no number.
+        """
         number = integer(network, "ID")
         if number is None:
             raise DocumentError("a <VNET> has no numeric <ID>")
@@ -83,7 +86,7 @@ class VirtualNetworks:
     def default(self) -> str:
         """Return the id of ``default_network``, else of the only network there is; it is looked for once.
 
-        Raises :class:`~stratuslab.client.errors.InvalidArgumentError` if there is none.
+        :raises InvalidArgumentError: if there is no such network.
         """
         if self._default is None:
             given = self._cloud.default_network

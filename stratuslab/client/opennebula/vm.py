@@ -43,8 +43,8 @@ LAST_VM_ID = 2**31 - 1
 def checked_vm_id(vm_id: int) -> int:
     """Return the id of a VM, as OpenNebula's calls take it.
 
-    Raises :class:`~stratuslab.client.errors.InvalidArgumentError` for an invalid id, and
-    :class:`~stratuslab.client.errors.NotFoundError` for one that is higher than OpenNebula's ids go.
+    :raises InvalidArgumentError: for an invalid id.
+    :raises NotFoundError: for an id above OpenNebula's highest.
     """
     if isinstance(vm_id, bool) or not isinstance(vm_id, int) or vm_id < 0:
         raise InvalidArgumentError(f"the id of the VM: found {vm_id!r}; give a whole number from 0")
@@ -170,7 +170,7 @@ class VirtualMachine:
 
     @classmethod
     def accepted(cls, vm_id: int, name: str | None) -> VirtualMachine:
-        """Return what is known of a VM that the cloud has taken and not described yet."""
+        """Return what is known of a VM that the cloud has accepted and not described yet."""
         vm = Element("VM")
         for tag, text in (("ID", str(vm_id)), ("NAME", name or ""), ("STATE", "1"), ("LCM_STATE", "0")):
             SubElement(vm, tag).text = text
@@ -178,7 +178,10 @@ class VirtualMachine:
 
     @classmethod
     def from_element(cls, vm: Element) -> VirtualMachine:
-        """Read a ``<VM>`` element. Raises ``DocumentError`` if it has no id: all else may be missing."""
+        """Read a ``<VM>`` element.
+
+        :raises DocumentError: if it has no id. All else may be missing.
+        """
         said = _texts(vm)
         text = said.get("ID") or ""
         vm_id = int(text) if _ID.fullmatch(text) else -1

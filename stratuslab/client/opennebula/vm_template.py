@@ -69,32 +69,32 @@ class Vnc:
 class VmTemplate:
     """A VM as it is asked for.
 
-    Attributes:
-        source: the root disk: ``URL/metadata/ID`` of a Marketplace image, or ``pdisk:…/UUID``.
-        cpu: CPUs of the guest.
-        ram_mib: memory in MiB.
-        swap_mib: size of the swap disk in MiB; 0 for none.
-        name: at most 128 bytes of UTF-8; None for OpenNebula's own ``one-ID``.
-        cpu_share: how much of CPUs to reserve on the host; None for as many as ``cpu``.
-        disk_bus: what the root disk is attached to.
-        disk_format: ``raw``, ``qcow2``, …; None for the host's default.
-        volatile_disk_mib: size in MiB of an empty disk that dies with the VM; None for none.
-        volumes: ``pdisk:…/UUID`` of disks to attach from the start.
-        readonly_images: ``URL/metadata/ID`` of images to attach beside the root disk.
-        network: the network of the VM's address.
-        ip_address: the address to ask for; None for any.
-        requirements: OpenNebula's ``REQUIREMENTS`` expression for the host.
-        public_keys: SSH public keys, one a line.
-        context: further keys and values for the guest.
-        context_method: how the guest gets keys and context.
-        user_data: for cloud-init; asks for the cloud-init context method by itself.
-        inbound_ports: TCP ports on which the image serves, for information.
-        kernel, initrd: paths on the host.
-        raw_data: libvirt XML to add, for KVM.
-        vnc: the VNC display; None for none.
-        save_as: make an image of the root disk when the VM is shut down.
-        metadata: texts to keep with the VM, by name.
-        token: a mark by which the VM can be found in lists, None for none.
+    :param source: the root disk: ``URL/metadata/ID`` of a Marketplace image, or ``pdisk:…/UUID``.
+    :param cpu: CPUs of the guest.
+    :param ram_mib: memory in MiB.
+    :param swap_mib: size of the swap disk in MiB; 0 for none.
+    :param name: at most 128 bytes of UTF-8; None for OpenNebula's own ``one-ID``.
+    :param cpu_share: how many CPUs to reserve on the host, also parts of one; None for as many as ``cpu``.
+    :param disk_bus: what the root disk is attached to.
+    :param disk_format: ``raw``, ``qcow2``, …; None for the host's default.
+    :param volatile_disk_mib: size in MiB of an empty disk that ends with the VM; None for none.
+    :param volumes: ``pdisk:…/UUID`` of disks to attach from the start.
+    :param readonly_images: ``URL/metadata/ID`` of images to attach beside the root disk.
+    :param network: the network of the VM's address.
+    :param ip_address: the address to ask for; None for any.
+    :param requirements: OpenNebula's ``REQUIREMENTS`` expression for the host.
+    :param public_keys: SSH public keys, one a line.
+    :param context: further keys and values for the guest.
+    :param context_method: how the guest gets keys and context.
+    :param user_data: for cloud-init; asks for the cloud-init context method by itself.
+    :param inbound_ports: TCP ports on which the image serves, for information.
+    :param kernel: path of the kernel on the host.
+    :param initrd: path of its initial RAM disk on the host.
+    :param raw_data: libvirt XML to add, for KVM.
+    :param vnc: the VNC display; None for none.
+    :param save_as: make an image of the root disk when the VM is shut down.
+    :param metadata: texts to keep with the VM, by name.
+    :param token: a mark by which the VM can be found in lists, None for none.
     """
 
     source: str
@@ -148,8 +148,7 @@ class VmTemplate:
     def text(self, front_end: FrontEnd = STRATUSLAB_14_06) -> str:
         """Return the template for ``one.vm.allocate``.
 
-        Raises :class:`InvalidArgumentError` for a value that OpenNebula would not take or not give
-        back as it was.
+        :raises InvalidArgumentError: for a value that OpenNebula would not take or not give back as it was.
         """
         self._check_numbers()
         parts = [

@@ -45,8 +45,9 @@ def until_seen(look: Callable[[], _Seen], done: Callable[[_Seen], bool], seconds
     """Look until ``done`` says so or the time is over, and return what was seen last.
 
     ``done`` may raise what it sees to have failed. A look that fails is repeated, unless there is nothing to
-    look at any more. It comes after an order: where nothing can be seen, raises
-    :class:`~stratuslab.client.errors.AnswerLostError`, which says that it may have been carried out.
+    look at any more.
+
+    :raises AnswerLostError: if nothing can be seen: the order that came before may have been carried out.
     """
     pauses = Pauses(seconds)
     refusals = 0
@@ -65,7 +66,7 @@ def until_seen(look: Callable[[], _Seen], done: Callable[[_Seen], bool], seconds
         in_time = pauses.wait()
         if failure is not None and (not in_time or refusals >= _MOST_REFUSALS):
             raise AnswerLostError(
-                f"{failure.message}; the order before was taken, and may have been carried out",
+                f"{failure.message}; the cloud had accepted the order before, and may have carried it out",
                 location=failure.location,
                 operation=failure.operation,
             ) from failure

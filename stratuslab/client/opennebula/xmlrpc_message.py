@@ -50,14 +50,17 @@ class Fault:
 
 
 def encode_call(method: str, arguments: tuple[str | int | bool, ...]) -> bytes:
-    """Return the body of a call. Raises ``OverflowError`` for a number of more than 32 bits."""
+    """Return the body of a call.
+
+    :raises OverflowError: for a number of more than 32 bits.
+    """
     return xmlrpc.client.dumps(arguments, method, encoding="utf-8").encode()
 
 
 def read_answer(body: bytes) -> Answer | Fault:
     """Read the body of an answer of one to five elements, in any dialect.
 
-    Raises ``DocumentError`` if it is anything else.
+    :raises DocumentError: if it is anything else.
     """
     return _answer(parse(body))
 
@@ -66,8 +69,9 @@ class AnswerReader:
     """Reads an answer piece by piece, and hands the document that it holds on without keeping it.
 
     ``document`` gets the text of the answer's second value if the first one says that all is well; that
-    value is then empty in what :meth:`close` returns. :meth:`feed` and :meth:`close` raise
-    ``DocumentError`` as :func:`read_answer` does.
+    value is then empty in what :meth:`close` returns.
+
+    :raises DocumentError: from :meth:`feed` and :meth:`close`, as from :func:`read_answer`.
     """
 
     def __init__(self, document: Callable[[str], None]) -> None:

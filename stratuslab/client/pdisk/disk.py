@@ -44,8 +44,9 @@ def is_disk_id(text: str) -> bool:
 def source_of_disk(cloud: Cloud, uuid: str) -> str:
     """Return what a VM's template calls a disk: ``pdisk:URL/UUID``, or ``pdisk:HOST:PORT/UUID``.
 
-    The latter is for the ports before 14.06. Raises
-    :class:`~stratuslab.client.errors.ConfigurationError` if the settings name no PDisk service.
+    The latter is for the ports before 14.06.
+
+    :raises ConfigurationError: if the settings name no PDisk service.
     """
     base = cloud.required_pdisk()
     address = base.url if base.path else base.address
@@ -84,7 +85,7 @@ class Disk:
     def from_json(cls, described: Mapping[str, object]) -> Disk:
         """Read PDisk's object.
 
-        Raises ``DocumentError`` if there is no UUID, or a size or count that is no number.
+        :raises DocumentError: if there is no UUID, or a size or count that is no number.
         """
         get = described.get
         uuid = text_or_none(get("uuid"))
@@ -126,7 +127,7 @@ class Mount:
 def whole_number(text: object) -> int:
     """Return a number, which the service writes as text in its own language: ``"1,024"``.
 
-    Raises ``ValueError``.
+    :raises ValueError: if it is no number.
     """
     if isinstance(text, str) and text.isdecimal() and text.isascii() and len(text) <= _MAX_DIGITS:
         return int(text)

@@ -27,8 +27,8 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 def decode(body: bytes) -> Any:
     """Return what a JSON document holds; characters that no text can hold become U+FFFD.
 
-    Raises :class:`~stratuslab.client.transport.xml_document.DocumentError` if it is not JSON, is nested too
-    deeply, or holds so many values that it would fill the memory.
+    :raises DocumentError: if it is not JSON, is nested too deeply, or holds so many values that it would fill
+        the memory.
     """
     if len(body) > _MAX_BYTES:
         raise DocumentError(f"it is longer than {_MAX_BYTES >> 20} MiB")

@@ -58,10 +58,12 @@ _TOKEN = re.compile(rf"(?![A-Za-z0-9_-]{{27}}\Z)[A-Za-z0-9._-]{{1,{MAX_TOKEN_LEN
 class PersistentDisk:
     """The disks of one cloud.
 
-    Every method makes one request and may raise any
-    :class:`~stratuslab.client.errors.StratusLabError`: ``NotFoundError`` for an unknown disk,
-    ``ForbiddenError`` for somebody else's, ``ConflictError`` for a disk in use. The constructor raises
-    :class:`~stratuslab.client.errors.ConfigurationError` if the settings name no PDisk service.
+    Every method makes one request and may raise any :class:`~stratuslab.client.errors.StratusLabError`.
+
+    :raises ConfigurationError: from the constructor, if the settings name no PDisk service.
+    :raises NotFoundError: from a method, for an unknown disk.
+    :raises ForbiddenError: from a method, for a disk of somebody else.
+    :raises ConflictError: from a method, for a disk in use.
     """
 
     def __init__(self, cloud: Cloud) -> None:
@@ -113,9 +115,9 @@ class PersistentDisk:
         the answer is lost, the disk is looked for by it (``GET /disks/``) for as long as the request may be
         under way: the time-out once more, or once after a status of 3xx or 4xx.
 
-        Raises :class:`~stratuslab.client.errors.InvalidArgumentError` before anything is sent;
-        :class:`~stratuslab.client.errors.UnsettledError`, with the token, if the disk was not found and
-        may still appear; :class:`~stratuslab.client.errors.DuplicateError` if several disks have the token.
+        :raises InvalidArgumentError: for a wrong value, before anything is sent.
+        :raises UnsettledError: which holds the token, if the disk was not found and may still appear.
+        :raises DuplicateError: if several disks have the token.
         """
         if isinstance(size_gib, bool) or not isinstance(size_gib, int):
             raise InvalidArgumentError(f"the size: found {size_gib!r}; give a whole number of GiB")
@@ -191,7 +193,7 @@ class PersistentDisk:
     def find_volume(self, token: str) -> Disk | None:
         """Return the user's disk that was made with a token, or None (``GET /disks/``).
 
-        Raises :class:`~stratuslab.client.errors.DuplicateError` if several disks have it.
+        :raises DuplicateError: if several disks have it.
         """
         found = [disk for disk in self.describe_volumes() if disk.identifier == token]
         if len(found) > 1:

@@ -113,10 +113,11 @@ class ServiceConnection:
     def exchange(self, request: Request) -> HttpAnswer:
         """Send a request and return the whole answer, whatever its status.
 
-        Raises :class:`~stratuslab.client.errors.UnreachableError`,
-        :class:`~stratuslab.client.errors.AnswerLostError` or
-        :class:`~stratuslab.client.errors.MalformedAnswerError`, after several tries the worst that is true of
-        all.
+        After several tries, the error says the worst that may be true of all of them.
+
+        :raises UnreachableError: if the request was not sent.
+        :raises AnswerLostError: if the request was sent and its answer did not come whole.
+        :raises MalformedAnswerError: if the answer is not HTTP, or is too long.
         """
         deadline = time.monotonic() + self.cloud.timeout
         repeats = MAX_REPEATS if request.repeatable else 0
@@ -248,7 +249,7 @@ class ServiceConnection:
         )
 
     def malformed(self, operation: str, problem: str) -> MalformedAnswerError:
-        """Return the error for an answer which is not what it should be.
+        """Return the error for an answer that is not what the protocol says.
 
         It may be the answer to another request: what is connected now is not used any more.
         """
@@ -258,7 +259,7 @@ class ServiceConnection:
     def pass_over(self, operation: str, left_out: Sequence[str], *, read: int) -> None:
         """Warn of entries of a list that could not be read, while ``read`` others could.
 
-        Raises :class:`~stratuslab.client.errors.MalformedAnswerError` if there are none but those.
+        :raises MalformedAnswerError: if no entry could be read.
         """
         if left_out and not read:
             raise self.malformed(operation, left_out[0])

@@ -60,7 +60,10 @@ _progress: ContextVar[Progress | None] = ContextVar("stratuslab_progress", defau
 
 @contextmanager
 def until(deadline: float) -> Iterator[Progress]:
-    """End the request in this context by a moment of ``time.monotonic()``; it raises ``TimeoutError``."""
+    """End the request in this context by a moment of ``time.monotonic()``.
+
+    :raises TimeoutError: when the moment has come; from the request.
+    """
     progress = Progress(deadline)
     token = _progress.set(progress)
     try:

@@ -31,12 +31,14 @@ _TOO_LONG = "it holds a longer entry than any cloud does"
 class EntryReader:
     """Reads a document piece by piece and hands out each ``tag`` element below its root, keeping none.
 
-    ``take`` gets an element when it is complete and must not keep it; it raises :class:`DocumentError` for
-    one that makes no sense. Such an element, and one that is not well-formed, is left out: ``left_out`` says
+    ``take`` gets an element when it is complete and must not keep it. It refuses one that makes no sense with
+    a :class:`DocumentError`. Such an element, and one that is not well-formed, is left out: ``left_out`` says
     which and why, and ``taken`` counts the others. ``roots`` are the tags that the document's own element may
-    have, which is itself handed out if its tag is ``tag``. :meth:`feed` and :meth:`close` raise
-    :class:`DocumentError` for what :func:`~stratuslab.client.transport.xml_document.parse` refuses of the
-    document as a whole, and for an element that goes on like none of our services' does.
+    have; that element is handed out too if its tag is ``tag``.
+
+    :raises DocumentError: from :meth:`feed` and :meth:`close`, for what
+        :func:`~stratuslab.client.transport.xml_document.parse` refuses of the document as a whole, and for an
+        element that is longer than any of our services writes.
     """
 
     def __init__(self, tag: str, take: Callable[[Element], None], *, roots: frozenset[str]) -> None:

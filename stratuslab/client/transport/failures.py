@@ -282,7 +282,7 @@ class Failures:
         )
 
     def malformed(self, operation: str, problem: str) -> MalformedAnswerError:
-        """Return the error for an answer which is not what it should be."""
+        """Return the error for an answer that is not what the protocol says."""
         return MalformedAnswerError(
             f"the answer of the {self._service} service cannot be read: {self.quotable(problem)}",
             location=self._cloud.location,

@@ -17,7 +17,7 @@ __all__ = ["MAX_IDLE_SECONDS", "MAX_SESSIONS", "SessionPool"]
 
 MAX_SESSIONS = 4
 MAX_IDLE_SECONDS = 2.0
-"""A connection that was idle for longer is not used again: a firewall may have dropped it without a word."""
+"""A connection that was idle for longer is not used again: a firewall may have dropped it silently."""
 
 
 class SessionPool:

@@ -38,8 +38,10 @@ def grace_after(error: StratusLabError, timeout: float) -> float | None:
 def settle(look: Callable[[], _Found | None], grace: float) -> _Found | None:
     """Look until something is found, or ``grace`` seconds are over: until then a request may still arrive.
 
-    A look that fails is repeated like one that finds nothing, unless the credentials are refused. Raises what
-    the last look raised: nothing is known then. Several things where there should be one are raised at once.
+    A look that fails is repeated like one that finds nothing, unless the credentials are refused.
+
+    :raises StratusLabError: that the last look raised; nothing is known then.
+    :raises DuplicateError: at once, if there are several things where there should be one.
     """
     end = time.monotonic() + grace
     pause = _FIRST_PAUSE

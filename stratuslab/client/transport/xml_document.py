@@ -36,8 +36,10 @@ class _DocumentType(Exception):  # noqa: N818  never leaves this module
 def parse(document: bytes | str, *, max_bytes: int = MAX_DOCUMENT_BYTES) -> Element:
     """Return the root element of a document.
 
-    What XML cannot hold is read as U+FFFD. Raises :class:`DocumentError` if the document is not well-formed,
-    declares a document type (and with it entities), or is longer or has more tags than the memory is to hold.
+    What XML cannot hold is read as U+FFFD.
+
+    :raises DocumentError: if the document is not well-formed, declares a document type (and with it
+        entities), or is longer or has more tags than the memory is to hold.
     """
     content = document.encode() if isinstance(document, str) else document
     if not content:
@@ -73,7 +75,7 @@ def not_well_formed(error: ParseError) -> DocumentError:
 def root_of(prolog: bytes) -> str:
     """Return the tag of the document's own element, ``{namespace}name``, from the beginning of a document.
 
-    Raises :class:`DocumentError` if a document type is declared before it.
+    :raises DocumentError: if a document type is declared before it.
     """
 
     def reached(name: str, _: object) -> None:
