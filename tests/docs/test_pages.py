@@ -39,6 +39,11 @@ BLOCK = re.compile(
     r"```(?P<language>[\w{}-]*)[^\n]*\n(?P<code>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
+GUIDES = [DOCS / "tutorial.md", *sorted(DOCS.joinpath("how-to").glob("*.md"))]
+HEAD = re.compile(
+    r"# [^\n]+\n\n"
+    r"> \*\*Time:\*\* [1-9][0-9]* minutes\. \*\*Needs:\*\* [^*]+\.(?: \*\*Run:\*\* (?P<run>[^*]+)\.)?\n\n[^>]"
+)
 LANGUAGES = {"python", "bash", "ini", "text", "yaml"}
 RULER = "-" * 20
 
@@ -79,6 +84,19 @@ def test_every_block_is_recognized(page: Path) -> None:
     assert silent == []
     unclaimed = [block for block in blocks if block.language == "yaml" and block.role is None]
     assert unclaimed == []
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=name_of)
+def test_a_guide_says_first_how_long_it_takes_what_it_needs_and_how_to_run_it(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    head = HEAD.match(re.sub(r"\n> (?!\*\*Time)", " ", text))
+    assert head is not None, text[:300]
+    command = re.search(r"`stratuslab-sandbox exec (.*?)-- python page\.py`", head["run"] or "")
+    if command is not None:
+        needed = [option for option in options_of(page) if option.startswith("--")]
+        assert re.findall(r"--[a-z-]+", command[1]) == [
+            option for option in needed if option != "--boot-seconds"
+        ]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

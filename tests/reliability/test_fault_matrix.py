@@ -1,17 +1,11 @@
-"""Every operation of the driver under every fault of the sandbox: what the caller is told is so in the cloud.
-
-Run as a program, this prints docs/reliability.md.
-"""
+"""Every operation on a StratusLab cloud under every fault: what the caller is told is so in the cloud."""
 
 from __future__ import annotations
 
-import logging
-import sys
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
@@ -482,71 +476,3 @@ def test_what_is_told_is_so(name: str) -> None:
 def test_what_is_told_is_so_in_a_part_of_the_cases(name: str) -> None:
     """Here for the quick suite."""
     outcomes(name, 17)
-
-
-def test_the_page_has_the_row_of_every_operation() -> None:
-    page = Path(__file__).parents[2].joinpath("docs/reliability.md").read_text(encoding="utf-8")
-    rows = [line.split(" | ")[:3] for line in page.splitlines() if line.startswith("| ")]
-    tried = [
-        [f"| {name}", str(len(list(rules(OPERATIONS[name])))), str(len(list(pairs(OPERATIONS[name]))))]
-        for name in OPERATIONS
-    ]
-
-    assert page.startswith(HEADING)
-    assert rows[1:-1] == tried
-
-
-HEADING = """\
-# Reliability
-
-Every operation of the driver is tried under every fault of the sandbox: connections cut before a request,
-after its effect and at 20 places of the answer; delays beyond the time-out; each HTTP status, before and
-after the effect; garbage; OpenNebula's errors and XML-RPC's faults; once, and for as long as it lasts. Then
-under pairs: a first fault (the connection cut before, after or in the answer; 404, 408, 413, 429, 503, a
-redirect; garbage; with and without the effect), and a second one of the repetition of that request, or, after
-a creation and an attachment, of the look for what it made (the connection cut before or after; 404, 403, 200,
-500; garbage). After each, what the caller was told is compared with what the cloud holds. This page is what
-`python tests/reliability/test_fault_matrix.py` prints.
-
-A creation whose answer is lost is looked for by its token and returned if it is there. What cannot be
-found out is reported as such: "may be, with a token" is an `UnsettledError`, whose token finds the node
-or volume if it appears; "may be" is the error of an action (a shutdown, a deletion) that may have been
-carried out.
-
-"""
-KINDS = (
-    "as without the fault",
-    "an error, and nothing was done",
-    "an error that says what may be",
-    "an error that says what may be, with a token",
-)
-
-
-def table() -> Iterator[str]:
-    heads = ["operation", "faults tried", "pairs tried", *KINDS, "lost, doubled or falsely reported"]
-    yield f"| {' | '.join(heads)} |\n"
-    yield f"|---|{'---|' * (len(KINDS) + 3)}\n"
-    total: Counter[str] = Counter()
-    for name in OPERATIONS:
-        counts = outcomes(name)
-        total += counts
-        yield row(name, counts, len(list(pairs(OPERATIONS[name]))))
-    yield row("**all**", total, sum(len(list(pairs(operation))) for operation in OPERATIONS.values()))
-
-
-def row(name: str, counts: Counter[str], both: int) -> str:
-    cells = [name, counts.total() - both, both, *(counts[kind] for kind in KINDS), 0]
-    return f"| {' | '.join(map(str, cells))} |\n"
-
-
-def main() -> None:
-    retry._FIRST_PAUSE, settlement._FIRST_PAUSE = 0.001, 0.01
-    logging.disable()
-    sys.stdout.write(HEADING)
-    for line in table():
-        sys.stdout.write(line)
-        sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    main()
