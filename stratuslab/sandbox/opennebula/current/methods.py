@@ -1,381 +1,130 @@
-"""The methods of OpenNebula from 5.12 on, as a client may ask for them.
-
-The letters are the types of the arguments after the session: s for a string, i for an integer, b for a
-boolean. Those that stand in `NOT_OFFERED` exist, but the sandbox refuses them.
-"""
+"""The methods of OpenNebula from 5.12 on, as a client may ask for them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stratuslab.sandbox.opennebula.requests.methods import methods_in
+
 if TYPE_CHECKING:
     from stratuslab.sandbox.opennebula.releases import Release
 
-OFFERED = {
-    "one.clusterpool.info": "",
-    "one.datastore.info": "i",
-    "one.datastorepool.info": "",
-    "one.group.info": "i",
-    "one.group.quota": "is",
-    "one.host.info": "i",
-    "one.hostpool.info": "",
-    "one.image.allocate": "sib",
-    "one.image.chmod": "iiiiiiiiii",
-    "one.image.chtype": "is",
-    "one.image.clone": "is",
-    "one.image.delete": "ib",
-    "one.image.enable": "ib",
-    "one.image.info": "i",
-    "one.image.lock": "is",
-    "one.image.persistent": "ib",
-    "one.image.rename": "is",
-    "one.image.snapshotdelete": "ii",
-    "one.image.snapshotflatten": "ii",
-    "one.image.snapshotrevert": "ii",
-    "one.image.unlock": "ii",
-    "one.image.update": "is",
-    "one.imagepool.info": "iii",
-    "one.system.config": "",
-    "one.system.version": "",
-    "one.template.allocate": "s",
-    "one.template.clone": "isb",
-    "one.template.delete": "i",
-    "one.template.info": "i",
-    "one.template.instantiate": "isbs",
-    "one.template.rename": "is",
-    "one.template.update": "is",
-    "one.templatepool.info": "iii",
-    "one.user.info": "i",
-    "one.user.login": "ssii",
-    "one.user.quota": "is",
-    "one.user.update": "is",
-    "one.userpool.info": "",
-    "one.userquota.info": "",
-    "one.vm.action": "si",
-    "one.vm.allocate": "sb",
-    "one.vm.attach": "is",
-    "one.vm.attachnic": "is",
-    "one.vm.chmod": "iiiiiiiiii",
-    "one.vm.detach": "ii",
-    "one.vm.detachnic": "ii",
-    "one.vm.diskresize": "iis",
-    "one.vm.disksaveas": "iissi",
-    "one.vm.disksnapshotcreate": "iis",
-    "one.vm.disksnapshotdelete": "iii",
-    "one.vm.disksnapshotrename": "iiis",
-    "one.vm.disksnapshotrevert": "iii",
-    "one.vm.info": "i",
-    "one.vm.lock": "is",
-    "one.vm.monitoring": "i",
-    "one.vm.recover": "ii",
-    "one.vm.rename": "is",
-    "one.vm.resize": "isb",
-    "one.vm.snapshotcreate": "is",
-    "one.vm.snapshotdelete": "ii",
-    "one.vm.snapshotrevert": "ii",
-    "one.vm.unlock": "ii",
-    "one.vm.update": "is",
-    "one.vm.updateconf": "is",
-    "one.vmpool.info": "iiiis",
-    "one.vmpool.infoextended": "iiiis",
-    "one.vmpool.infoset": "s",
-    "one.vmpool.monitoring": "i",
-    "one.vn.allocate": "si",
-    "one.vn.info": "i",
-    "one.vnpool.info": "iii",
-    "one.zonepool.info": "",
-}
+OFFERED = methods_in(
+    """
+    clusterpool: info()
+    datastore: info(i)
+    datastorepool: info()
+    group: info(i) quota(is)
+    host: info(i)
+    hostpool: info()
+    image: allocate(sib) chmod(iiiiiiiiii) chtype(is) clone(is) delete(ib) enable(ib) info(i) lock(is)
+        persistent(ib) rename(is) snapshotdelete(ii) snapshotflatten(ii) snapshotrevert(ii) unlock(ii)
+        update(is)
+    imagepool: info(iii)
+    system: config() version()
+    template: allocate(s) clone(isb) delete(i) info(i) instantiate(isbs) rename(is) update(is)
+    templatepool: info(iii)
+    user: info(i) login(ssii) quota(is) update(is)
+    userpool: info()
+    userquota: info()
+    vm: action(si) allocate(sb) attach(is) attachnic(is) chmod(iiiiiiiiii) detach(ii) detachnic(ii)
+        diskresize(iis) disksaveas(iissi) disksnapshotcreate(iis) disksnapshotdelete(iii)
+        disksnapshotrename(iiis) disksnapshotrevert(iii) info(i) lock(is) monitoring(i) recover(ii)
+        rename(is) resize(isb) snapshotcreate(is) snapshotdelete(ii) snapshotrevert(ii) unlock(ii)
+        update(is) updateconf(is)
+    vmpool: info(iiiis) infoextended(iiiis) infoset(s) monitoring(i)
+    vn: allocate(si) info(i)
+    vnpool: info(iii)
+    zonepool: info()
+    """
+)
 """What the sandbox does."""
 
-NOT_OFFERED = {
-    "one.acl.addrule": "sss",
-    "one.acl.delrule": "i",
-    "one.acl.info": "",
-    "one.backupjob.allocate": "s",
-    "one.backupjob.backup": "i",
-    "one.backupjob.cancel": "i",
-    "one.backupjob.chmod": "iiiiiiiiii",
-    "one.backupjob.chown": "iii",
-    "one.backupjob.delete": "i",
-    "one.backupjob.info": "i",
-    "one.backupjob.lock": "is",
-    "one.backupjob.priority": "ii",
-    "one.backupjob.rename": "is",
-    "one.backupjob.retry": "i",
-    "one.backupjob.schedadd": "is",
-    "one.backupjob.scheddelete": "ii",
-    "one.backupjob.schedupdate": "iis",
-    "one.backupjob.unlock": "ii",
-    "one.backupjob.update": "is",
-    "one.backupjobpool.info": "iii",
-    "one.cluster.adddatastore": "ii",
-    "one.cluster.addhost": "ii",
-    "one.cluster.addvnet": "ii",
-    "one.cluster.allocate": "s",
-    "one.cluster.deldatastore": "ii",
-    "one.cluster.delete": "i",
-    "one.cluster.delhost": "ii",
-    "one.cluster.delvnet": "ii",
-    "one.cluster.info": "i",
-    "one.cluster.rename": "is",
-    "one.cluster.update": "is",
-    "one.datastore.allocate": "si",
-    "one.datastore.chmod": "iiiiiiiiii",
-    "one.datastore.chown": "iii",
-    "one.datastore.delete": "i",
-    "one.datastore.enable": "ib",
-    "one.datastore.rename": "is",
-    "one.datastore.update": "is",
-    "one.document.allocate": "si",
-    "one.document.chmod": "iiiiiiiiii",
-    "one.document.chown": "iii",
-    "one.document.clone": "is",
-    "one.document.delete": "i",
-    "one.document.info": "i",
-    "one.document.lock": "is",
-    "one.document.rename": "is",
-    "one.document.unlock": "ii",
-    "one.document.update": "is",
-    "one.documentpool.info": "iiii",
-    "one.group.addadmin": "ii",
-    "one.group.allocate": "s",
-    "one.group.deladmin": "ii",
-    "one.group.delete": "i",
-    "one.group.update": "is",
-    "one.grouppool.info": "",
-    "one.groupquota.info": "",
-    "one.groupquota.update": "s",
-    "one.hook.allocate": "s",
-    "one.hook.delete": "i",
-    "one.hook.info": "i",
-    "one.hook.lock": "is",
-    "one.hook.rename": "is",
-    "one.hook.retry": "ii",
-    "one.hook.unlock": "ii",
-    "one.hook.update": "is",
-    "one.hooklog.info": "iiii",
-    "one.hookpool.info": "iii",
-    "one.host.allocate": "sssi",
-    "one.host.delete": "i",
-    "one.host.monitoring": "i",
-    "one.host.rename": "is",
-    "one.host.status": "ii",
-    "one.host.update": "is",
-    "one.hostpool.monitoring": "",
-    "one.image.chown": "iii",
-    "one.image.restore": "iis",
-    "one.market.allocate": "s",
-    "one.market.allocatedb": "s",
-    "one.market.chmod": "iiiiiiiiii",
-    "one.market.chown": "iii",
-    "one.market.delete": "i",
-    "one.market.enable": "ii",
-    "one.market.info": "i",
-    "one.market.rename": "is",
-    "one.market.update": "is",
-    "one.market.updatedb": "is",
-    "one.marketapp.allocate": "si",
-    "one.marketapp.allocatedb": "s",
-    "one.marketapp.chmod": "iiiiiiiiii",
-    "one.marketapp.chown": "iii",
-    "one.marketapp.delete": "i",
-    "one.marketapp.dropdb": "i",
-    "one.marketapp.enable": "ib",
-    "one.marketapp.info": "i",
-    "one.marketapp.lock": "is",
-    "one.marketapp.rename": "is",
-    "one.marketapp.unlock": "ii",
-    "one.marketapp.update": "is",
-    "one.marketapp.updatedb": "is",
-    "one.marketapppool.info": "iii",
-    "one.marketpool.info": "",
-    "one.secgroup.allocate": "s",
-    "one.secgroup.chmod": "iiiiiiiiii",
-    "one.secgroup.chown": "iii",
-    "one.secgroup.clone": "is",
-    "one.secgroup.commit": "ib",
-    "one.secgroup.delete": "i",
-    "one.secgroup.info": "i",
-    "one.secgroup.rename": "is",
-    "one.secgroup.update": "is",
-    "one.secgrouppool.info": "iii",
-    "one.system.sql": "sb",
-    "one.system.sqlquery": "s",
-    "one.template.chmod": "iiiiiiiiiib",
-    "one.template.chown": "iii",
-    "one.template.lock": "is",
-    "one.template.unlock": "ii",
-    "one.user.addgroup": "ii",
-    "one.user.allocate": "sssA",
-    "one.user.chauth": "iss",
-    "one.user.chgrp": "ii",
-    "one.user.delete": "i",
-    "one.user.delgroup": "ii",
-    "one.user.enable": "ii",
-    "one.user.passwd": "is",
-    "one.userquota.update": "s",
-    "one.vdc.addcluster": "iii",
-    "one.vdc.adddatastore": "iii",
-    "one.vdc.addgroup": "ii",
-    "one.vdc.addhost": "iii",
-    "one.vdc.addvnet": "iii",
-    "one.vdc.allocate": "s",
-    "one.vdc.delcluster": "iii",
-    "one.vdc.deldatastore": "iii",
-    "one.vdc.delete": "i",
-    "one.vdc.delgroup": "ii",
-    "one.vdc.delhost": "iii",
-    "one.vdc.delvnet": "iii",
-    "one.vdc.info": "i",
-    "one.vdc.rename": "is",
-    "one.vdc.update": "is",
-    "one.vdcpool.info": "",
-    "one.vm.attachpci": "is",
-    "one.vm.attachsg": "iii",
-    "one.vm.backup": "iib",
-    "one.vm.backupcancel": "i",
-    "one.vm.chown": "iii",
-    "one.vm.deploy": "iibis",
-    "one.vm.detachpci": "ii",
-    "one.vm.detachsg": "iii",
-    "one.vm.migrate": "iibbii",
-    "one.vm.restore": "iiii",
-    "one.vm.schedadd": "s",
-    "one.vm.scheddelete": "i",
-    "one.vm.schedupdate": "is",
-    "one.vm.updatenic": "iis",
-    "one.vmgroup.allocate": "s",
-    "one.vmgroup.chmod": "iiiiiiiiii",
-    "one.vmgroup.chown": "iii",
-    "one.vmgroup.delete": "i",
-    "one.vmgroup.info": "i",
-    "one.vmgroup.lock": "is",
-    "one.vmgroup.rename": "is",
-    "one.vmgroup.roleadd": "is",
-    "one.vmgroup.roledelete": "ii",
-    "one.vmgroup.roleupdate": "iis",
-    "one.vmgroup.unlock": "ii",
-    "one.vmgroup.update": "is",
-    "one.vmgrouppool.info": "iii",
-    "one.vmpool.accounting": "iii",
-    "one.vmpool.calculateshowback": "ii",
-    "one.vmpool.showback": "iiiii",
-    "one.vn.add_ar": "is",
-    "one.vn.chmod": "iiiiiiiiii",
-    "one.vn.chown": "iii",
-    "one.vn.delete": "i",
-    "one.vn.free_ar": "ii",
-    "one.vn.hold": "is",
-    "one.vn.lock": "is",
-    "one.vn.recover": "ii",
-    "one.vn.release": "is",
-    "one.vn.rename": "is",
-    "one.vn.reserve": "is",
-    "one.vn.rm_ar": "ii",
-    "one.vn.unlock": "ii",
-    "one.vn.update": "is",
-    "one.vn.update_ar": "is",
-    "one.vntemplate.allocate": "s",
-    "one.vntemplate.chmod": "iiiiiiiiii",
-    "one.vntemplate.chown": "iii",
-    "one.vntemplate.clone": "is",
-    "one.vntemplate.delete": "i",
-    "one.vntemplate.info": "i",
-    "one.vntemplate.instantiate": "iss",
-    "one.vntemplate.lock": "is",
-    "one.vntemplate.rename": "is",
-    "one.vntemplate.unlock": "ii",
-    "one.vntemplate.update": "is",
-    "one.vntemplatepool.info": "iii",
-    "one.vrouter.allocate": "s",
-    "one.vrouter.attachnic": "is",
-    "one.vrouter.chmod": "iiiiiiiiii",
-    "one.vrouter.chown": "iii",
-    "one.vrouter.delete": "i",
-    "one.vrouter.detachnic": "ii",
-    "one.vrouter.info": "i",
-    "one.vrouter.instantiate": "iiisbs",
-    "one.vrouter.lock": "is",
-    "one.vrouter.rename": "is",
-    "one.vrouter.unlock": "ii",
-    "one.vrouter.update": "is",
-    "one.vrouterpool.info": "iii",
-    "one.zone.addserver": "is",
-    "one.zone.allocate": "s",
-    "one.zone.delete": "i",
-    "one.zone.delserver": "ii",
-    "one.zone.enable": "ii",
-    "one.zone.fedreplicate": "is",
-    "one.zone.info": "i",
-    "one.zone.raftstatus": "",
-    "one.zone.rename": "is",
-    "one.zone.replicate": "iiiiiiis",
-    "one.zone.resetserver": "is",
-    "one.zone.update": "is",
-    "one.zone.updatedb": "is",
-    "one.zone.voterequest": "iiii",
-}
-"""What exists as well."""
-
-NOT_IN_5_12 = frozenset(
-    {
-        "one.backupjob.allocate",
-        "one.backupjob.backup",
-        "one.backupjob.cancel",
-        "one.backupjob.chmod",
-        "one.backupjob.chown",
-        "one.backupjob.delete",
-        "one.backupjob.info",
-        "one.backupjob.lock",
-        "one.backupjob.priority",
-        "one.backupjob.rename",
-        "one.backupjob.retry",
-        "one.backupjob.schedadd",
-        "one.backupjob.scheddelete",
-        "one.backupjob.schedupdate",
-        "one.backupjob.unlock",
-        "one.backupjob.update",
-        "one.backupjobpool.info",
-        "one.image.restore",
-        "one.market.enable",
-        "one.user.enable",
-        "one.vm.attachpci",
-        "one.vm.attachsg",
-        "one.vm.backup",
-        "one.vm.backupcancel",
-        "one.vm.detachpci",
-        "one.vm.detachsg",
-        "one.vm.restore",
-        "one.vm.schedadd",
-        "one.vm.scheddelete",
-        "one.vm.schedupdate",
-        "one.vm.updatenic",
-        "one.vmgroup.roleadd",
-        "one.vmgroup.roledelete",
-        "one.vmgroup.roleupdate",
-        "one.vn.recover",
-        "one.zone.enable",
-    }
+_NOT_OFFERED = methods_in(
+    """
+    acl: addrule(sss) delrule(i) info()
+    cluster: adddatastore(ii) addhost(ii) addvnet(ii) allocate(s) deldatastore(ii) delete(i) delhost(ii)
+        delvnet(ii) info(i) rename(is) update(is)
+    datastore: allocate(si) chmod(iiiiiiiiii) chown(iii) delete(i) enable(ib) rename(is) update(is)
+    document: allocate(si) chmod(iiiiiiiiii) chown(iii) clone(is) delete(i) info(i) lock(is) rename(is)
+        unlock(ii) update(is)
+    documentpool: info(iiii)
+    group: addadmin(ii) allocate(s) deladmin(ii) delete(i) update(is)
+    grouppool: info()
+    groupquota: info() update(s)
+    hook: allocate(s) delete(i) info(i) lock(is) rename(is) retry(ii) unlock(ii) update(is)
+    hooklog: info(iiii)
+    hookpool: info(iii)
+    host: allocate(sssi) delete(i) monitoring(i) rename(is) status(ii) update(is)
+    hostpool: monitoring()
+    image: chown(iii)
+    market: allocate(s) allocatedb(s) chmod(iiiiiiiiii) chown(iii) delete(i) info(i) rename(is)
+        update(is) updatedb(is)
+    marketapp: allocate(si) allocatedb(s) chmod(iiiiiiiiii) chown(iii) delete(i) dropdb(i) enable(ib)
+        info(i) lock(is) rename(is) unlock(ii) update(is) updatedb(is)
+    marketapppool: info(iii)
+    marketpool: info()
+    secgroup: allocate(s) chmod(iiiiiiiiii) chown(iii) clone(is) commit(ib) delete(i) info(i) rename(is)
+        update(is)
+    secgrouppool: info(iii)
+    system: sql(sb) sqlquery(s)
+    template: chmod(iiiiiiiiiib) chown(iii) lock(is) unlock(ii)
+    user: addgroup(ii) allocate(sssA) chauth(iss) chgrp(ii) delete(i) delgroup(ii) passwd(is)
+    userquota: update(s)
+    vdc: addcluster(iii) adddatastore(iii) addgroup(ii) addhost(iii) addvnet(iii) allocate(s)
+        delcluster(iii) deldatastore(iii) delete(i) delgroup(ii) delhost(iii) delvnet(iii) info(i)
+        rename(is) update(is)
+    vdcpool: info()
+    vm: chown(iii) deploy(iibis) migrate(iibbii)
+    vmgroup: allocate(s) chmod(iiiiiiiiii) chown(iii) delete(i) info(i) lock(is) rename(is) unlock(ii)
+        update(is)
+    vmgrouppool: info(iii)
+    vmpool: accounting(iii) calculateshowback(ii) showback(iiiii)
+    vn: add_ar(is) chmod(iiiiiiiiii) chown(iii) delete(i) free_ar(ii) hold(is) lock(is) release(is)
+        rename(is) reserve(is) rm_ar(ii) unlock(ii) update(is) update_ar(is)
+    vntemplate: allocate(s) chmod(iiiiiiiiii) chown(iii) clone(is) delete(i) info(i) instantiate(iss)
+        lock(is) rename(is) unlock(ii) update(is)
+    vntemplatepool: info(iii)
+    vrouter: allocate(s) attachnic(is) chmod(iiiiiiiiii) chown(iii) delete(i) detachnic(ii) info(i)
+        instantiate(iiisbs) lock(is) rename(is) unlock(ii) update(is)
+    vrouterpool: info(iii)
+    zone: addserver(is) allocate(s) delete(i) delserver(ii) fedreplicate(is) info(i) raftstatus()
+        rename(is) replicate(iiiiiiis) resetserver(is) update(is) updatedb(is) voterequest(iiii)
+    """
 )
-"""Which of them came after 5.12."""
+_NEW_IN_6 = methods_in(
+    """
+    backupjob: allocate(s) backup(i) cancel(i) chmod(iiiiiiiiii) chown(iii) delete(i) info(i) lock(is)
+        priority(ii) rename(is) retry(i) schedadd(is) scheddelete(ii) schedupdate(iis) unlock(ii)
+        update(is)
+    backupjobpool: info(iii)
+    image: restore(iis)
+    market: enable(ii)
+    user: enable(ii)
+    vm: attachpci(is) attachsg(iii) backup(iib) backupcancel(i) detachpci(ii) detachsg(iii)
+        restore(iiii) schedadd(s) scheddelete(i) schedupdate(is) updatenic(iis)
+    vmgroup: roleadd(is) roledelete(ii) roleupdate(iis)
+    vn: recover(ii)
+    zone: enable(ii)
+    """
+)
+NOT_OFFERED = {**_NOT_OFFERED, **_NEW_IN_6}
+"""What exists as well up to 6.10; the sandbox refuses it."""
 
-NEW_IN_7_4 = {
-    "one.cluster.optimize": "i",
-    "one.cluster.plandelete": "i",
-    "one.cluster.planexecute": "i",
-    "one.group.vlan": "is",
-    "one.vm.cancelexec": "i",
-    "one.vm.exec": "iss",
-    "one.vm.retryexec": "i",
-    "one.vm.vmgroupadd": "iis",
-    "one.vm.vmgroupdel": "i",
-}
-"""What came after 6.10; the sandbox refuses it."""
+_NEW_IN_7_4 = methods_in(
+    """
+    cluster: optimize(i) plandelete(i) planexecute(i)
+    group: vlan(is)
+    vm: cancelexec(i) exec(iss) retryexec(i) vmgroupadd(iis) vmgroupdel(i)
+    """
+)
 
 
 def methods_of(release: Release) -> dict[str, str]:
     """Return all methods of a release, with the types of their arguments after the session."""
-    methods = {**OFFERED, **NOT_OFFERED}
-    if not release.has_formats:
-        return {name: types for name, types in methods.items() if name not in NOT_IN_5_12}
-    return {**methods, **NEW_IN_7_4} if release.has_plans else methods
+    methods = {**OFFERED, **_NOT_OFFERED}
+    if release.has_formats:
+        methods |= _NEW_IN_6
+    if release.has_plans:
+        methods |= _NEW_IN_7_4
+    return methods

@@ -1,73 +1,46 @@
-"""The methods of OpenNebula 3.2, each with the types of its arguments after the session.
-
-The letters are those of XML-RPC libraries: s for a string, i for an integer, b for a boolean.
-"""
+"""The methods of OpenNebula, each with the types of its arguments after the session: here those of 3.2."""
 
 from __future__ import annotations
 
-_PERMISSIONS = "i" * 9
+import re
 
-METHODS = {
-    "one.vm.deploy": "ii",
-    "one.vm.action": "si",
-    "one.vm.migrate": "iib",
-    "one.vm.savedisk": "iiss",
-    "one.vm.allocate": "s",
-    "one.vm.info": "i",
-    "one.vm.chown": "iii",
-    "one.vm.chmod": f"i{_PERMISSIONS}",
-    "one.vmpool.info": "iiii",
-    "one.template.update": "is",
-    "one.template.instantiate": "is",
-    "one.template.allocate": "s",
-    "one.template.delete": "i",
-    "one.template.info": "i",
-    "one.template.chown": "iii",
-    "one.template.chmod": f"i{_PERMISSIONS}",
-    "one.templatepool.info": "iii",
-    "one.host.enable": "ib",
-    "one.host.update": "is",
-    "one.host.allocate": "sssss",
-    "one.host.delete": "i",
-    "one.host.info": "i",
-    "one.hostpool.info": "",
-    "one.group.allocate": "s",
-    "one.group.delete": "i",
-    "one.group.info": "i",
-    "one.grouppool.info": "",
-    "one.vn.addleases": "is",
-    "one.vn.rmleases": "is",
-    "one.vn.hold": "is",
-    "one.vn.release": "is",
-    "one.vn.allocate": "s",
-    "one.vn.update": "is",
-    "one.vn.delete": "i",
-    "one.vn.info": "i",
-    "one.vn.chown": "iii",
-    "one.vn.chmod": f"i{_PERMISSIONS}",
-    "one.vnpool.info": "iii",
-    "one.user.allocate": "sss",
-    "one.user.update": "is",
-    "one.user.delete": "i",
-    "one.user.info": "i",
-    "one.user.passwd": "is",
-    "one.user.chgrp": "ii",
-    "one.user.chauth": "iss",
-    "one.userpool.info": "",
-    "one.image.persistent": "ib",
-    "one.image.enable": "ib",
-    "one.image.update": "is",
-    "one.image.allocate": "s",
-    "one.image.delete": "i",
-    "one.image.info": "i",
-    "one.image.chown": "iii",
-    "one.image.chmod": f"i{_PERMISSIONS}",
-    "one.image.chtype": "is",
-    "one.imagepool.info": "iii",
-    "one.acl.addrule": "sss",
-    "one.acl.delrule": "i",
-    "one.acl.info": "",
-}
+
+def methods_in(table: str) -> dict[str, str]:
+    """Read a table of methods: `vm: info(i)` is `one.vm.info` with an integer.
+
+    The letters are those of XML-RPC libraries: s for a string, i for an integer, b for a boolean.
+    """
+    kind = ""
+    methods = {}
+    for name, verb, types in re.findall(r"(\w+):|(\w+)\((\w*)\)", table):
+        kind = name or kind
+        if verb:
+            methods[f"one.{kind}.{verb}"] = types
+    return methods
+
+
+METHODS = methods_in(
+    """
+    vm: deploy(ii) action(si) migrate(iib) savedisk(iiss) allocate(s) info(i) chown(iii)
+        chmod(iiiiiiiiii)
+    vmpool: info(iiii)
+    template: update(is) instantiate(is) allocate(s) delete(i) info(i) chown(iii) chmod(iiiiiiiiii)
+    templatepool: info(iii)
+    host: enable(ib) update(is) allocate(sssss) delete(i) info(i)
+    hostpool: info()
+    group: allocate(s) delete(i) info(i)
+    grouppool: info()
+    vn: addleases(is) rmleases(is) hold(is) release(is) allocate(s) update(is) delete(i) info(i)
+        chown(iii) chmod(iiiiiiiiii)
+    vnpool: info(iii)
+    user: allocate(sss) update(is) delete(i) info(i) passwd(is) chgrp(ii) chauth(iss)
+    userpool: info()
+    image: persistent(ib) enable(ib) update(is) allocate(s) delete(i) info(i) chown(iii)
+        chmod(iiiiiiiiii) chtype(is)
+    imagepool: info(iii)
+    acl: addrule(sss) delrule(i) info()
+    """
+)
 
 _OBJECTS = {"vm": "VirtualMachine", "vn": "VirtualNetwork"}
 _VERBS = {"addrule": "AddRule", "delrule": "DelRule", "addleases": "AddLeases", "rmleases": "RemoveLeases"}
