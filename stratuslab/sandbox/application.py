@@ -18,8 +18,8 @@ from stratuslab.sandbox.http.request_log import LoggedRequest
 from stratuslab.sandbox.location import Location
 from stratuslab.sandbox.marketplace.service import MarketplaceService
 from stratuslab.sandbox.opennebula import one_proxy
-from stratuslab.sandbox.opennebula.current.server import CurrentOnedServer
-from stratuslab.sandbox.opennebula.one_proxy import OnedServer, OneProxy
+from stratuslab.sandbox.opennebula.one_proxy import OneProxy
+from stratuslab.sandbox.opennebula.oned_server import server_of_3_2, server_of_today
 from stratuslab.sandbox.pdisk.service import DiskService
 from stratuslab.sandbox.web.page import WebPage
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from stratuslab.sandbox.faults.injection import FaultInjector
     from stratuslab.sandbox.http.jetty import Accounts
     from stratuslab.sandbox.http.request_log import RequestLog
+    from stratuslab.sandbox.opennebula.oned_server import OnedServer
     from stratuslab.sandbox.opennebula_location import OpenNebulaLocation
 
 _FRONT_END = "nginx/1.0.15"
@@ -48,7 +49,7 @@ class _Visit:
     service: str
     operation: str
     answer: Callable[[], Response]
-    compute: OneProxy | OnedServer | CurrentOnedServer | None = None
+    compute: OneProxy | OnedServer | None = None
 
 
 class Application:
@@ -130,7 +131,7 @@ class _Site:
         self._location = location
         self._accounts = accounts
         self._one_proxy = OneProxy(location.oned)
-        self._oned_server = OnedServer(location.oned, accounts)
+        self._oned_server = server_of_3_2(location.oned, accounts)
         self._disk_service = DiskService(location.disks, dialect)
         self._marketplace_service = MarketplaceService(location.catalogue, dialect)
 
@@ -178,7 +179,7 @@ class _OpenNebulaSite:
 
     def __init__(self, location: OpenNebulaLocation) -> None:
         self._location = location
-        self._server = CurrentOnedServer(location.oned)
+        self._server = server_of_today(location.oned)
 
     def visit(self, request: Request, segments: Sequence[str]) -> _Visit | None:
         """Find the service that a path below the location belongs to."""

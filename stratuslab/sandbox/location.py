@@ -9,7 +9,7 @@ from stratuslab.sandbox import defaults
 from stratuslab.sandbox.marketplace.catalogue import default_catalogue
 from stratuslab.sandbox.opennebula.model.hosts import make_hosts
 from stratuslab.sandbox.opennebula.model.networks import default_networks
-from stratuslab.sandbox.opennebula.model.virtual_machine import VmState
+from stratuslab.sandbox.opennebula.model.states import VmState
 from stratuslab.sandbox.opennebula.oned import Oned
 from stratuslab.sandbox.opennebula.transfer_manager import TransferManager
 from stratuslab.sandbox.pdisk.disks import DiskStore

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from stratuslab.sandbox.opennebula.current.oned import CurrentOned
-from stratuslab.sandbox.opennebula.current.states import VmState
 from stratuslab.sandbox.opennebula.model.hosts import make_hosts
 from stratuslab.sandbox.opennebula.model.networks import default_networks
+from stratuslab.sandbox.opennebula.model.states import VmState
 from stratuslab.sandbox.opennebula.releases import RELEASES
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from stratuslab.sandbox.faults.action import (
 )
 from stratuslab.sandbox.http.connection_cut import cut
 from stratuslab.sandbox.http.jetty import error_page
-from stratuslab.sandbox.opennebula.current.server import DRIVER_FAILURE
+from stratuslab.sandbox.opennebula.oned_server import DRIVER_FAILURE
 from stratuslab.sandbox.xmlrpc.call import XmlRpcError
 
 if TYPE_CHECKING:
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 
     from stratuslab.sandbox.faults.action import Action
     from stratuslab.sandbox.faults.rule import Fault
-    from stratuslab.sandbox.opennebula.current.server import CurrentOnedServer
-    from stratuslab.sandbox.opennebula.one_proxy import OnedServer, OneProxy
+    from stratuslab.sandbox.opennebula.one_proxy import OneProxy
+    from stratuslab.sandbox.opennebula.oned_server import OnedServer
 
-    Compute: TypeAlias = OneProxy | OnedServer | CurrentOnedServer | None
+    Compute: TypeAlias = OneProxy | OnedServer | None
     Answer: TypeAlias = Callable[[], Response]
 
 _GARBAGE = bytes(range(255, -1, -1))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
-from stratuslab.sandbox.opennebula.model.virtual_machine import LcmState
+from stratuslab.sandbox.opennebula.model.states import LcmState
 from stratuslab.sandbox.opennebula_location import OpenNebulaLocation
 from stratuslab.sandbox.pdisk.disks import STATIC_DEVICE
 

@@ -6,18 +6,13 @@ import heapq
 import time
 from typing import TYPE_CHECKING
 
-from stratuslab.sandbox.opennebula.model.virtual_machine import (
-    History,
-    LcmState,
-    Reason,
-    Turn,
-    VirtualMachine,
-    VmState,
-)
+from stratuslab.sandbox.opennebula.model.history import HistoryRecord, Reason
+from stratuslab.sandbox.opennebula.model.states import LcmState, VmState
+from stratuslab.sandbox.opennebula.model.virtual_machine import Turn, VirtualMachine
 from stratuslab.sandbox.opennebula.transfer_manager import TransferError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, MutableMapping, Sequence
+    from collections.abc import Callable, Mapping, MutableMapping
 
     from stratuslab.sandbox.opennebula.model.hosts import Host
     from stratuslab.sandbox.opennebula.model.networks import VirtualNetwork
@@ -49,7 +44,7 @@ class LifeCycle:
         self,
         vms: MutableMapping[int, VirtualMachine],
         scheduler: Scheduler,
-        networks: Sequence[VirtualNetwork],
+        networks: Mapping[int, VirtualNetwork],
         transfer_manager: TransferManager,
         boot_seconds: float,
     ) -> None:
@@ -106,7 +101,9 @@ class LifeCycle:
         _require(vm.is_active(LcmState.RUNNING))
         vm.move(VmState.ACTIVE, LcmState.MIGRATE if live else LcmState.SAVE_MIGRATE)
         self._leave_host(vm, now, Reason.USER)
-        vm.history.append(History(len(vm.history), host.id, host.name, int(now), running_stime=int(now)))
+        vm.history.append(
+            HistoryRecord(len(vm.history), host.id, host.name, int(now), running_stime=int(now))
+        )
         self._plan(vm, now, (1, Turn.BOOTED))
 
     def advance(self, now: float) -> None:
@@ -185,8 +182,7 @@ class LifeCycle:
             self.start(vm, now)
             return
         for record in vm.history[-1:]:
-            again = History(record.seq + 1, record.hid, record.hostname, int(now), running_stime=int(now))
-            vm.history.append(again)
+            vm.history.append(record.successor(now))
         vm.move(VmState.ACTIVE, LcmState.BOOT)
         self._plan(vm, now, (1, Turn.BOOTED))
 
@@ -235,8 +231,8 @@ class LifeCycle:
             self._put_on(vm, host, now)
 
     def _put_on(self, vm: VirtualMachine, host: Host, now: float) -> None:
-        was_stopped = any(record.reason is Reason.STOP_RESUME for record in vm.history[-1:])
-        vm.history.append(History(len(vm.history), host.id, host.name, int(now), prolog_stime=int(now)))
+        was_stopped = any(record.reason == Reason.STOP_RESUME for record in vm.history[-1:])
+        vm.history.append(HistoryRecord(len(vm.history), host.id, host.name, int(now), prolog_stime=int(now)))
         vm.move(VmState.ACTIVE, LcmState.PROLOG_RESUME if was_stopped else LcmState.PROLOG)
         self._plan(vm, now, (2, Turn.TRANSFERRED), (3, Turn.BOOTED))
 
@@ -287,7 +283,7 @@ class LifeCycle:
         if vm.is_active(LcmState.EPILOG):
             self._save(vm)
         self._transfer_manager.delete(vm.id)
-        for network in self._networks:
+        for network in self._networks.values():
             network.release(vm.id)
         self._leave_host(vm, now)
         self.halt(vm)

@@ -1,4 +1,4 @@
-"""OpenNebula's core at one location."""
+"""OpenNebula 3.2's core at one location."""
 
 from __future__ import annotations
 
@@ -7,29 +7,22 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from stratuslab.sandbox.opennebula.life_cycle import LifeCycle, UnknownActionError, WrongStateError
-from stratuslab.sandbox.opennebula.model.images import OneImages, saved_image
+from stratuslab.sandbox.opennebula.model.ids import NextIds
+from stratuslab.sandbox.opennebula.model.permissions import changed, found
 from stratuslab.sandbox.opennebula.model.scheduler import Scheduler
+from stratuslab.sandbox.opennebula.model.states import ANY_STATE, LcmState, VmState, is_wanted
 from stratuslab.sandbox.opennebula.model.users import ONEADMIN, UserPool
-from stratuslab.sandbox.opennebula.model.virtual_machine import LcmState, VirtualMachine, VmState
+from stratuslab.sandbox.opennebula.model.virtual_machine import VirtualMachine
 from stratuslab.sandbox.opennebula.model.vm_document import document, number, pool_document
+from stratuslab.sandbox.opennebula.refusals import Code, RefusalError, forbidden, not_done_here
 from stratuslab.sandbox.opennebula.requests.hosts import HostRequests
 from stratuslab.sandbox.opennebula.requests.images import ImageRequests
 from stratuslab.sandbox.opennebula.requests.methods import METHODS, request_name
 from stratuslab.sandbox.opennebula.requests.networks import NetworkRequests
-from stratuslab.sandbox.opennebula.requests.request import (
-    Arguments,
-    ErrorCode,
-    FaultCode,
-    RequestError,
-    Selection,
-    forbidden,
-    missing,
-    not_authorized,
-    required_name,
-)
+from stratuslab.sandbox.opennebula.requests.request import Arguments, FaultCode, Request, Selection
 from stratuslab.sandbox.opennebula.requests.templates import KeptTemplate, TemplateRequests
 from stratuslab.sandbox.opennebula.requests.users import UserRequests
-from stratuslab.sandbox.opennebula.template.template import Template, TemplateError, parse
+from stratuslab.sandbox.opennebula.template.template import Template, parse
 from stratuslab.sandbox.opennebula.vm_allocation import AllocationError, RestrictedAttributeError, allocate
 from stratuslab.sandbox.table import Table
 from stratuslab.sandbox.xmlrpc.call import XmlRpcError
@@ -46,9 +39,8 @@ if TYPE_CHECKING:
     from stratuslab.sandbox.opennebula.transfer_manager import TransferManager
     from stratuslab.sandbox.xmlrpc.call import Scalar, Value
 
-_ANY_STATE = -2
-_NOT_DONE = -1
-_VM = "vm"
+_NO_VM = "Error allocating a new virtual machine. "
+_EVERYBODYS = "110110110"
 
 
 @dataclass
@@ -56,16 +48,16 @@ class OnedState:
     """Everything that an OpenNebula knows."""
 
     hosts: list[Host]
-    networks: list[VirtualNetwork]
+    networks: dict[int, VirtualNetwork]
     users: UserPool = field(default_factory=UserPool)
     vms: Table[int, VirtualMachine] = field(default_factory=Table)
     templates: Table[int, KeptTemplate] = field(default_factory=Table)
     images: Table[int, OneImage] = field(default_factory=Table)
-    next_ids: Table[str, int] = field(default_factory=lambda: Table({_VM: 0}))
+    next_ids: NextIds = field(default_factory=NextIds)
 
     def recover_leases(self) -> None:
         """Work out from the VMs which addresses are leased."""
-        for network in self.networks:
+        for network in self.networks.values():
             network.recover(self.vms.values())
 
 
@@ -87,26 +79,22 @@ class Oned:
     ) -> None:
         self._clock = clock
         self.lock = threading.RLock()
-        state = self.state = OnedState([*hosts], [*networks])
-        self._scheduler = Scheduler(state.hosts, state.vms)
-        self._life_cycle = LifeCycle(
-            state.vms, self._scheduler, state.networks, transfer_manager, boot_seconds
-        )
-        self._hosts = HostRequests(state.hosts, self._scheduler, clock)
-        self._images = OneImages(state.images, state.next_ids, state.users, state.vms)
-        self._requests: Requests = {
+        state = self.state = OnedState([*hosts], {network.id: network for network in networks})
+        scheduler = Scheduler(state.hosts, state.vms)
+        self._life_cycle = LifeCycle(state.vms, scheduler, state.networks, transfer_manager, boot_seconds)
+        self._hosts = HostRequests(state.hosts, scheduler)
+        self._requests: Requests[User] = {
             "one.vm.allocate": self._allocate_vm,
             "one.vm.action": self._act_on_vm,
             "one.vm.chmod": self._change_permissions,
             "one.vm.deploy": self._deploy_vm,
             "one.vm.info": self._show_vm,
             "one.vm.migrate": self._migrate_vm,
-            "one.vm.savedisk": self._save_disk,
             "one.vmpool.info": self._list_vms,
             **self._hosts.requests,
             **NetworkRequests(state.networks).requests,
-            **ImageRequests(self._images, clock).requests,
-            **TemplateRequests(state.templates, state.next_ids, state.users, clock, self._make_vm).requests,
+            **ImageRequests(state).requests,
+            **TemplateRequests(state.templates, state.next_ids, self._make_vm).requests,
             **UserRequests(state.users).requests,
         }
 
@@ -118,14 +106,16 @@ class Oned:
         """
         if method not in METHODS:
             raise XmlRpcError(FaultCode.NO_SUCH_METHOD, f"Method '{method}' not defined")
-        request = self._requests.get(method, _not_done_here)
         with self.lock:
             self.advance()
             try:
-                value = request(self._authenticated(user), Arguments(arguments))
-            except RequestError as error:
-                return [False, f"[{request_name(method)}] {error}", int(error.code)]
-        return [True, value, int(ErrorCode.SUCCESS)]
+                request = Request(self._authenticated(user), Arguments(arguments), self._clock.now(), parse)
+                if method not in self._requests:
+                    raise not_done_here()
+                value = self._requests[method](request)
+            except RefusalError as refusal:
+                return [False, f"[{request_name(method)}] {refusal}", int(refusal.code)]
+        return [True, value, 0]
 
     def advance(self) -> None:
         """Let everything happen that is due by now; each call does this first."""
@@ -179,8 +169,9 @@ class Oned:
                 state=VmState.ACTIVE if state is None else state,
                 lcm_state=number(document, "LCM_STATE") or LcmState.LCM_INIT,
                 literal=document,
+                permissions=_EVERYBODYS,
             )
-            self.state.next_ids[_VM] = max(self.state.next_ids[_VM], vm_id + 1)
+            self.state.next_ids["vm"] = max(self.state.next_ids.next("vm"), vm_id + 1)
         return vm_id
 
     def document(self, vm_id: int) -> str:
@@ -204,117 +195,71 @@ class Oned:
 
     def _authenticated(self, user: str | None) -> User:
         if user is None:
-            text = "User couldn't be authenticated, aborting call."
-            raise RequestError(ErrorCode.AUTHENTICATION, text)
+            raise RefusalError(Code.AUTHENTICATION, "User couldn't be authenticated, aborting call.")
         return self.state.users.contact(user)
 
-    def _allocate_vm(self, user: User, arguments: Arguments) -> int:
-        try:
-            template = parse(arguments.string(0))
-        except TemplateError as error:
-            raise _no_vm(error) from error
-        return self._make_vm(template, user)
+    def _allocate_vm(self, request: Request[User]) -> int:
+        return self._make_vm(request.template(0, _NO_VM), request)
 
-    def _make_vm(self, template: Template, user: User) -> int:
-        state, now = self.state, self._clock.now()
+    def _make_vm(self, template: Template, request: Request[User]) -> int:
+        state, user = self.state, request.user
+        vm_id = state.next_ids.next("vm")
         try:
-            vm = allocate(template, state.next_ids[_VM], user, state.networks, self._images, now)
+            vm = allocate(template, vm_id, user, state.networks.values(), state.images.values(), request.now)
         except RestrictedAttributeError as error:
-            raise forbidden(user, f"VM Template includes a restricted attribute {error}") from error
+            raise forbidden(user, f"VM Template includes a restricted attribute {error}.") from error
         except AllocationError as error:
-            raise _no_vm(error) from error
-        state.vms[vm.id] = vm
-        state.next_ids[_VM] += 1
-        self._life_cycle.start(vm, now)
+            raise RefusalError(Code.INTERNAL, f"{_NO_VM}{error}") from error
+        state.vms[state.next_ids.take("vm")] = vm
+        self._life_cycle.start(vm, request.now)
         return vm.id
 
-    def _act_on_vm(self, user: User, arguments: Arguments) -> int:
-        action, vm_id = arguments.string(0), arguments.integer(1)
-        vm = self._vm(user, vm_id, "MANAGE")
-        return self._changed(vm, lambda now: self._life_cycle.act(vm, action, now))
+    def _act_on_vm(self, request: Request[User]) -> int:
+        action, vm_id = request.arguments.string(0), request.arguments.integer(1)
+        vm = found(self.state.vms, request.user, vm_id, "MANAGE", "VM")
+        return self._changed(vm, lambda: self._life_cycle.act(vm, action, request.now))
 
-    def _changed(self, vm: VirtualMachine, change: Callable[[float], None]) -> int:
+    def _changed(self, vm: VirtualMachine, change: Callable[[], None]) -> int:
         try:
-            change(self._clock.now())
+            change()
         except UnknownActionError as error:
             text = "Internal error. Action result not defined"
-            raise RequestError(ErrorCode.INTERNAL, text) from error
+            raise RefusalError(Code.INTERNAL, text) from error
         except WrongStateError as error:
-            raise RequestError(ErrorCode.ACTION, "Wrong state to perform action") from error
+            raise RefusalError(Code.ACTION, "Wrong state to perform action") from error
         self.state.vms[vm.id] = vm
         return vm.id
 
-    def _show_vm(self, user: User, arguments: Arguments) -> str:
-        return document(self._vm(user, arguments.integer(0), "USE"))
+    def _show_vm(self, request: Request[User]) -> str:
+        return document(self._vm(request, "USE"))
 
-    def _list_vms(self, user: User, arguments: Arguments) -> str:
-        selection = Selection.of(arguments)
-        state = arguments.integer(3)
-        if not _ANY_STATE <= state <= VmState.FAILED:
-            raise RequestError(ErrorCode.XML_RPC_API, "Incorrect filter_flag, state")
-        return pool_document(
-            vm
-            for vm_id, vm in sorted(self.state.vms.items())
-            if selection.has_id(vm_id)
-            and (vm.literal or selection.has_owner(vm.owner, user, usable=vm.allows(user, "USE")))
-            and _has_state(vm, state)
-        )
+    def _list_vms(self, request: Request[User]) -> str:
+        selection = Selection.of(request.arguments, has_pages=False)
+        state = request.arguments.integer(3)
+        if not ANY_STATE <= state <= VmState.FAILED:
+            raise RefusalError(Code.API, "Incorrect filter_flag, state")
+        vms = [vm for _, vm in sorted(self.state.vms.items()) if is_wanted(vm.state, state)]
+        picked = {vm.id for vm in selection.pick(vms, request.user)}
+        picked |= {vm.id for vm in vms if vm.literal and selection.has_id(vm.id)}
+        return pool_document(vm for vm in vms if vm.id in picked)
 
-    def _change_permissions(self, user: User, arguments: Arguments) -> int:
-        vm = self._vm(user, arguments.integer(0), "MANAGE")
-        bits = [arguments.integer(index) for index in range(1, 10)]
-        kept = zip(vm.permissions, bits, strict=True)
-        vm.permissions = "".join(old if bit < 0 else str(int(bit > 0)) for old, bit in kept)
+    def _change_permissions(self, request: Request[User]) -> int:
+        vm = self._vm(request, "MANAGE")
+        vm.permissions = changed(vm.permissions, request.arguments)
         self.state.vms[vm.id] = vm
         return vm.id
 
-    def _deploy_vm(self, user: User, arguments: Arguments) -> int:
-        vm_id, host_id = arguments.integer(0), arguments.integer(1)
-        vm = self._vm(user, vm_id, "ADMIN")
-        host = self._hosts.host(user, host_id, "MANAGE")
-        return self._changed(vm, lambda now: self._life_cycle.deploy(vm, host, now))
+    def _deploy_vm(self, request: Request[User]) -> int:
+        host_id = request.arguments.integer(1)
+        vm = self._vm(request, "ADMIN")
+        host = self._hosts.host(request.user, host_id, "MANAGE")
+        return self._changed(vm, lambda: self._life_cycle.deploy(vm, host, request.now))
 
-    def _migrate_vm(self, user: User, arguments: Arguments) -> int:
-        vm_id, host_id, live = arguments.integer(0), arguments.integer(1), arguments.boolean(2)
-        vm = self._vm(user, vm_id, "ADMIN")
-        host = self._hosts.host(user, host_id, "MANAGE")
-        return self._changed(vm, lambda now: self._life_cycle.migrate(vm, host, now, live=live))
+    def _migrate_vm(self, request: Request[User]) -> int:
+        host_id, live = request.arguments.integer(1), request.arguments.boolean(2)
+        vm = self._vm(request, "ADMIN")
+        host = self._hosts.host(request.user, host_id, "MANAGE")
+        return self._changed(vm, lambda: self._life_cycle.migrate(vm, host, request.now, live=live))
 
-    def _save_disk(self, user: User, arguments: Arguments) -> int:
-        vm_id, disk_id, name = arguments.integer(0), arguments.integer(1), arguments.string(2)
-        arguments.string(3)
-        vm = self._vm(user, vm_id, "MANAGE")
-        disk = next((d for d in vm.template.vectors("DISK") if d.get("DISK_ID") == str(disk_id)), None)
-        if disk is None:
-            raise RequestError(ErrorCode.INTERNAL, "Cannot use selected DISK. Can't find image of the disk")
-        taken = {known.name: known.id for known in self._images if known.owner == user.login}
-        required_name(name, taken, "IMAGE", "image")
-        now = self._clock.now()
-        image = saved_image(self._images.next_id, user, name, vm_id, disk_id, now)
-        disk.update(SAVE="YES", SAVE_AS=str(self._images.add(image)))
-        self.state.vms[vm_id] = vm
-        return image.id
-
-    def _vm(self, user: User, vm_id: int, right: str) -> VirtualMachine:
-        if vm_id < 0 and not user.is_admin:
-            raise not_authorized(user, f"{right} VM", vm_id)
-        vm = self.state.vms.get(vm_id)
-        if vm is None:
-            raise missing("virtual machine", vm_id)
-        if not vm.allows(user, right):
-            raise not_authorized(user, f"{right} VM", vm_id)
-        return vm
-
-
-def _has_state(vm: VirtualMachine, state: int) -> bool:
-    if state == _NOT_DONE:
-        return vm.state != VmState.DONE
-    return state in (_ANY_STATE, vm.state)
-
-
-def _no_vm(reason: Exception) -> RequestError:
-    return RequestError(ErrorCode.INTERNAL, f"Error allocating a new virtual machine. {reason}")
-
-
-def _not_done_here(_user: User, _arguments: Arguments) -> str:
-    raise RequestError(ErrorCode.INTERNAL, "The sandbox does not do this.")
+    def _vm(self, request: Request[User], right: str) -> VirtualMachine:
+        return found(self.state.vms, request.user, request.arguments.integer(0), right, "VM")

@@ -60,7 +60,7 @@ class Release:
     has_network_states: bool = True
     has_uuids: bool = True
     has_plans: bool = False
-    public_cloud: str = " & !(PUBLIC_CLOUD = YES)"
+    host_requirement: str = "!(PUBLIC_CLOUD = YES) & "
     persistent_snapshots: bool = False
     has_modification_times: bool = False
     context_of_nic: tuple[str, ...] = ("IP6_GATEWAY", "IP6_METHOD", "IP6_METRIC", "METHOD")
@@ -101,7 +101,7 @@ RELEASES: Mapping[str, Release] = MappingProxyType(
             failures_name_object=True,
             id_is_read_first=True,
             has_plans=True,
-            public_cloud="",
+            host_requirement="",
             persistent_snapshots=True,
             has_modification_times=True,
             context_of_nic=("IP6_GATEWAY", "IP6_METHOD", "IP6_METRIC", "METHOD", "ROUTES"),

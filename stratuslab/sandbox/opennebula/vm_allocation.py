@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from xml.parsers import expat
 
+from stratuslab.sandbox.opennebula.model.images import image_named
 from stratuslab.sandbox.opennebula.model.names import NAME_LIMIT
 from stratuslab.sandbox.opennebula.model.networks import NoLeaseError, connect
 from stratuslab.sandbox.opennebula.model.virtual_machine import VirtualMachine
@@ -12,9 +13,9 @@ from stratuslab.sandbox.opennebula.model.vm_document import document
 from stratuslab.sandbox.opennebula.template.variables import VariableError, replaced
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterable
 
-    from stratuslab.sandbox.opennebula.model.images import OneImages
+    from stratuslab.sandbox.opennebula.model.images import OneImage
     from stratuslab.sandbox.opennebula.model.networks import VirtualNetwork
     from stratuslab.sandbox.opennebula.model.users import User
     from stratuslab.sandbox.opennebula.template.template import Template
@@ -34,8 +35,8 @@ def allocate(
     template: Template,
     vm_id: int,
     owner: User,
-    networks: Sequence[VirtualNetwork],
-    images: OneImages,
+    networks: Collection[VirtualNetwork],
+    images: Iterable[OneImage],
     now: float,
 ) -> VirtualMachine:
     """Make a VM with all that it needs; raises AllocationError, RestrictedAttributeError.
@@ -65,7 +66,7 @@ def allocate(
     return vm
 
 
-def _connect(vm: VirtualMachine, networks: Sequence[VirtualNetwork]) -> None:
+def _connect(vm: VirtualMachine, networks: Collection[VirtualNetwork]) -> None:
     try:
         for nic in vm.template.vectors("NIC"):
             connect(nic, networks, vm.id, vm.owner)
@@ -77,10 +78,10 @@ def _is_without_acpi(template: Template) -> bool:
     return any(features.get("ACPI", "").lower() == "no" for features in template.vectors("FEATURES"))
 
 
-def _complete_disks(template: Template, images: OneImages, owner: User) -> None:
+def _complete_disks(template: Template, images: Iterable[OneImage], owner: User) -> None:
     for number, disk in enumerate(template.vectors("DISK")):
         if "IMAGE" in disk or "IMAGE_ID" in disk:
-            image = images.meant_by(disk, owner)
+            image = image_named(disk, images, owner)
             if image is None:
                 raise AllocationError("Could not get disk image for VM.")
             image.complete(disk)

@@ -12,9 +12,10 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from stratuslab.sandbox.marketplace.image_entry import ImageEntry
-from stratuslab.sandbox.opennebula.model.images import ImageType, OneImage
+from stratuslab.sandbox.opennebula.model.history import HistoryRecord
+from stratuslab.sandbox.opennebula.model.images import OneImage
 from stratuslab.sandbox.opennebula.model.users import User
-from stratuslab.sandbox.opennebula.model.virtual_machine import History, Reason, Turn, VirtualMachine
+from stratuslab.sandbox.opennebula.model.virtual_machine import Turn, VirtualMachine
 from stratuslab.sandbox.opennebula.requests.templates import KeptTemplate
 from stratuslab.sandbox.opennebula.template.template import Template
 from stratuslab.sandbox.pdisk.disks import Disk, DiskType, Mount, Visibility
@@ -85,15 +86,10 @@ def _vm_content(vm: VirtualMachine) -> dict[str, Any]:
 def _vm(content: dict[str, Any], users: Mapping[str, User]) -> tuple[int, VirtualMachine]:
     content["owner"] = users[content["owner"]]
     content["template"] = Template([(name, value) for name, value in content["template"]])
-    content["history"] = [_history(record) for record in content["history"]]
+    content["history"] = [HistoryRecord(**record) for record in content["history"]]
     content["agenda"] = [(time, Turn(turn)) for time, turn in content["agenda"]]
     vm = VirtualMachine(**content)
     return vm.id, vm
-
-
-def _history(content: dict[str, Any]) -> History:
-    content["reason"] = Reason(content["reason"])
-    return History(**content)
 
 
 def _disk(content: dict[str, Any]) -> Disk:
@@ -119,12 +115,13 @@ def _mounts(disk: str, content: list[dict[str, Any]]) -> tuple[str, dict[str, Mo
 
 
 def _one_image(image_id: str, content: dict[str, Any]) -> tuple[int, OneImage]:
-    content["type"] = ImageType(content["type"])
+    content["owner"] = User(**content["owner"])
     content["attributes"] = [(name, value) for name, value in content["attributes"]]
     return int(image_id), OneImage(**content)
 
 
 def _kept_template(template_id: str, content: dict[str, Any]) -> tuple[int, KeptTemplate]:
+    content["owner"] = User(**content["owner"])
     content["attributes"] = [(name, value) for name, value in content["attributes"]]
     return int(template_id), KeptTemplate(**content)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stratuslab.sandbox.opennebula.current.states import ImageState
+from stratuslab.sandbox.opennebula.model.states import ImageState
 from stratuslab.sandbox.web.html_parts import Row, moment, state, table
 from stratuslab.sandbox.web.vms import vm_table
 

@@ -8,8 +8,9 @@ from xml.etree import ElementTree
 
 from markupsafe import Markup
 
-from stratuslab.sandbox.opennebula.current import states
-from stratuslab.sandbox.opennebula.model.virtual_machine import LcmState, Reason, VmState
+from stratuslab.sandbox.opennebula.model import states
+from stratuslab.sandbox.opennebula.model.history import Reason
+from stratuslab.sandbox.opennebula.model.states import LcmState, VmState
 from stratuslab.sandbox.opennebula.model.vm_document import number
 from stratuslab.sandbox.web.html_parts import Row, moment, state, table
 

@@ -165,7 +165,7 @@ def add_templates(oned: CurrentOned) -> None:
             USER_INPUTS=[CPU="O|list||1,2,4|2",ROOT_PASSWORD="O|password|Password of root"]""",
     }
     for name, text in texts.items():
-        number = oned.books.new_id("template")
+        number = oned.books.next_ids.take("template")
         template = VmTemplate(number, 0, 0, name, "110100100", template=read_template(text))
         oned.books.templates[number] = template
 

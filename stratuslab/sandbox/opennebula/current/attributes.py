@@ -1,4 +1,4 @@
-"""Templates as OpenNebula takes them from 5.12 on, and names."""
+"""Templates as OpenNebula takes them from 5.12 on."""
 
 from __future__ import annotations
 
@@ -14,14 +14,12 @@ if TYPE_CHECKING:
 _EMPTY = re.compile(r'(=[ \t]*)""(?=\s|,|\]|\Z)')
 _PLACEHOLDER = "\x01"
 _VARIABLE = re.compile(r"\$(?:([0-9A-Za-z_]+)(?:\[[ \t]*([0-9A-Za-z_]+)[ \t]*[^\]]*\])?)")
-_REFUSED_IN_NAMES = "&|:\\\";/'#{}$<>"
-NAME_LIMIT = 128
 
 
 def read_template(text: str) -> Template:
     """Read a template, XML or in OpenNebula's own language; raises TemplateError.
 
-    Other than 3.2, these releases take an empty string for one.
+    Unlike 3.2, these releases accept an empty string.
     """
     if text.lstrip().startswith("<"):
         return _of_xml(text)
@@ -29,22 +27,19 @@ def read_template(text: str) -> Template:
     return Template([(name, _filled(value)) for name, value in template.attributes])
 
 
-def xml_of(template: Template, tag: str = "TEMPLATE") -> str:
-    """Return a template as an element of that name."""
-    inside = template.to_xml().removeprefix("<TEMPLATE>").removesuffix("</TEMPLATE>")
-    return f"<{tag}>{inside}</{tag}>"
-
-
 def merged(template: Template, changes: Template) -> Template:
-    """Return a template in which each attribute of `changes` takes the place of all of its name."""
+    """Return a template in which each attribute of `changes` replaces all attributes of its name."""
     names = {name for name, _ in changes.attributes}
     kept = [attribute for attribute in template.attributes if attribute[0] not in names]
     return Template(kept + changes.attributes)
 
 
-def updated(template: Template, changes: Template) -> Template:
-    """Return what an appending update makes: of several new values of one name the last is kept."""
-    return merged(template, Template([*dict(changes.attributes).items()]))
+def updated(template: Template, changes: Template, kind: int) -> Template:
+    """Return what an update makes: kind 1 adds to the template, any other kind replaces it.
+
+    Of several new values of one name, the last one is added.
+    """
+    return merged(template, Template([*dict(changes.attributes).items()])) if kind == 1 else changes
 
 
 def expanded(text: str, template: Template, user: Template, known: dict[str, str]) -> str:
@@ -59,23 +54,6 @@ def expanded(text: str, template: Template, user: Template, known: dict[str, str
         return next((vector.get(part.upper(), "") for vector in template.vectors(name)), "")
 
     return _VARIABLE.sub(value, text)
-
-
-def fault_of_name(name: str) -> str:
-    """Return what is wrong with the name of an object, nothing if it may be one."""
-    if not name:
-        return "Invalid NAME, it cannot be empty"
-    refused = next((character for character in name if character in _REFUSED_IN_NAMES), None)
-    if refused is not None:
-        return f"Invalid NAME, char '{refused}' is not allowed"
-    if len(name.encode()) > NAME_LIMIT:
-        return f"Invalid NAME, max length is {NAME_LIMIT} chars"
-    return ""
-
-
-def number(text: str) -> float | None:
-    """Return a number that is not negative, None for anything else."""
-    return float(text) if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{0,9})?", text) else None
 
 
 def _filled(value: Value) -> Value:

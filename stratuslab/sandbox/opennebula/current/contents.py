@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 from stratuslab.sandbox.opennebula.current.attributes import read_template
 from stratuslab.sandbox.opennebula.current.objects import (
     ONEADMIN,
-    USED_BY_ALL,
-    USED_BY_GROUP,
     USERS,
     Account,
     Datastore,
@@ -17,7 +15,8 @@ from stratuslab.sandbox.opennebula.current.objects import (
     Network,
     VmTemplate,
 )
-from stratuslab.sandbox.opennebula.current.states import ImageState
+from stratuslab.sandbox.opennebula.model.permissions import USED_BY_ALL, USED_BY_GROUP
+from stratuslab.sandbox.opennebula.model.states import ImageState
 from stratuslab.sandbox.opennebula.template.template import Template
 
 if TYPE_CHECKING:
@@ -62,9 +61,9 @@ _VM_TEMPLATES = {
 def fill(books: Books, passwords: Mapping[str, str], networks: Sequence[VirtualNetwork], now: float) -> None:
     """Put users, datastores, networks, images and VM templates into empty books."""
     for name in ("oneadmin", "serveradmin", *passwords):
-        user = Account(books.new_id("user"), name, USERS if name in passwords else ONEADMIN)
+        user = Account(books.next_ids.take("user"), name, USERS if name in passwords else ONEADMIN)
         user.password_hash = hashlib.sha256(passwords.get(name, "").encode()).hexdigest()
-        books.users[user.id] = user
+        books.users[user.uid] = user
     for datastore in (
         Datastore(_SYSTEM, 0, 0, "system", USED_BY_GROUP, type=1, total_mb=_TERABYTE, free_mb=_TERABYTE),
         Datastore(_DEFAULT, 0, 0, "default", USED_BY_GROUP, total_mb=_TERABYTE, free_mb=_TERABYTE),
@@ -74,7 +73,7 @@ def fill(books: Books, passwords: Mapping[str, str], networks: Sequence[VirtualN
     for network in networks:
         settings = {"DNS": "192.0.2.53", "GATEWAY": str(network.first), "NETWORK_MASK": "255.255.0.0"}
         books.networks[network.id] = Network(
-            books.new_id("network"),
+            books.next_ids.take("network"),
             0,
             0,
             network.name,
@@ -85,7 +84,7 @@ def fill(books: Books, passwords: Mapping[str, str], networks: Sequence[VirtualN
             template=Template([*settings.items()]),
         )
     for name, (description, size) in _IMAGES.items():
-        image_id = books.new_id("image")
+        image_id = books.next_ids.take("image")
         books.images[image_id] = Image(
             image_id,
             0,
@@ -102,7 +101,7 @@ def fill(books: Books, passwords: Mapping[str, str], networks: Sequence[VirtualN
             template=Template([("DESCRIPTION", description), ("DEV_PREFIX", "sd")]),
         )
     for name, text in _VM_TEMPLATES.items():
-        template_id = books.new_id("template")
+        template_id = books.next_ids.take("template")
         template = read_template(text)
         books.templates[template_id] = VmTemplate(
             template_id, 0, 0, name, USED_BY_ALL, regtime=int(now), template=template

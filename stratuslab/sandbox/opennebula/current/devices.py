@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from stratuslab.sandbox.opennebula.current.attributes import number
-from stratuslab.sandbox.opennebula.current.books import may
-from stratuslab.sandbox.opennebula.current.refusals import Code, RefusalError, not_authorized
-from stratuslab.sandbox.opennebula.current.states import ImageState
+from stratuslab.sandbox.opennebula.current.objects import PoolObject
 from stratuslab.sandbox.opennebula.model.networks import mac_of
+from stratuslab.sandbox.opennebula.model.permissions import may
+from stratuslab.sandbox.opennebula.model.states import BEING_MADE, ImageState, ImageType
+from stratuslab.sandbox.opennebula.refusals import Code, RefusalError, not_authorized
+from stratuslab.sandbox.opennebula.template.template import number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,11 +19,11 @@ if TYPE_CHECKING:
     from stratuslab.sandbox.opennebula.current.objects import Account, Image, Network, Vm
     from stratuslab.sandbox.opennebula.releases import Release
     from stratuslab.sandbox.opennebula.template.template import Vector
+    from stratuslab.sandbox.table import Table
 
 _VOLATILE = ("fs", "swap")
-_BEING_MADE = (ImageState.LOCKED, ImageState.LOCKED_USED, ImageState.LOCKED_USED_PERS)
 _UNUSABLE = (ImageState.DISABLED, ImageState.ERROR, ImageState.DELETE)
-_CDROM = 1
+_O = TypeVar("_O", bound=PoolObject)
 
 
 class Devices:
@@ -35,22 +36,9 @@ class Devices:
     def image_of(self, disk: Vector, user: Account) -> Image | None:
         """Find the image that a disk names, None for a volatile disk; raises RefusalError with bare texts."""
         if "IMAGE_ID" in disk:
-            image_id = disk["IMAGE_ID"]
-            image = self._books.images.get(int(image_id)) if image_id.isdecimal() else None
-            if image is None:
-                raise RefusalError(Code.INTERNAL, f"Image with ID: {image_id} does not exist")
+            image = _numbered(self._books.images, disk["IMAGE_ID"], "Image")
         elif "IMAGE" in disk:
-            uname = disk.get("IMAGE_UNAME", user.name)
-            image = next(
-                (i for i in self._books.images.values() if self._is_named(i, disk["IMAGE"], uname)), None
-            )
-            if image is None:
-                owner = self._books.user_named(uname)
-                raise RefusalError(
-                    Code.INTERNAL,
-                    f"User {owner.id if owner else -1} does not own an image with name: {disk['IMAGE']} ."
-                    " Set IMAGE_UNAME or IMAGE_UID of owner in DISK.",
-                )
+            image = self._named(self._books.images, disk, user, "IMAGE", "an image", "DISK")
         elif disk.get("TYPE", "").lower() in _VOLATILE:
             return None
         else:
@@ -101,45 +89,30 @@ class Devices:
         self.settle(image)
 
     def release_image(self, image_id: int, vm: Vm) -> None:
-        """Let a VM use an image no longer."""
+        """End the use of an image by a VM."""
         image = self._books.images.get(image_id)
         if image is not None and vm.id in image.vms:
             image.vms.remove(vm.id)
             self.settle(image)
 
     def settle(self, image: Image) -> None:
-        """Bring an image into the state that its use makes, unless it is broken or on its way out."""
+        """Put an image into the state that its use makes, unless it is broken or being deleted."""
         if image.state not in _UNUSABLE:
-            made = image.state in _BEING_MADE and (image.due is not None or image.hangs)
+            made = image.state in BEING_MADE and (image.due is not None or image.hangs)
             free, used, used_pers = (
-                (ImageState.LOCKED, ImageState.LOCKED_USED, ImageState.LOCKED_USED_PERS)
-                if made
-                else (ImageState.READY, ImageState.USED, ImageState.USED_PERS)
+                BEING_MADE if made else (ImageState.READY, ImageState.USED, ImageState.USED_PERS)
             )
             idle = ImageState.CLONE if image.cloning_ops and not made else free
             image.state = (used_pers if image.persistent else used) if image.vms else idle
         self._books.images[image.id] = image
 
     def network_of(self, nic: Vector, user: Account) -> Network | None:
-        """Find the network that a NIC names, None if it leaves the choice to the scheduler."""
+        """Find the network that a NIC names, None if the scheduler will choose; raises RefusalError."""
         if nic.get("NETWORK_ID"):
-            text = nic["NETWORK_ID"]
-            network = self._books.networks.get(int(text)) if text.isdecimal() else None
-            if network is None:
-                raise RefusalError(Code.INTERNAL, f"Virtual network with ID: {text} does not exist")
-            return network
-        if not nic.get("NETWORK"):
-            return None
-        uname = nic.get("NETWORK_UNAME", user.name)
-        for network in self._books.networks.values():
-            if network.name == nic["NETWORK"] and self._books.uname(network.uid) == uname:
-                return network
-        owner = self._books.user_named(uname)
-        raise RefusalError(
-            Code.INTERNAL,
-            f"User {owner.id if owner else -1} does not own a network with name: {nic['NETWORK']} ."
-            " Set NETWORK_UNAME or NETWORK_UID of owner in NIC.",
-        )
+            return _numbered(self._books.networks, nic["NETWORK_ID"], "Virtual network")
+        if nic.get("NETWORK"):
+            return self._named(self._books.networks, nic, user, "NETWORK", "a network", "NIC")
+        return None
 
     def fill_nic(self, nic: Vector, nic_id: int, network: Network | None, vm: Vm) -> None:
         """Give a NIC an address; raises RefusalError."""
@@ -209,11 +182,22 @@ class Devices:
         )
         return {f"ETH{nic['NIC_ID']}_{name}": value for name, value in values.items()}
 
-    def _is_named(self, image: Image, name: str, uname: str) -> bool:
-        return image.name == name and self._books.uname(image.uid) == uname
+    def _named(
+        self, table: Table[int, _O], vector: Vector, user: Account, key: str, what: str, part: str
+    ) -> _O:
+        name, uname = vector[key], vector.get(f"{key}_UNAME", user.name)
+        for item in table.values():
+            if item.name == name and self._books.uname(item.uid) == uname:
+                return item
+        owner = self._books.user_named(uname)
+        raise RefusalError(
+            Code.INTERNAL,
+            f"User {owner.uid if owner else -1} does not own {what} with name: {name} ."
+            f" Set {key}_UNAME or {key}_UID of owner in {part}.",
+        )
 
     def _fill_from(self, image: Image, disk: Vector) -> None:
-        is_cdrom = image.type == _CDROM
+        is_cdrom = image.type == ImageType.CDROM
         size = number(disk.get("SIZE", str(image.size)))
         if size is None or (size < image.size and not image.persistent):
             text = f"SIZE of {disk['SIZE']}MB is less than the image [{image.id}] size of {image.size}MB."
@@ -248,6 +232,12 @@ class Devices:
             disk["PERSISTENT"] = "YES"
         if self._release.persistent_snapshots:
             disk["PERSISTENT_SNAPSHOTS"] = "YES"
+
+
+def _numbered(table: Table[int, _O], text: str, what: str) -> _O:
+    if not text.isdecimal() or int(text) not in table:
+        raise RefusalError(Code.INTERNAL, f"{what} with ID: {text} does not exist")
+    return table[int(text)]
 
 
 def _within(prefix: str, mac: str) -> str:

@@ -5,19 +5,13 @@ from __future__ import annotations
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
-from stratuslab.sandbox.opennebula.current.attributes import xml_of
-from stratuslab.sandbox.opennebula.current.vm_documents import (
-    lock_element,
-    owner_elements,
-    permission_elements,
-    snapshot_elements,
-)
+from stratuslab.sandbox.opennebula.current.vm_documents import lock_element, owner, snapshot_elements
+from stratuslab.sandbox.opennebula.model.documents import id_elements, permission_elements
 from stratuslab.sandbox.opennebula.model.networks import mac_of
+from stratuslab.sandbox.opennebula.model.states import ImageType
 from stratuslab.sandbox.opennebula.template.template import Template
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from stratuslab.sandbox.opennebula.current.books import Books
     from stratuslab.sandbox.opennebula.current.objects import Datastore, Image, Network, VmTemplate
     from stratuslab.sandbox.opennebula.releases import Release
@@ -34,19 +28,19 @@ def image_document(image: Image, books: Books, release: Release) -> str:
         form = f"<FORMAT><![CDATA[{image.format}]]></FORMAT><FS><![CDATA[]]></FS>"
         states += f"<PREV_STATE>{image.state:d}</PREV_STATE>"
     else:
-        form = f"<FSTYPE><![CDATA[{image.format if image.type == 2 else ''}]]></FSTYPE>"
+        form = f"<FSTYPE><![CDATA[{image.format if image.type == ImageType.DATABLOCK else ''}]]></FSTYPE>"
     modified = f"<MODTIME>{image.regtime}</MODTIME>" if release.has_modification_times else ""
     backups = "<BACKUP_INCREMENTS></BACKUP_INCREMENTS><BACKUP_DISK_IDS></BACKUP_DISK_IDS>"
     datastore = books.datastores[image.datastore_id].name
     return (
-        f"<IMAGE>{owner_elements(image, books)}{lock_element(image)}{permission_elements(image)}"
+        f"<IMAGE>{owner(image, books)}{lock_element(image)}{permission_elements(image)}"
         f"<TYPE>{image.type}</TYPE><DISK_TYPE>0</DISK_TYPE><PERSISTENT>{image.persistent:d}</PERSISTENT>"
         f"<REGTIME>{image.regtime}</REGTIME>{modified}<SOURCE><![CDATA[{image.source}]]></SOURCE>"
         f"<PATH><![CDATA[{image.path}]]></PATH>{form}<SIZE>{image.size}</SIZE>{states}"
         f"<RUNNING_VMS>{len(image.vms)}</RUNNING_VMS><CLONING_OPS>{image.cloning_ops}</CLONING_OPS>"
         f"<CLONING_ID>{image.cloning_id}</CLONING_ID><TARGET_SNAPSHOT>-1</TARGET_SNAPSHOT>"
         f"<DATASTORE_ID>{image.datastore_id}</DATASTORE_ID><DATASTORE>{datastore}</DATASTORE>"
-        f"<VMS>{_ids(image.vms)}</VMS><CLONES></CLONES><APP_CLONES></APP_CLONES>{xml_of(image.template)}"
+        f"<VMS>{id_elements(image.vms)}</VMS><CLONES></CLONES><APP_CLONES></APP_CLONES>{image.template.to_xml()}"
         f"{snapshot_elements(image.snapshots)}{backups if release.has_backups else ''}</IMAGE>"
     )
 
@@ -69,13 +63,13 @@ def datastore_document(datastore: Datastore, books: Books, release: Release) -> 
     }
     images = [image.id for image in books.images.values() if image.datastore_id == datastore.id]
     return (
-        f"<DATASTORE>{owner_elements(datastore, books)}{permission_elements(datastore)}"
+        f"<DATASTORE>{owner(datastore, books)}{permission_elements(datastore)}"
         f"<DS_MAD><![CDATA[{'-' if is_system else 'fs'}]]></DS_MAD><TM_MAD><![CDATA[ssh]]></TM_MAD>"
         f"<BASE_PATH><![CDATA[/var/lib/one//datastores/{datastore.id}]]></BASE_PATH>"
         f"<TYPE>{datastore.type}</TYPE><DISK_TYPE>0</DISK_TYPE><STATE>0</STATE>"
         f"<CLUSTERS><ID>0</ID></CLUSTERS><TOTAL_MB>{datastore.total_mb}</TOTAL_MB>"
         f"<FREE_MB>{datastore.free_mb}</FREE_MB><USED_MB>{datastore.total_mb - datastore.free_mb}</USED_MB>"
-        f"<IMAGES>{_ids(images)}</IMAGES>{Template([*template.items()]).to_xml()}</DATASTORE>"
+        f"<IMAGES>{id_elements(images)}</IMAGES>{Template([*template.items()]).to_xml()}</DATASTORE>"
     )
 
 
@@ -94,7 +88,7 @@ def network_document(network: Network, books: Books, release: Release, *, leases
     states = vms = ""
     if release.has_network_states:
         states = "<STATE><![CDATA[1]]></STATE><PREV_STATE><![CDATA[1]]></PREV_STATE>"
-        updated = _ids(sorted({*network.leases.values()}))
+        updated = id_elements(sorted({*network.leases.values()}))
         vms = (
             f"<UPDATED_VMS>{updated}</UPDATED_VMS><OUTDATED_VMS></OUTDATED_VMS>"
             "<UPDATING_VMS></UPDATING_VMS><ERROR_VMS></ERROR_VMS>"
@@ -125,7 +119,7 @@ def network_document(network: Network, books: Books, release: Release, *, leases
         address_range += f"<USED_LEASES>{len(network.leases)}</USED_LEASES>"
         address_range += f"<LEASES>{items}</LEASES>" if items else "<LEASES/>"
     return (
-        f"<VNET>{owner_elements(network, books)}{lock_element(network)}{permission_elements(network)}"
+        f"<VNET>{owner(network, books)}{lock_element(network)}{permission_elements(network)}"
         f"<CLUSTERS><ID>0</ID></CLUSTERS><BRIDGE><![CDATA[{network.bridge}]]></BRIDGE>"
         f"<BRIDGE_TYPE><![CDATA[linux]]></BRIDGE_TYPE>{states}<PARENT_NETWORK_ID/>"
         f"{'<TEMPLATE_ID/>' if release.has_plans else ''}<VN_MAD><![CDATA[bridge]]></VN_MAD><PHYDEV/>"
@@ -139,19 +133,10 @@ def network_document(network: Network, books: Books, release: Release, *, leases
 def template_document(template: VmTemplate, books: Books, shown: Template | None = None) -> str:
     """Return `<VMTEMPLATE>`, with `shown` in the place of its own attributes if that is given."""
     return (
-        f"<VMTEMPLATE>{owner_elements(template, books)}{lock_element(template)}"
+        f"<VMTEMPLATE>{owner(template, books)}{lock_element(template)}"
         f"{permission_elements(template)}<REGTIME>{template.regtime}</REGTIME>"
-        f"{xml_of(shown or template.template)}</VMTEMPLATE>"
+        f"{(shown or template.template).to_xml()}</VMTEMPLATE>"
     )
-
-
-def pool(tag: str, documents: Iterable[str]) -> str:
-    """Return a pool of documents."""
-    return f"<{tag}>{''.join(documents)}</{tag}>"
-
-
-def _ids(numbers: Iterable[int]) -> str:
-    return "".join(f"<ID>{number}</ID>" for number in numbers)
 
 
 def _mac(address: str) -> str:

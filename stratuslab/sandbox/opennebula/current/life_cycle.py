@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import heapq
 import time
 from typing import TYPE_CHECKING
 
-from stratuslab.sandbox.opennebula.current.attributes import number
-from stratuslab.sandbox.opennebula.current.objects import Snapshots, Stay, Turn
-from stratuslab.sandbox.opennebula.current.placement import Placement
-from stratuslab.sandbox.opennebula.current.states import ImageState, LcmState, VmState, state_name
+from stratuslab.sandbox.opennebula.current.objects import Snapshots, Turn
 from stratuslab.sandbox.opennebula.current.ways import (
     BEGINNINGS,
     HISTORY_ACTIONS,
@@ -18,6 +14,16 @@ from stratuslab.sandbox.opennebula.current.ways import (
     UNDEPLOYED,
     WAYS,
 )
+from stratuslab.sandbox.opennebula.model.history import HistoryRecord
+from stratuslab.sandbox.opennebula.model.states import (
+    BEING_MADE,
+    ImageState,
+    ImageType,
+    LcmState,
+    VmState,
+    state_name,
+)
+from stratuslab.sandbox.opennebula.template.template import number
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +32,9 @@ if TYPE_CHECKING:
     from stratuslab.sandbox.opennebula.current.books import Books
     from stratuslab.sandbox.opennebula.current.devices import Devices
     from stratuslab.sandbox.opennebula.current.objects import Image, Vm
+    from stratuslab.sandbox.opennebula.current.requests.request import Request
     from stratuslab.sandbox.opennebula.current.ways import Way
+    from stratuslab.sandbox.opennebula.model.scheduler import Scheduler
     from stratuslab.sandbox.opennebula.releases import Release
 
 DONE_VMS_KEPT = 1000
@@ -34,7 +42,6 @@ DONE_VMS_KEPT = 1000
 
 HANGS = "hangs"
 FAILS = "fails"
-_WAITING = (ImageState.LOCKED, ImageState.LOCKED_USED, ImageState.LOCKED_USED_PERS)
 _MADE_TO_FAIL = "ERROR MESSAGE --8<------ made to fail on purpose ERROR MESSAGE ------>8--"
 _ERRORS = {
     "boot": "DEPLOY: {deploy_id}",
@@ -57,23 +64,29 @@ class LifeCycle:
     """
 
     def __init__(
-        self, books: Books, devices: Devices, allocation: Allocation, release: Release, boot_seconds: float
+        self,
+        books: Books,
+        devices: Devices,
+        allocation: Allocation,
+        scheduler: Scheduler,
+        release: Release,
+        boot_seconds: float,
     ) -> None:
         self._books = books
         self._devices = devices
         self._allocation = allocation
+        self._scheduler = scheduler
         self._release = release
-        self._placement = Placement(books)
         self._quarter = boot_seconds / 4
         self._moving: set[int] = set()
         self._without_room: set[int] = set()
         self.events: dict[str, Callable[[Vm, float, str], None]] = {
-            "deployed": lambda vm, now, _: self._deployed(vm, now),
-            "booting": lambda vm, now, _: self._booting(vm, now),
-            "running": lambda vm, now, _: self._running(vm, now),
-            "returned": lambda vm, now, _: self._returned(vm, now),
-            "left": lambda vm, now, _: self.leave_host(vm, now),
-            "epilog": lambda vm, now, _: self._epilog(vm, now),
+            "deployed": lambda vm, _now, _: self._allocation.deployed(vm),
+            "booting": self._booting,
+            "running": self._running,
+            "returned": self._returned,
+            "left": lambda vm, now, _: self._leave_host(vm, now),
+            "epilog": self._epilog,
             "ended": lambda vm, now, _: self._ended(vm, now),
             "failed": self._failed,
         }
@@ -90,10 +103,10 @@ class LifeCycle:
     def start(self, vm: Vm, now: float) -> None:
         """Begin the life of a VM that was allocated."""
         if vm.state == VmState.PENDING:
-            self._plan(vm, now, [Turn(now + self._quarter, *PENDING, "host")])
+            self._plan(vm, [Turn(now + self._quarter, *PENDING, "host")])
         self._books.vms[vm.id] = vm
 
-    def act(self, vm: Vm, action: str, now: float, user: tuple[int, int], driver: str = "") -> None:
+    def act(self, vm: Vm, action: str, request: Request) -> None:
         """Do what one.vm.action asks for; raises ActionError."""
         place = (vm.state, vm.lcm_state if vm.state == VmState.ACTIVE else 0)
         if action not in WAYS:
@@ -107,17 +120,17 @@ class LifeCycle:
         way = WAYS[action][place]
         if not way:
             return
-        if vm.history and vm.state == VmState.ACTIVE and action in HISTORY_ACTIONS:
-            stay = vm.history[-1]
-            stay.action, (stay.uid, stay.gid) = HISTORY_ACTIONS[action], user
+        if vm.state == VmState.ACTIVE and action in HISTORY_ACTIONS:
+            for record in vm.history[-1:]:
+                _note(record, action, request)
         if way[0].place == PENDING:
             vm.on_way = "stopped" if place == STOPPED else "undeployed" if place == UNDEPLOYED else ""
             vm.state, vm.lcm_state = PENDING
-            self.start(vm, now)
+            self.start(vm, request.now)
             return
-        self.go(vm, way, now, driver)
+        self._go(vm, way, request.now, request.driver)
 
-    def go(self, vm: Vm, way: Way, now: float, driver: str = "") -> None:
+    def _go(self, vm: Vm, way: Way, now: float, driver: str) -> None:
         """Lead a VM along a way, beginning at once."""
         turns, at = [], now
         for step in way:
@@ -129,33 +142,48 @@ class LifeCycle:
                 turns.append(Turn(at, *step.failure, f"failed {step.stage}"))
                 break
         first, rest = turns[0], turns[1:]
-        self._plan(vm, now, rest)
+        self._plan(vm, rest)
         self._arrive(vm, first, now)
 
-    def pause(self, vm: Vm, lcm_state: int, event: str, now: float, driver: str, failed: str = "") -> None:
-        """Keep a VM busy in a life-cycle state, after which it is back where it was and `event` is done.
+    def pause(
+        self,
+        vm: Vm,
+        lcm_state: int,
+        request: Request,
+        event: str = "",
+        failed: str = "",
+        action: str = "",
+    ) -> None:
+        """Keep a VM busy in a life-cycle state; then it is back where it was, and `event` is done.
 
-        If the driver fails, `failed` is done instead.
+        If the driver fails, `failed` is done instead. An `action` begins a new history record if the VM is
+        on its host, as changes of disks and NICs do.
         """
+        if action and vm.state == VmState.ACTIVE:
+            for record in vm.history[-1:]:
+                _note(record, action, request)
+                record.etime = record.running_etime = int(request.now)
+                vm.history.append(record.successor(request.now))
         back = (vm.state, vm.lcm_state)
         vm.state, vm.lcm_state = VmState.ACTIVE, lcm_state
-        wrong = driver not in ("", HANGS)
-        turns = [Turn(now + self._quarter, *back, failed if wrong else event)]
-        self._plan(vm, now, [] if driver == HANGS else turns)
+        fails = request.driver not in ("", HANGS)
+        turn = Turn(request.now + self._quarter, *back, failed if fails else event)
+        self._plan(vm, [] if request.driver == HANGS else [turn])
         self._books.vms[vm.id] = vm
 
-    def make(self, image: Image, now: float, driver: str = "") -> None:
+    def make(self, image: Image, request: Request) -> None:
         """Begin to make an image, which is LOCKED until that is done."""
-        image.state = ImageState.LOCKED
-        image.fails, image.hangs = driver not in ("", HANGS), driver == HANGS
-        image.due = None if image.hangs else now + self._quarter
-        self._books.images[image.id] = image
+        self._begin(image, ImageState.LOCKED, request)
+        image.hangs = request.driver == HANGS
 
-    def unmake(self, image: Image, now: float, driver: str = "") -> None:
+    def unmake(self, image: Image, request: Request) -> None:
         """Begin to delete an image."""
-        image.state = ImageState.DELETE
-        image.fails = driver not in ("", HANGS)
-        image.due = None if driver == HANGS else now + self._quarter
+        self._begin(image, ImageState.DELETE, request)
+
+    def _begin(self, image: Image, state: ImageState, request: Request) -> None:
+        image.state = state
+        image.fails = request.driver not in ("", HANGS)
+        image.due = None if request.driver == HANGS else request.now + self._quarter
         self._books.images[image.id] = image
 
     def advance(self, now: float) -> None:
@@ -173,8 +201,7 @@ class LifeCycle:
             ]
             if not queue:
                 return
-            heapq.heapify(queue)
-            moment, is_vm, object_id = heapq.heappop(queue)
+            moment, is_vm, object_id = min(queue)
             if is_vm:
                 vm = self._books.vms[object_id]
                 self._arrive(vm, vm.agenda.pop(0), moment)
@@ -201,23 +228,14 @@ class LifeCycle:
         vm.state, vm.lcm_state = VmState.ACTIVE, LcmState.BOOT_FAILURE
         self._books.vms[vm.id] = vm
 
-    def new_stay(self, vm: Vm, action: str, now: float, user: tuple[int, int]) -> None:
-        """Begin a new history record on the same host, as changes of disks and NICs do."""
-        if vm.history:
-            last = vm.history[-1]
-            last.action, (last.uid, last.gid) = HISTORY_ACTIONS.get(action, 0), user
-            last.etime = last.running_etime = int(now)
-            vm.history.append(Stay(last.seq + 1, last.hid, last.hostname, int(now), running_stime=int(now)))
-
-    def leave_host(self, vm: Vm, now: float) -> None:
-        """Close the last history record."""
-        for stay in vm.history[-1:]:
-            if not stay.etime:
-                stay.etime = int(now)
-                stay.running_etime = stay.running_etime or int(now)
+    def _leave_host(self, vm: Vm, now: float) -> None:
+        for record in vm.history[-1:]:
+            if not record.etime:
+                record.etime = int(now)
+                record.running_etime = record.running_etime or int(now)
         self._without_room.clear()
 
-    def _plan(self, vm: Vm, _now: float, turns: list[Turn]) -> None:
+    def _plan(self, vm: Vm, turns: list[Turn]) -> None:
         self.halt(vm)
         vm.agenda = turns
         if turns:
@@ -236,9 +254,10 @@ class LifeCycle:
         self._books.vms[vm.id] = vm
 
     def _find_host(self, vm: Vm, turn: Turn, now: float) -> None:
-        host, reason = self._placement.host_for(vm)
+        wishes = vm.user_template.single("SCHED_REQUIREMENTS")
+        host = self._scheduler.host_for(vm, wishes)
         if host is None:
-            message = f"{time.asctime(time.gmtime(now))}: {reason}"
+            message = f"{time.asctime(time.gmtime(now))}: {self._scheduler.reason_for_none(wishes)}"
             if not vm.user_template.single("SCHED_MESSAGE"):
                 vm.user_template.replace("SCHED_MESSAGE", message)
             vm.agenda.insert(0, turn)
@@ -247,37 +266,33 @@ class LifeCycle:
             return
         if vm.user_template.single("SCHED_MESSAGE"):
             vm.user_template.replace("SCHED_MESSAGE", "")
-        vm.history.append(Stay(len(vm.history), host.id, host.name, int(now), prolog_stime=int(now)))
+        vm.history.append(HistoryRecord(len(vm.history), host.id, host.name, int(now), prolog_stime=int(now)))
         beginning = {"stopped": STOPPED, "undeployed": UNDEPLOYED}.get(vm.on_way, PENDING)
         vm.on_way = ""
         driver, vm.fails_in = vm.fails_in, ""
-        self.go(vm, BEGINNINGS[beginning], now, driver)
+        self._go(vm, BEGINNINGS[beginning], now, driver)
 
-    def _deployed(self, vm: Vm, _now: float) -> None:
-        self._allocation.deployed(vm)
-
-    def _booting(self, vm: Vm, now: float) -> None:
+    def _booting(self, vm: Vm, now: float, _: str) -> None:
         vm.history[-1].prolog_etime = int(now)
 
-    def _running(self, vm: Vm, now: float) -> None:
+    def _running(self, vm: Vm, now: float, _: str) -> None:
         vm.deploy_id = f"one-{vm.id}"
         if not vm.history[-1].running_stime:
             vm.history[-1].running_stime = int(now)
 
-    def _returned(self, vm: Vm, now: float) -> None:
-        last = vm.history[-1]
-        vm.history.append(Stay(last.seq + 1, last.hid, last.hostname, int(now), running_stime=int(now)))
+    def _returned(self, vm: Vm, now: float, _: str) -> None:
+        vm.history.append(vm.history[-1].successor(now))
 
-    def _epilog(self, vm: Vm, now: float) -> None:
-        for stay in vm.history[-1:]:
-            stay.running_etime = stay.running_etime or int(now)
-            stay.epilog_stime = int(now)
+    def _epilog(self, vm: Vm, now: float, _: str) -> None:
+        for record in vm.history[-1:]:
+            record.running_etime = record.running_etime or int(now)
+            record.epilog_stime = int(now)
 
     def _ended(self, vm: Vm, now: float) -> None:
-        for stay in vm.history[-1:]:
-            if stay.epilog_stime:
-                stay.epilog_etime = int(now)
-        self.leave_host(vm, now)
+        for record in vm.history[-1:]:
+            if record.epilog_stime:
+                record.epilog_etime = int(now)
+        self._leave_host(vm, now)
         vm.etime = int(now)
         for disk in vm.template.vectors("DISK"):
             if "IMAGE_ID" in disk:
@@ -300,9 +315,9 @@ class LifeCycle:
     def _failed(self, vm: Vm, now: float, stage: str) -> None:
         if stage in _ERRORS and vm.lcm_state != LcmState.RUNNING:
             self._tell(vm, _ERRORS[stage].format(deploy_id=f"one-{vm.id}"), now)
-        for stay in vm.history[-1:]:
+        for record in vm.history[-1:]:
             if vm.is_active(LcmState.RUNNING):
-                stay.action, stay.uid, stay.gid = 0, -1, -1
+                record.action, record.uid, record.gid = 0, -1, -1
 
     def _tell(self, vm: Vm, message: str, now: float) -> None:
         vm.user_template.replace("ERROR", f"{time.asctime(time.gmtime(now))}: {message}")
@@ -322,7 +337,11 @@ class LifeCycle:
             self._devices.settle(source)
         image.cloning_id = -1
         if failed:
-            what = "creating datablock" if image.type == 2 else "copying image in the datastore"
+            what = (
+                "creating datablock"
+                if image.type == ImageType.DATABLOCK
+                else "copying image in the datastore"
+            )
             self._break(image, f"Error {what}: {_MADE_TO_FAIL}", now)
         else:
             image.source = image.source or f"/var/lib/one/datastores/{image.datastore_id}/{image.id}"
@@ -343,8 +362,9 @@ class LifeCycle:
             return
         image.hangs = False
         if self._release.has_formats:
-            kept = [item for item in image.template.attributes if item[0] != "SAVE_AS_HOT"]
-            image.template.attributes = kept
+            image.template.attributes = [
+                (name, value) for name, value in image.template.attributes if name != "SAVE_AS_HOT"
+            ]
         if failed:
             self._break(image, "", now)
         else:
@@ -361,9 +381,14 @@ class LifeCycle:
         ]
         if any(image.state == ImageState.ERROR for image in images):
             vm.state = VmState.CLONING_FAILURE
-        elif not any(image.state in _WAITING for image in images):
+        elif not any(image.state in BEING_MADE for image in images):
             vm.state = VmState.HOLD if vm.template.single("SUBMIT_ON_HOLD") else VmState.PENDING
             for disk in vm.template.vectors("DISK"):
                 disk.pop("CLONING", None)
             self.start(vm, now)
         self._books.vms[vm.id] = vm
+
+
+def _note(record: HistoryRecord, action: str, request: Request) -> None:
+    """Write down who asked for what."""
+    record.action, record.uid, record.gid = HISTORY_ACTIONS[action], request.user.uid, request.user.gid

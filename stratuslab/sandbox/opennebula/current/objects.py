@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from itertools import chain
 
-from stratuslab.sandbox.opennebula.current.states import ImageState, LcmState, VmState
+from stratuslab.sandbox.opennebula.model.history import HistoryRecord  # noqa: TC001 - the state file reads it
+from stratuslab.sandbox.opennebula.model.permissions import OWNER_ONLY
+from stratuslab.sandbox.opennebula.model.states import ImageState, LcmState, VmState
 from stratuslab.sandbox.opennebula.template.template import Template
 
-OWNER_ONLY = "110000000"
-USED_BY_ALL = "110100100"
-USED_BY_GROUP = "110100000"
 USERS, ONEADMIN = 1, 0
+GROUPS = {ONEADMIN: "oneadmin", USERS: "users"}
+"""The names of the groups."""
 
 
 @dataclass
@@ -31,7 +32,7 @@ class Token:
 class Account:
     """A user; `password_hash` is what `one.user.info` shows. A quota is by section, id and name."""
 
-    id: int
+    uid: int
     name: str
     gid: int
     password_hash: str = ""
@@ -40,24 +41,14 @@ class Account:
     quotas: dict[str, str] = field(default_factory=dict)
 
     @property
-    def login(self) -> str:
-        """The name by which the user logs in."""
-        return self.name
-
-    @property
     def is_admin(self) -> bool:
         """Whether the user may see and do everything."""
         return self.gid == ONEADMIN
 
-    @property
-    def gname(self) -> str:
-        """The name of the group."""
-        return "oneadmin" if self.is_admin else "users"
-
 
 @dataclass
-class Owned:
-    """What belongs to somebody; `permissions` has a digit for use, manage, admin of owner, group, others."""
+class PoolObject:
+    """What belongs to somebody."""
 
     id: int
     uid: int
@@ -76,26 +67,6 @@ class Turn:
     state: int
     lcm_state: int
     event: str = ""
-
-
-@dataclass
-class Stay:
-    """A record of a VM's history; times in Unix seconds."""
-
-    seq: int
-    hid: int
-    hostname: str
-    stime: int
-    etime: int = 0
-    prolog_stime: int = 0
-    prolog_etime: int = 0
-    running_stime: int = 0
-    running_etime: int = 0
-    epilog_stime: int = 0
-    epilog_etime: int = 0
-    action: int = 0
-    uid: int = -1
-    gid: int = -1
 
 
 @dataclass
@@ -141,7 +112,7 @@ class Snapshots:
 
 
 @dataclass
-class Vm(Owned):
+class Vm(PoolObject):
     """A VM; times in Unix seconds. `template` is OpenNebula's part of it, `user_template` the user's.
 
     `fails_in` names the stage in which a driver is to fail, once. `disk_snapshots` are by the DISK_ID.
@@ -154,14 +125,11 @@ class Vm(Owned):
     state: int = int(VmState.PENDING)
     lcm_state: int = int(LcmState.LCM_INIT)
     deploy_id: str = ""
-    history: list[Stay] = field(default_factory=list)
+    history: list[HistoryRecord] = field(default_factory=list)
     agenda: list[Turn] = field(default_factory=list)
     disk_snapshots: dict[str, Snapshots] = field(default_factory=dict)
-    next_disk: int = 0
-    next_nic: int = 0
     fails_in: str = ""
     on_way: str = ""
-    literal: str = ""
 
     def is_active(self, *lcm_states: int) -> bool:
         """Tell whether the VM is ACTIVE and in one of these life-cycle states."""
@@ -173,7 +141,7 @@ class Vm(Owned):
 
 
 @dataclass
-class Image(Owned):
+class Image(PoolObject):
     """An image; `size` in MiB, `regtime` in Unix seconds."""
 
     type: int = 0
@@ -196,7 +164,7 @@ class Image(Owned):
 
 
 @dataclass
-class Datastore(Owned):
+class Datastore(PoolObject):
     """A datastore; sizes in MiB. `type` is 0 for images, 1 for the system, 2 for files."""
 
     type: int = 0
@@ -206,7 +174,7 @@ class Datastore(Owned):
 
 
 @dataclass
-class Network(Owned):
+class Network(PoolObject):
     """A network with one range of addresses; `leases` has the VM's id by address.
 
     With prefixes of IPv6, such as `2001:db8::`, a NIC has addresses of these too.
@@ -245,7 +213,7 @@ class Network(Owned):
 
 
 @dataclass
-class VmTemplate(Owned):
+class VmTemplate(PoolObject):
     """A VM template."""
 
     regtime: int = 0

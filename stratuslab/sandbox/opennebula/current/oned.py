@@ -6,25 +6,25 @@ import threading
 from typing import TYPE_CHECKING
 
 from stratuslab.sandbox.opennebula.current.allocation import Allocation
+from stratuslab.sandbox.opennebula.current.attributes import read_template
 from stratuslab.sandbox.opennebula.current.books import Books
 from stratuslab.sandbox.opennebula.current.contents import fill
 from stratuslab.sandbox.opennebula.current.devices import Devices
 from stratuslab.sandbox.opennebula.current.life_cycle import LifeCycle
 from stratuslab.sandbox.opennebula.current.methods import methods_of
-from stratuslab.sandbox.opennebula.current.placement import Placement
 from stratuslab.sandbox.opennebula.current.quotas import Quotas
-from stratuslab.sandbox.opennebula.current.refusals import Code, RefusalError
 from stratuslab.sandbox.opennebula.current.requests.devices import DeviceRequests
 from stratuslab.sandbox.opennebula.current.requests.images import ImageRequests
 from stratuslab.sandbox.opennebula.current.requests.infrastructure import InfrastructureRequests
-from stratuslab.sandbox.opennebula.current.requests.request import Request
 from stratuslab.sandbox.opennebula.current.requests.snapshots import SnapshotRequests
 from stratuslab.sandbox.opennebula.current.requests.templates import TemplateRequests
 from stratuslab.sandbox.opennebula.current.requests.users import UserRequests
 from stratuslab.sandbox.opennebula.current.requests.vms import VmRequests
-from stratuslab.sandbox.opennebula.current.states import VmState
 from stratuslab.sandbox.opennebula.current.vm_documents import vm_document
-from stratuslab.sandbox.opennebula.requests.request import Arguments, FaultCode
+from stratuslab.sandbox.opennebula.model.scheduler import Scheduler
+from stratuslab.sandbox.opennebula.model.states import VmState
+from stratuslab.sandbox.opennebula.refusals import RefusalError, not_done_here
+from stratuslab.sandbox.opennebula.requests.request import Arguments, FaultCode, Request
 from stratuslab.sandbox.xmlrpc.call import LongInteger, XmlRpcError
 
 if TYPE_CHECKING:
@@ -63,18 +63,19 @@ class CurrentOned:
         quotas = Quotas(books)
         devices = Devices(books, release)
         allocation = Allocation(books, devices, quotas, release)
-        self._life_cycle = LifeCycle(books, devices, allocation, release, boot_seconds)
+        scheduler = Scheduler(books.hosts, books.vms)
+        life = self._life_cycle = LifeCycle(books, devices, allocation, scheduler, release, boot_seconds)
         self._users = UserRequests(books, quotas)
-        vms = VmRequests(books, allocation, self._life_cycle, quotas, release)
-        images = ImageRequests(books, devices, self._life_cycle, quotas, release)
+        vms = VmRequests(books, allocation, life, quotas, release)
+        images = ImageRequests(books, devices, life, quotas, release)
         self._requests: Requests = {
-            **vms.requests,
-            **DeviceRequests(books, devices, allocation, self._life_cycle, images, release).requests,
-            **SnapshotRequests(books, self._life_cycle, release).requests,
-            **images.requests,
-            **TemplateRequests(books, devices, images, vms.create_held).requests,
-            **self._users.requests,
-            **InfrastructureRequests(books, Placement(books), release).requests,
+            **vms.requests(),
+            **DeviceRequests(books, devices, allocation, life, images, release).requests(),
+            **SnapshotRequests(books, life, release).requests(),
+            **images.requests(),
+            **TemplateRequests(books, devices, images, vms).requests(),
+            **self._users.requests(),
+            **InfrastructureRequests(books, scheduler, release).requests(),
         }
 
     def call(self, method: str, arguments: Sequence[Value], driver: str = "") -> list[Scalar]:
@@ -94,8 +95,9 @@ class CurrentOned:
             try:
                 user = self._users.authenticated(session, now)
                 if method not in self._requests:
-                    raise RefusalError(Code.INTERNAL, "The sandbox does not do this.")
-                value = self._requests[method](Request(user, Arguments(arguments[1:]), now, driver))
+                    raise not_done_here()
+                request = Request(user, Arguments(arguments[1:]), now, read_template, driver)
+                value = self._requests[method](request)
             except RefusalError as refusal:
                 text = f"[{method}] {refusal}"
                 return [False, text, int(refusal.code), refusal.object_id, LongInteger(-1)]

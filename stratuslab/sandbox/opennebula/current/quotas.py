@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stratuslab.sandbox.opennebula.current.attributes import number
-from stratuslab.sandbox.opennebula.current.refusals import forbidden
-from stratuslab.sandbox.opennebula.current.states import VmState
-from stratuslab.sandbox.opennebula.template.template import Template
+from stratuslab.sandbox.opennebula.model.states import VmState
+from stratuslab.sandbox.opennebula.refusals import forbidden
+from stratuslab.sandbox.opennebula.template.template import Template, number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from stratuslab.sandbox.opennebula.current.books import Books
-    from stratuslab.sandbox.opennebula.current.objects import Account, Vm
+    from stratuslab.sandbox.opennebula.current.objects import Account, Image, Vm
 
 Usage = dict[tuple[str, str, str], float]
 """How much is used, by section (VM, DATASTORE, NETWORK, IMAGE), id and name."""
@@ -41,7 +40,7 @@ class Quotas:
         if user.is_admin:
             return
         limits: list[tuple[str, Mapping[str, str], bool]] = [
-            (f"user [{user.id}]", user.quotas, False),
+            (f"user [{user.uid}]", user.quotas, False),
             (f"group [{user.gid}]", self._books.group_quotas, True),
         ]
         for who, quotas, of_group in limits:
@@ -60,15 +59,11 @@ class Quotas:
         """Return what a user, or all users, have now."""
         total: Usage = {}
         for vm in self._books.vms.values():
-            if vm.state != VmState.DONE and (of_group or vm.uid == user.id):
+            if vm.state != VmState.DONE and (of_group or vm.uid == user.uid):
                 _add(total, usage_of(vm, runs=vm.state not in _STOPPED))
         for image in self._books.images.values():
-            if of_group or image.uid == user.id:
-                datastore = str(image.datastore_id)
-                _add(
-                    total,
-                    {("DATASTORE", datastore, "IMAGES"): 1, ("DATASTORE", datastore, "SIZE"): image.size},
-                )
+            if of_group or image.uid == user.uid:
+                _add(total, usage_of_image(image))
         return total
 
     def document(self, user: Account) -> str:
@@ -84,7 +79,7 @@ class Quotas:
                 for name in names:
                     values[name] = user.quotas.get(f"{section}/{section_id}/{name}", "-1")
                     values[f"{name}_USED"] = _plain(used.get((section, section_id, name), 0.0))
-                items.append(Template([(section, values)]).to_xml()[len("<TEMPLATE>") : -len("</TEMPLATE>")])
+                items.append(Template([(section, values)]).elements())
             parts.append(f"<{section}_QUOTA>{''.join(items)}</{section}_QUOTA>")
         return "".join(parts)
 
@@ -112,6 +107,12 @@ def usage_of(vm: Vm, *, runs: bool = True) -> Usage:
         if "NETWORK_ID" in nic:
             _add(used, {("NETWORK", nic["NETWORK_ID"], "LEASES"): 1})
     return used
+
+
+def usage_of_image(image: Image) -> Usage:
+    """Return what an image takes of each quota."""
+    datastore = str(image.datastore_id)
+    return {("DATASTORE", datastore, "IMAGES"): 1, ("DATASTORE", datastore, "SIZE"): image.size}
 
 
 def changed_quotas(template: Template) -> dict[str, str]:

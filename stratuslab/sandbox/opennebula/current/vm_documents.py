@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from xml.sax.saxutils import escape
 
-from stratuslab.sandbox.opennebula.current.attributes import xml_of
+from stratuslab.sandbox.opennebula.current.objects import GROUPS
+from stratuslab.sandbox.opennebula.model.documents import owner_elements, permission_elements
 from stratuslab.sandbox.opennebula.template.template import Template
 
 if TYPE_CHECKING:
     from stratuslab.sandbox.opennebula.current.books import Books
-    from stratuslab.sandbox.opennebula.current.objects import Owned, Snapshots, Stay, Vm
+    from stratuslab.sandbox.opennebula.current.objects import PoolObject, Snapshots, Vm
+    from stratuslab.sandbox.opennebula.model.history import HistoryRecord
     from stratuslab.sandbox.opennebula.releases import Release
 
 _SHORT_DISK = (
@@ -21,26 +22,14 @@ _SHORT_NIC = ("ALIAS_ID", "IP", "IP6", "IP6_GLOBAL", "IP6_ULA", "MAC", "NETWORK"
     "PARENT_ID", "SECURITY_GROUPS")  # fmt: skip
 _SHORT_USER = ("LABELS", "SCHED_RANK", "RANK", "ERROR", "SCHED_MESSAGE", "SCHED_REQUIREMENTS")
 _BACKUPS = "<BACKUPS><BACKUP_CONFIG/><BACKUP_IDS></BACKUP_IDS></BACKUPS>"
-_WHO = ("OWNER", "GROUP", "OTHER")
 
 
-def owner_elements(item: Owned, books: Books) -> str:
+def owner(item: PoolObject, books: Books) -> str:
     """Return the elements from ID to NAME."""
-    gname = "oneadmin" if item.gid == 0 else "users"
-    return (
-        f"<ID>{item.id}</ID><UID>{item.uid}</UID><GID>{item.gid}</GID><UNAME>{escape(books.uname(item.uid))}</UNAME>"
-        f"<GNAME>{gname}</GNAME><NAME>{item.name}</NAME>"
-    )
+    return owner_elements(item, books.uname(item.uid), GROUPS[item.gid])
 
 
-def permission_elements(item: Owned) -> str:
-    """Return PERMISSIONS."""
-    names = (f"{who}_{right}" for who in _WHO for right in "UMA")
-    bits = (f"<{name}>{bit}</{name}>" for name, bit in zip(names, item.permissions, strict=True))
-    return f"<PERMISSIONS>{''.join(bits)}</PERMISSIONS>"
-
-
-def lock_element(item: Owned) -> str:
+def lock_element(item: PoolObject) -> str:
     """Return LOCK, nothing if the object is not locked."""
     if not item.lock:
         return ""
@@ -52,21 +41,19 @@ def lock_element(item: Owned) -> str:
 
 def vm_document(vm: Vm, books: Books, release: Release) -> str:
     """Return `<VM>` with all that there is, as `one.vm.info` does."""
-    if vm.literal:
-        return vm.literal
     history = "".join(_stay(vm, stay, release) for stay in vm.history)
     snapshots = "".join(
         snapshot_elements(snapshots, f"<DISK_ID><![CDATA[{disk_id}]]></DISK_ID>")
         for disk_id, snapshots in sorted(vm.disk_snapshots.items())
     )
     return (
-        f"<VM>{owner_elements(vm, books)}{permission_elements(vm)}{lock_element(vm)}<LAST_POLL>0</LAST_POLL>"
+        f"<VM>{owner(vm, books)}{permission_elements(vm)}{lock_element(vm)}<LAST_POLL>0</LAST_POLL>"
         f"<STATE>{vm.state:d}</STATE><LCM_STATE>{vm.lcm_state:d}</LCM_STATE>"
         f"<PREV_STATE>{vm.state:d}</PREV_STATE><PREV_LCM_STATE>{vm.lcm_state:d}</PREV_LCM_STATE>"
         f"<RESCHED>0</RESCHED><STIME>{vm.stime}</STIME><ETIME>{vm.etime}</ETIME>"
         f"<DEPLOY_ID>{vm.deploy_id}</DEPLOY_ID><MONITORING></MONITORING>"
         f"{'<SCHED_ACTIONS></SCHED_ACTIONS>' if release.has_backups else ''}"
-        f"{xml_of(vm.template)}{xml_of(vm.user_template, 'USER_TEMPLATE')}"
+        f"{vm.template.to_xml()}{vm.user_template.to_xml('USER_TEMPLATE')}"
         f"{f'<HISTORY_RECORDS>{history}</HISTORY_RECORDS>' if history else '<HISTORY_RECORDS/>'}"
         f"{snapshots}{_BACKUPS if release.has_backups else ''}</VM>"
     )
@@ -74,8 +61,6 @@ def vm_document(vm: Vm, books: Books, release: Release) -> str:
 
 def short_vm_document(vm: Vm, books: Books, release: Release) -> str:
     """Return `<VM>` as `one.vmpool.info` does: without CONTEXT and attributes of one's own."""
-    if vm.literal:
-        return vm.literal
     parts = Template(
         [
             *(
@@ -87,18 +72,17 @@ def short_vm_document(vm: Vm, books: Books, release: Release) -> str:
             *(("NIC_ALIAS", _only(nic, _SHORT_NIC)) for nic in vm.template.vectors("NIC_ALIAS")),
         ]
     )
-    inside = parts.to_xml().removeprefix("<TEMPLATE>")
     numbers = ["CPU", "MEMORY", *["VCPU"] * release.vcpu_in_short_list]
     plain = "".join(f"<{name}>{vm.template.single(name)}</{name}>" for name in numbers)
     user = Template([item for item in vm.user_template.attributes if item[0] in _SHORT_USER])
-    user_template = xml_of(user, "USER_TEMPLATE")
+    user_template = user.to_xml("USER_TEMPLATE")
     if release.has_plans and not user.attributes:
         user_template = "<USER_TEMPLATE/>"
     history = "".join(_short_stay(vm, stay, release) for stay in vm.history[-1:])
     return (
-        f"<VM>{owner_elements(vm, books)}{lock_element(vm)}<LAST_POLL>0</LAST_POLL>"
+        f"<VM>{owner(vm, books)}{lock_element(vm)}<LAST_POLL>0</LAST_POLL>"
         f"<STATE>{vm.state:d}</STATE><LCM_STATE>{vm.lcm_state:d}</LCM_STATE><RESCHED>0</RESCHED><STIME>{vm.stime}</STIME>"
-        f"<ETIME>{vm.etime}</ETIME><DEPLOY_ID>{vm.deploy_id}</DEPLOY_ID><TEMPLATE>{plain}{inside}"
+        f"<ETIME>{vm.etime}</ETIME><DEPLOY_ID>{vm.deploy_id}</DEPLOY_ID><TEMPLATE>{plain}{parts.elements()}</TEMPLATE>"
         f"<MONITORING/>{user_template}"
         f"{f'<HISTORY_RECORDS>{history}</HISTORY_RECORDS>' if history else '<HISTORY_RECORDS/>'}</VM>"
     )
@@ -120,7 +104,7 @@ def snapshot_elements(snapshots: Snapshots, disk_id: str = "") -> str:
             "SIZE": str(snapshot.size),
         }
         present = {name: value for name, value in values.items() if value is not None}
-        items.append(Template([("SNAPSHOT", present)]).to_xml()[len("<TEMPLATE>") : -len("</TEMPLATE>")])
+        items.append(Template([("SNAPSHOT", present)]).elements())
     return (
         "<SNAPSHOTS><ALLOW_ORPHANS><![CDATA[NO]]></ALLOW_ORPHANS><CURRENT_BASE><![CDATA[-1]]></CURRENT_BASE>"
         f"{disk_id}<NEXT_SNAPSHOT><![CDATA[{snapshots.next_id}]]></NEXT_SNAPSHOT>{''.join(items)}</SNAPSHOTS>"
@@ -131,7 +115,7 @@ def _only(vector: dict[str, str], names: tuple[str, ...]) -> dict[str, str]:
     return {name: value for name, value in vector.items() if name in names}
 
 
-def _stay(vm: Vm, stay: Stay, release: Release) -> str:
+def _stay(vm: Vm, stay: HistoryRecord, release: Release) -> str:
     plan = "<PLAN_ID>-1</PLAN_ID><ACTION_ID>0</ACTION_ID>" if release.has_plans else ""
     return (
         f"<HISTORY><OID>{vm.id}</OID><SEQ>{stay.seq}</SEQ><HOSTNAME>{stay.hostname}</HOSTNAME>"
@@ -145,7 +129,7 @@ def _stay(vm: Vm, stay: Stay, release: Release) -> str:
     )
 
 
-def _short_stay(vm: Vm, stay: Stay, release: Release) -> str:
+def _short_stay(vm: Vm, stay: HistoryRecord, release: Release) -> str:
     drivers = "<VM_MAD><![CDATA[kvm]]></VM_MAD><TM_MAD><![CDATA[ssh]]></TM_MAD>"
     return (
         f"<HISTORY><OID>{vm.id}</OID><SEQ>{stay.seq}</SEQ><HOSTNAME><![CDATA[{stay.hostname}]]></HOSTNAME>"

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from stratuslab.sandbox.opennebula.current.states import LcmState as L
-from stratuslab.sandbox.opennebula.current.states import VmState as S
+from stratuslab.sandbox.opennebula.model.states import LcmState as L
+from stratuslab.sandbox.opennebula.model.states import VmState as S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

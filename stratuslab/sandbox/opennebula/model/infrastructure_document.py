@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from stratuslab.sandbox.opennebula.model.documents import owner_elements, permission_elements
 from stratuslab.sandbox.opennebula.model.networks import mac_of
-from stratuslab.sandbox.opennebula.model.permissions import OWNER_ONLY, USED_BY_ALL
-from stratuslab.sandbox.opennebula.model.scheduler import allotted
+from stratuslab.sandbox.opennebula.model.scheduler import capacity_of
 from stratuslab.sandbox.opennebula.template.template import Template
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from stratuslab.sandbox.opennebula.model.hosts import Host
     from stratuslab.sandbox.opennebula.model.networks import VirtualNetwork
-    from stratuslab.sandbox.opennebula.model.virtual_machine import VirtualMachine
+    from stratuslab.sandbox.opennebula.model.scheduler import Scheduler
 
 
-def host_document(host: Host, vms: Sequence[VirtualMachine], now: float) -> str:
-    """Return `<HOST>`: a monitored KVM host with these VMs on it, which do not use what they have."""
+def host_document(host: Host, scheduler: Scheduler, now: float) -> str:
+    """Return `<HOST>`: a monitored KVM host with its VMs, which do not use what they have."""
     cpu, memory = host.capacity.cpu, host.capacity.memory
-    taken = allotted(vms)
+    vms = scheduler.vms_on(host)
+    taken = capacity_of(vms)
     measured = {
         "CPUSPEED": "2200",
         "FREECPU": str(cpu),
@@ -46,27 +45,17 @@ def host_document(host: Host, vms: Sequence[VirtualMachine], now: float) -> str:
     )
 
 
-def network_document(network: VirtualNetwork) -> str:
-    """Return `<VNET>` as in a pool, without the leases."""
-    return f"<VNET>{_network(network)}</VNET>"
-
-
-def network_document_with_leases(network: VirtualNetwork) -> str:
-    """Return `<VNET>` with all addresses which are in use."""
-    leases = "".join(
+def network_document(network: VirtualNetwork, *, leases: bool) -> str:
+    """Return `<VNET>`, with all addresses that are in use if that is asked for."""
+    used = "".join(
         f"<LEASE><IP>{address}</IP><MAC>{mac_of(address)}</MAC><USED>1</USED><VID>{vm_id}</VID></LEASE>"
         for address, vm_id in sorted(network.leases.items())
     )
-    return f"<VNET>{_network(network)}<LEASES>{leases}</LEASES></VNET>"
-
-
-def _network(network: VirtualNetwork) -> str:
-    owner = network.owner
     return (
-        f"<ID>{network.id}</ID><UID>{owner.uid}</UID><GID>{owner.gid}</GID>"
-        f"<UNAME>{owner.uname}</UNAME><GNAME>{owner.gname}</GNAME><NAME>{network.name}</NAME>"
-        f"{USED_BY_ALL if network.is_public else OWNER_ONLY}"
+        f"<VNET>{owner_elements(network, network.owner.uname, network.owner.gname)}"
+        f"{permission_elements(network)}"
         f"<TYPE>0</TYPE><BRIDGE>{network.bridge}</BRIDGE><VLAN>0</VLAN><PHYDEV/><VLAN_ID/>"
         f"<RANGE><IP_START>{network.first}</IP_START><IP_END>{network.last}</IP_END></RANGE>"
         f"<TOTAL_LEASES>{len(network.leases)}</TOTAL_LEASES><TEMPLATE></TEMPLATE>"
+        f"{f'<LEASES>{used}</LEASES>' if leases else ''}</VNET>"
     )

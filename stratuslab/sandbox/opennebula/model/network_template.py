@@ -5,9 +5,9 @@ from __future__ import annotations
 from ipaddress import AddressValueError, IPv4Address
 from typing import TYPE_CHECKING
 
-from stratuslab.sandbox.opennebula.model.names import NAME_LIMIT
+from stratuslab.sandbox.opennebula.model.names import NAME_LIMIT, fault_if_taken
 from stratuslab.sandbox.opennebula.model.networks import VirtualNetwork
-from stratuslab.sandbox.opennebula.template.template import TemplateError, parse
+from stratuslab.sandbox.opennebula.model.permissions import OWNER_ONLY, USED_BY_ALL
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,35 +22,28 @@ class NetworkTemplateError(Exception):
     """A template that describes no network; the text is OpenNebula's where that is known."""
 
 
-def network_of(text: str, network_id: int, owner: User, present: Iterable[VirtualNetwork]) -> VirtualNetwork:
+def network_of(
+    template: Template, network_id: int, owner: User, present: Iterable[VirtualNetwork]
+) -> VirtualNetwork:
     """Make the network that a template describes, with a range of addresses; raises NetworkTemplateError.
 
     If the template lists fixed leases, the network has all addresses from the first to the last one.
     """
-    try:
-        template = parse(text)
-    except TemplateError as error:
-        raise NetworkTemplateError(str(error)) from error
     name, bridge = template.single("NAME"), template.single("BRIDGE")
     if not name:
         raise NetworkTemplateError("No NAME in template for Virtual Network.")
     if len(name.encode()) > NAME_LIMIT:
         raise NetworkTemplateError(f"NAME is too long; max length is {NAME_LIMIT} chars.")
-    for network in present:
-        if (network.name, network.owner.uid) == (name, owner.uid):
-            raise NetworkTemplateError(f"NAME is already taken by NET {network.id}.")
+    if taken := fault_if_taken(name, owner.uid, present, "NET"):
+        raise NetworkTemplateError(taken)
     if {"<", "&"} & {*name, *bridge}:
         raise NetworkTemplateError("Error transforming the Virtual Network to XML.")
     if not bridge and not template.single("PHYDEV"):
         raise NetworkTemplateError("No BRIDGE in template for Virtual Network.")
-    first, last = _range(template)
+    permissions = USED_BY_ALL if template.single("PUBLIC").upper() == "YES" else OWNER_ONLY
     return VirtualNetwork(
-        network_id, name, bridge or f"onebr{network_id}", first, last, owner, is_public=_is_public(template)
+        network_id, name, bridge or f"onebr{network_id}", *_range(template), owner, permissions
     )
-
-
-def _is_public(template: Template) -> bool:
-    return template.single("PUBLIC").upper() == "YES"
 
 
 def _range(template: Template) -> tuple[IPv4Address, IPv4Address]:

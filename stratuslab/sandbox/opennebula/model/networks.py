@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
-from stratuslab.sandbox.opennebula.model.users import ADMIN
-from stratuslab.sandbox.opennebula.model.virtual_machine import VmState
+from stratuslab.sandbox.opennebula.model.permissions import USED_BY_ALL, may
+from stratuslab.sandbox.opennebula.model.states import VmState
+from stratuslab.sandbox.opennebula.model.users import ADMIN, OfUser
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,8 +23,8 @@ class NoLeaseError(Exception):
 
 
 @dataclass
-class VirtualNetwork:
-    """A range of addresses, for everybody if it is public; `leases` has the VM's id by address.
+class VirtualNetwork(OfUser):
+    """A range of addresses; `leases` has the VM's id by address.
 
     Addresses are given out one after the other, from the beginning again after the last; `tried` counts.
     """
@@ -34,13 +35,9 @@ class VirtualNetwork:
     first: IPv4Address
     last: IPv4Address
     owner: User = ADMIN
-    is_public: bool = True
+    permissions: str = USED_BY_ALL
     leases: dict[IPv4Address, int] = field(default_factory=dict)
     tried: int = 0
-
-    def usable_by(self, user: User) -> bool:
-        """Tell whether the user may have addresses of the network."""
-        return self.is_public or user.is_admin or user.uid == self.owner.uid
 
     def lease(self, vm_id: int, requested: str) -> IPv4Address:
         """Give an address to a VM, the requested one unless that is empty; raises NoLeaseError."""
@@ -105,7 +102,7 @@ def connect(nic: Vector, networks: Iterable[VirtualNetwork], vm_id: int, owner: 
     if not nic.get("NETWORK") and not nic.get("NETWORK_ID"):
         return
     network = next((network for network in networks if _is_meant(nic, network, owner)), None)
-    if network is None or not network.usable_by(owner):
+    if network is None or not may(owner, network, "USE"):
         raise NoLeaseError(nic.get("NETWORK", ""))
     address = network.lease(vm_id, nic.get("IP", ""))
     nic.update(

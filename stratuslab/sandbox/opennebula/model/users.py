@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from urllib.parse import quote_plus, unquote_plus
+from urllib.parse import quote_plus
 
 from stratuslab.sandbox.table import Table
 
@@ -23,7 +23,7 @@ class User:
     @property
     def uname(self) -> str:
         """The name in OpenNebula's documents: the login name, encoded as in a URL."""
-        return uname(self.login)
+        return quote_plus(self.login, safe="*").replace("~", "%7E")  # as Java's URLEncoder
 
     @property
     def is_admin(self) -> bool:
@@ -31,18 +31,25 @@ class User:
         return self.gid == 0
 
 
+class OfUser:
+    """What belongs to a user; 3.2 has no locks."""
+
+    owner: User
+    lock = 0
+
+    @property
+    def uid(self) -> int:
+        """The number of the owner."""
+        return self.owner.uid
+
+    @property
+    def gid(self) -> int:
+        """The number of the owner's group."""
+        return self.owner.gid
+
+
 ADMIN = User(ONEADMIN, 0, 0, ONEADMIN)
 SERVERADMIN = User("serveradmin", 1, 0, ONEADMIN)
-
-
-def uname(login: str) -> str:
-    """Encode a login name the way the one-proxy does, like Java's URLEncoder."""
-    return quote_plus(login, safe="*").replace("~", "%7E")
-
-
-def login(uname: str) -> str:
-    """Undo `uname`."""
-    return unquote_plus(uname)
 
 
 @dataclass

@@ -1,79 +1,19 @@
-"""A virtual machine as OpenNebula keeps it."""
+"""A virtual machine as OpenNebula 3.2 keeps it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum, IntEnum
+from enum import Enum
 from typing import TYPE_CHECKING
 
-from stratuslab.sandbox.opennebula.model.permissions import OWNERS
+from stratuslab.sandbox.opennebula.model.permissions import OWNER_ONLY
+from stratuslab.sandbox.opennebula.model.states import LcmState, VmState
+from stratuslab.sandbox.opennebula.model.users import OfUser
 
 if TYPE_CHECKING:
+    from stratuslab.sandbox.opennebula.model.history import HistoryRecord
     from stratuslab.sandbox.opennebula.model.users import User
     from stratuslab.sandbox.opennebula.template.template import Template
-
-
-class VmState(IntEnum):
-    """STATE of a VM."""
-
-    INIT = 0
-    PENDING = 1
-    HOLD = 2
-    ACTIVE = 3
-    STOPPED = 4
-    SUSPENDED = 5
-    DONE = 6
-    FAILED = 7
-
-
-class LcmState(IntEnum):
-    """LCM_STATE of a VM, which has a meaning while its STATE is ACTIVE."""
-
-    LCM_INIT = 0
-    PROLOG = 1
-    BOOT = 2
-    RUNNING = 3
-    MIGRATE = 4
-    SAVE_STOP = 5
-    SAVE_SUSPEND = 6
-    SAVE_MIGRATE = 7
-    PROLOG_MIGRATE = 8
-    PROLOG_RESUME = 9
-    EPILOG_STOP = 10
-    EPILOG = 11
-    SHUTDOWN = 12
-    CANCEL = 13
-    FAILURE = 14
-    CLEANUP = 15
-    UNKNOWN = 16
-
-
-class Reason(IntEnum):
-    """REASON of a history record: why the VM left its host."""
-
-    NONE = 0
-    ERROR = 1
-    STOP_RESUME = 2
-    USER = 3
-    CANCEL = 4
-
-
-@dataclass
-class History:
-    """A stay of a VM on a host; times in Unix seconds, 0 for what has not happened."""
-
-    seq: int
-    hid: int
-    hostname: str
-    stime: int
-    etime: int = 0
-    prolog_stime: int = 0
-    prolog_etime: int = 0
-    running_stime: int = 0
-    running_etime: int = 0
-    epilog_stime: int = 0
-    epilog_etime: int = 0
-    reason: Reason = Reason.NONE
 
 
 class Turn(Enum):
@@ -92,13 +32,12 @@ class Turn(Enum):
 
 
 @dataclass
-class VirtualMachine:
+class VirtualMachine(OfUser):
     """A VM; times in Unix seconds, `memory` (measured) in KiB, `cpu` (measured) in percent.
 
-    The states are plain numbers, for a VM may be shown in one that OpenNebula 3.2 does not know.
+    The states are plain numbers, because a test may put a VM into one that OpenNebula 3.2 does not know.
     `agenda` tells what will happen to it, soonest first. `ignores_acpi` says that the guest does not shut
     down when it is asked to. A VM with a `literal` was made up by a test; its document is that text.
-    `permissions` are nine digits: use, manage and administrate, of the owner, the group and all others.
     """
 
     id: int
@@ -113,23 +52,11 @@ class VirtualMachine:
     deploy_id: str = ""
     memory: int = 0
     cpu: int = 0
-    history: list[History] = field(default_factory=list)
+    history: list[HistoryRecord] = field(default_factory=list)
     agenda: list[tuple[float, Turn]] = field(default_factory=list)
     ignores_acpi: bool = False
     literal: str = ""
-    permissions: str = OWNERS
-
-    def allows(self, user: User, right: str) -> bool:
-        """Tell whether a user has a right: USE, MANAGE or ADMIN. A VM of a test's own is everybody's."""
-        column = ("USE", "MANAGE", "ADMIN").index(right)
-        owner, group, other = (self.permissions[first + column] == "1" for first in (0, 3, 6))
-        return (
-            user.is_admin
-            or (right != "ADMIN" and bool(self.literal))
-            or (owner and self.owner.uid == user.uid)
-            or (group and self.owner.gid == user.gid)
-            or other
-        )
+    permissions: str = OWNER_ONLY
 
     def move(self, state: int, lcm_state: int = LcmState.LCM_INIT) -> None:
         """Put the VM into a state."""

@@ -9,12 +9,13 @@ import functools
 import re
 from typing import TYPE_CHECKING
 
-from stratuslab.sandbox.opennebula.model.permissions import shown
+from stratuslab.sandbox.opennebula.model.documents import owner_elements, permission_elements, pool
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from stratuslab.sandbox.opennebula.model.virtual_machine import History, VirtualMachine
+    from stratuslab.sandbox.opennebula.model.history import HistoryRecord
+    from stratuslab.sandbox.opennebula.model.virtual_machine import VirtualMachine
 
 _NUMBER = r"(<{name}>\s*)(\d+)"
 
@@ -26,7 +27,7 @@ def document(vm: VirtualMachine) -> str:
 
 def pool_document(vms: Iterable[VirtualMachine]) -> str:
     """Return `<VM_POOL>`, each VM with its last history record only, as one.vmpool.info does."""
-    return f"<VM_POOL>{''.join(_document(vm, vm.history[-1:]) for vm in vms)}</VM_POOL>"
+    return pool("VM_POOL", (_document(vm, vm.history[-1:]) for vm in vms))
 
 
 def number(document: str, name: str) -> int | None:
@@ -35,14 +36,13 @@ def number(document: str, name: str) -> int | None:
     return None if match is None else int(match[2])
 
 
-def _document(vm: VirtualMachine, records: Sequence[History]) -> str:
+def _document(vm: VirtualMachine, records: Sequence[HistoryRecord]) -> str:
     if vm.literal:
         states = {"STATE": vm.state, "LCM_STATE": vm.lcm_state}
         return functools.reduce(_with_number, states.items(), vm.literal)
     history = "".join(map(_record, records))
     return (
-        f"<VM><ID>{vm.id}</ID><UID>{vm.owner.uid}</UID><GID>{vm.owner.gid}</GID>"
-        f"<UNAME>{vm.owner.uname}</UNAME><GNAME>{vm.owner.gname}</GNAME><NAME>{vm.name}</NAME>{shown(vm.permissions)}"
+        f"<VM>{owner_elements(vm, vm.owner.uname, vm.owner.gname)}{permission_elements(vm)}"
         f"<LAST_POLL>{vm.last_poll}</LAST_POLL><STATE>{vm.state:d}</STATE><LCM_STATE>{vm.lcm_state:d}</LCM_STATE>"
         f"<STIME>{vm.stime}</STIME><ETIME>{vm.etime}</ETIME><DEPLOY_ID>{vm.deploy_id}</DEPLOY_ID>"
         f"<MEMORY>{vm.memory}</MEMORY><CPU>{vm.cpu}</CPU><NET_TX>0</NET_TX><NET_RX>0</NET_RX>"
@@ -56,7 +56,7 @@ def _with_number(document: str, element: tuple[str, int]) -> str:
     return re.sub(_NUMBER.format(name=name), rf"\g<1>{value:d}", document, count=1)
 
 
-def _record(record: History) -> str:
+def _record(record: HistoryRecord) -> str:
     return (
         f"<HISTORY><SEQ>{record.seq}</SEQ><HOSTNAME>{record.hostname}</HOSTNAME><VM_DIR>/var/lib/one/</VM_DIR>"
         f"<HID>{record.hid}</HID><STIME>{record.stime}</STIME><ETIME>{record.etime}</ETIME>"

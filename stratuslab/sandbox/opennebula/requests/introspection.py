@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stratuslab.sandbox.opennebula.requests.methods import METHODS
 from stratuslab.sandbox.opennebula.requests.request import FaultCode
 from stratuslab.sandbox.xmlrpc.call import XmlRpcError
 
@@ -28,7 +27,7 @@ class Introspection:
     `methods` are those that it tells of, with the types of their arguments after the session.
     """
 
-    def __init__(self, methods: Mapping[str, str] = METHODS) -> None:
+    def __init__(self, methods: Mapping[str, str]) -> None:
         self._signatures = {
             **SYSTEM_METHODS,
             **{method: f"As{arguments}" for method, arguments in methods.items()},

@@ -1,77 +1,61 @@
-"""The requests to OpenNebula which concern virtual networks."""
+"""The requests to OpenNebula 3.2 about virtual networks."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stratuslab.sandbox.opennebula.model.infrastructure_document import (
-    network_document,
-    network_document_with_leases,
-)
+from stratuslab.sandbox.opennebula.model.documents import pool
+from stratuslab.sandbox.opennebula.model.infrastructure_document import network_document
 from stratuslab.sandbox.opennebula.model.network_template import NetworkTemplateError, network_of
-from stratuslab.sandbox.opennebula.requests.request import (
-    ErrorCode,
-    RequestError,
-    Selection,
-    missing,
-    not_authorized,
-)
+from stratuslab.sandbox.opennebula.model.permissions import found
+from stratuslab.sandbox.opennebula.refusals import Code, RefusalError
+from stratuslab.sandbox.opennebula.requests.request import Selection
 
 if TYPE_CHECKING:
     from stratuslab.sandbox.opennebula.model.networks import VirtualNetwork
     from stratuslab.sandbox.opennebula.model.users import User
-    from stratuslab.sandbox.opennebula.requests.request import Arguments, Requests
+    from stratuslab.sandbox.opennebula.requests.request import Request, Requests
 
 
 class NetworkRequests:
-    """Looks at networks, adds and removes them; one which somebody adds is that user's alone."""
+    """Looks at networks, adds and removes them; one that somebody adds is that user's alone."""
 
-    def __init__(self, networks: list[VirtualNetwork]) -> None:
+    def __init__(self, networks: dict[int, VirtualNetwork]) -> None:
         self._networks = networks
         self._next_id = len(networks)
-        self.requests: Requests = {
+        self.requests: Requests[User] = {
             "one.vn.info": self._show,
             "one.vn.allocate": self._allocate,
             "one.vn.delete": self._delete,
             "one.vnpool.info": self._list,
         }
 
-    def _show(self, user: User, arguments: Arguments) -> str:
-        return network_document_with_leases(self._network(user, arguments.integer(0), "USE"))
+    def _show(self, request: Request[User]) -> str:
+        return network_document(self._found(request, "USE"), leases=True)
 
-    def _list(self, user: User, arguments: Arguments) -> str:
-        selection = Selection.of(arguments)
-        selected = (
-            network_document(network)
-            for network in self._networks
-            if selection.has_id(network.id)
-            and selection.has_owner(network.owner, user, usable=network.usable_by(user))
-        )
-        return f"<VNET_POOL>{''.join(selected)}</VNET_POOL>"
+    def _list(self, request: Request[User]) -> str:
+        selection = Selection.of(request.arguments, has_pages=False)
+        networks = selection.pick(self._networks.values(), request.user)
+        return pool("VNET_POOL", (network_document(network, leases=False) for network in networks))
 
-    def _allocate(self, user: User, arguments: Arguments) -> int:
+    def _allocate(self, request: Request[User]) -> int:
+        prefix = "Error allocating a new virtual network. "
+        template = request.template(0, prefix)
         try:
-            network = network_of(arguments.string(0), self._next_id, user, self._networks)
+            network = network_of(template, self._next_id, request.user, self._networks.values())
         except NetworkTemplateError as error:
-            text = f"Error allocating a new virtual network. {error}"
-            raise RequestError(ErrorCode.INTERNAL, text) from error
-        self._networks.append(network)
+            raise RefusalError(Code.INTERNAL, f"{prefix}{error}") from error
+        self._networks[network.id] = network
         self._next_id += 1
         return network.id
 
-    def _delete(self, user: User, arguments: Arguments) -> int:
-        network = self._network(user, arguments.integer(0), "MANAGE")
+    def _delete(self, request: Request[User]) -> int:
+        network = self._found(request, "MANAGE")
         if network.leases:
             text = "Cannot delete virtual network. Can not remove a virtual network with leases in use"
-            raise RequestError(ErrorCode.INTERNAL, text)
-        self._networks.remove(network)
+            raise RefusalError(Code.INTERNAL, text)
+        del self._networks[network.id]
         return network.id
 
-    def _network(self, user: User, network_id: int, right: str) -> VirtualNetwork:
-        network = next((network for network in self._networks if network.id == network_id), None)
-        if network is None:
-            raise missing("virtual network", network_id)
-        is_own = user.is_admin or network.owner.uid == user.uid
-        if not (is_own or (right == "USE" and network.usable_by(user))):
-            raise not_authorized(user, f"{right} NET", network_id)
-        return network
+    def _found(self, request: Request[User], right: str) -> VirtualNetwork:
+        return found(self._networks, request.user, request.arguments.integer(0), right, "NET")

@@ -1,18 +1,19 @@
-"""What OpenNebula tells of its users and groups."""
+"""What OpenNebula 3.2 tells of its users and groups."""
 
 from __future__ import annotations
 
 import hashlib
 from typing import TYPE_CHECKING
 
+from stratuslab.sandbox.opennebula.model.documents import id_elements, pool
 from stratuslab.sandbox.opennebula.model.users import ADMIN, SERVERADMIN
-from stratuslab.sandbox.opennebula.requests.request import missing, not_authorized
+from stratuslab.sandbox.opennebula.refusals import missing, not_authorized
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from stratuslab.sandbox.opennebula.model.users import User, UserPool
-    from stratuslab.sandbox.opennebula.requests.request import Arguments, Requests
+    from stratuslab.sandbox.opennebula.requests.request import Request, Requests
 
 _MYSELF = -1
 _PROXY_PASSWORD = "a" * 40
@@ -20,11 +21,11 @@ _DRIVERS = {ADMIN.uid: "core", SERVERADMIN.uid: "server_cipher"}
 
 
 class UserRequests:
-    """The requests which concern users and groups: to look at them, for the administrator at all of them."""
+    """Answers the requests about users and groups: to look at them, for the administrator at all of them."""
 
     def __init__(self, users: UserPool) -> None:
         self._users = users
-        self.requests: Requests = {
+        self.requests: Requests[User] = {
             "one.user.info": self._show_user,
             "one.userpool.info": self._list_users,
             "one.group.info": self._show_group,
@@ -34,40 +35,37 @@ class UserRequests:
     def _everybody(self) -> list[User]:
         return sorted([*self._users.users.values(), SERVERADMIN], key=lambda user: user.uid)
 
-    def _show_user(self, user: User, arguments: Arguments) -> str:
-        uid = arguments.integer(0)
+    def _show_user(self, request: Request[User]) -> str:
+        user, uid = request.user, request.arguments.integer(0)
         uid = user.uid if uid == _MYSELF else uid
         if uid != user.uid and not user.is_admin:
             raise not_authorized(user, "USE USER", uid)
-        found = next((known for known in self._everybody() if known.uid == uid), None)
-        if found is None:
-            raise missing("user", uid)
-        return _user_document(found)
+        for known in self._everybody():
+            if known.uid == uid:
+                return _user_document(known)
+        raise missing("USER", uid)
 
-    def _list_users(self, user: User, _arguments: Arguments) -> str:
-        users = self._everybody() if user.is_admin else []
-        return f"<USER_POOL>{''.join(map(_user_document, users))}</USER_POOL>"
+    def _list_users(self, request: Request[User]) -> str:
+        return pool("USER_POOL", map(_user_document, self._everybody() if request.user.is_admin else []))
 
-    def _show_group(self, user: User, arguments: Arguments) -> str:
-        gid = arguments.integer(0)
+    def _show_group(self, request: Request[User]) -> str:
+        user, gid = request.user, request.arguments.integer(0)
         if gid != user.gid and not user.is_admin:
             raise not_authorized(user, "USE GROUP", gid)
         members = [known for known in self._everybody() if known.gid == gid]
         if not members:
-            raise missing("group", gid)
+            raise missing("GROUP", gid)
         return _group_document(members)
 
-    def _list_groups(self, user: User, _arguments: Arguments) -> str:
-        everybody = self._everybody() if user.is_admin else []
+    def _list_groups(self, request: Request[User]) -> str:
         groups: dict[int, list[User]] = {}
-        for known in everybody:
+        for known in self._everybody() if request.user.is_admin else []:
             groups.setdefault(known.gid, []).append(known)
-        documents = (_group_document(members) for _, members in sorted(groups.items()))
-        return f"<GROUP_POOL>{''.join(documents)}</GROUP_POOL>"
+        return pool("GROUP_POOL", (_group_document(members) for _, members in sorted(groups.items())))
 
 
 def _user_document(user: User) -> str:
-    """Return `<USER>`; the password is the proxy's, for the real ones OpenNebula never hears."""
+    """Return `<USER>`; the password is the proxy's, because OpenNebula never hears the real ones."""
     driver = _DRIVERS.get(user.uid, "dummy")
     own = hashlib.sha1(user.login.encode(), usedforsecurity=False).hexdigest()
     return (
@@ -77,7 +75,6 @@ def _user_document(user: User) -> str:
     )
 
 
-def _group_document(members: Iterable[User]) -> str:
-    users = [*members]
-    ids = "".join(f"<ID>{user.uid}</ID>" for user in users)
-    return f"<GROUP><ID>{users[0].gid}</ID><NAME>{users[0].gname}</NAME><USERS>{ids}</USERS></GROUP>"
+def _group_document(members: Sequence[User]) -> str:
+    ids = id_elements(user.uid for user in members)
+    return f"<GROUP><ID>{members[0].gid}</ID><NAME>{members[0].gname}</NAME><USERS>{ids}</USERS></GROUP>"

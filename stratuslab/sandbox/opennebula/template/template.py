@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -42,10 +43,29 @@ class Template:
         self.attributes = [attribute for attribute in self.attributes if attribute[0] != name]
         self.attributes.append((name, value))
 
-    def to_xml(self) -> str:
-        """Return `<TEMPLATE>`: sorted by name, repeated names in order, values in CDATA."""
+    def remove(self, vector: Vector) -> None:
+        """Remove this vector, but none that is equal to it."""
+        self.attributes = [attribute for attribute in self.attributes if attribute[1] is not vector]
+
+    def to_xml(self, tag: str = "TEMPLATE") -> str:
+        """Return the template as an element of that name."""
+        return f"<{tag}>{self.elements()}</{tag}>"
+
+    def elements(self) -> str:
+        """Return the attributes as XML: sorted by name, repeated names in order, values in CDATA."""
         attributes = sorted(self.attributes, key=lambda attribute: attribute[0])
-        return f"<TEMPLATE>{''.join(_to_xml(name, value) for name, value in attributes)}</TEMPLATE>"
+        return "".join(_to_xml(name, value) for name, value in attributes)
+
+    def copy(self) -> Template:
+        """Return a template that can be changed without a change of this one."""
+        return Template(
+            [(name, dict(value) if isinstance(value, dict) else value) for name, value in self.attributes]
+        )
+
+
+def number(text: str) -> float | None:
+    """Return a number that is not negative; None for anything else."""
+    return float(text) if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{0,9})?", text) else None
 
 
 def parse(text: str) -> Template:

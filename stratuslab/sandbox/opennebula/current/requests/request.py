@@ -1,53 +1,87 @@
-"""What the requests have in common: who asks, what, and with which arguments."""
+"""What can be asked of objects of every kind: look, list, rename, update, lock, change permissions."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from stratuslab.sandbox.opennebula.current.attributes import read_template
-from stratuslab.sandbox.opennebula.current.refusals import Code, RefusalError
-from stratuslab.sandbox.opennebula.template.template import Template, TemplateError
+from stratuslab.sandbox.opennebula.current.objects import Account, PoolObject
+from stratuslab.sandbox.opennebula.model.documents import pool
+from stratuslab.sandbox.opennebula.model.names import fault_of_name
+from stratuslab.sandbox.opennebula.model.permissions import changed, found
+from stratuslab.sandbox.opennebula.refusals import Code, RefusalError, not_authorized
+from stratuslab.sandbox.opennebula.requests.request import Request as RequestOf
+from stratuslab.sandbox.opennebula.requests.request import Requests as RequestsOf
+from stratuslab.sandbox.opennebula.requests.request import Selection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable
 
-    from stratuslab.sandbox.opennebula.current.objects import Account
-    from stratuslab.sandbox.opennebula.requests.request import Arguments
+    from stratuslab.sandbox.table import Table
 
-    Requests: TypeAlias = "Mapping[str, Callable[[Request], str | int]]"
+Request: TypeAlias = RequestOf[Account]
+Requests: TypeAlias = RequestsOf[Account]
+_O = TypeVar("_O", bound=PoolObject)
+_LOCKS = range(1, 4)
 
 
-@dataclass(frozen=True)
-class Request:
-    """A request of a user at a time; `driver` tells how the driver behind it is to fail, empty for not."""
+def changing(
+    table: Table[int, _O], kind: str, change: Callable[[Request, _O], int | None]
+) -> Callable[[Request], int]:
+    """Return what answers a request to change an object, whose id is the first argument.
 
-    user: Account
-    arguments: Arguments
-    now: float
-    driver: str = ""
+    The user needs the right MANAGE. The answer is what `change` returns, for None the object's id.
+    """
 
-    @property
-    def who(self) -> tuple[int, int]:
-        """The ids of the user and of the group."""
-        return self.user.id, self.user.gid
+    def answer(request: Request) -> int:
+        item = found(table, request.user, request.arguments.integer(0), "MANAGE", kind)
+        value = change(request, item)
+        table[item.id] = item
+        return item.id if value is None else value
 
-    def optional_boolean(self, index: int, *, default: bool) -> bool:
-        """Return a boolean, or the default if the argument is missing."""
-        return self.arguments.boolean(index) if self.arguments.has(index) else default
+    return answer
 
-    def optional_string(self, index: int) -> str:
-        """Return a string, empty if the argument is missing."""
-        return self.arguments.string(index) if self.arguments.has(index) else ""
 
-    def optional_integer(self, index: int, default: int) -> int:
-        """Return an integer, or the default if the argument is missing."""
-        return self.arguments.integer(index) if self.arguments.has(index) else default
+def unlocking(table: Table[int, _O], kind: str) -> Callable[[Request], int]:
+    """Return what answers a request to unlock an object, which its owner may do."""
 
-    def template(self, index: int, code: Code = Code.INTERNAL, prefix: str = "") -> Template:
-        """Return a template; raises RefusalError if it is none."""
-        text = self.arguments.string(index)
-        try:
-            return read_template(text)
-        except TemplateError as error:
-            raise RefusalError(code, f"{prefix}{error}") from error
+    def answer(request: Request) -> int:
+        item = found(table, request.user, request.arguments.integer(0), "USE", kind)
+        if item.uid != request.user.uid and not request.user.is_admin:
+            raise not_authorized(request.user, f"MANAGE {kind}", item.id)
+        item.lock = 0
+        table[item.id] = item
+        return item.id
+
+    return answer
+
+
+def lock(request: Request, item: PoolObject) -> None:
+    """Lock an object."""
+    level = request.arguments.integer(1)
+    item.lock, item.locked_at = level if level in _LOCKS else 0, int(request.now)
+
+
+def rename(request: Request, item: PoolObject, taken: str = "") -> None:
+    """Give an object another name; raises RefusalError, also if the name is `taken`."""
+    name = request.arguments.string(1)
+    if fault := fault_of_name(name) or taken:
+        raise RefusalError(Code.ACTION, fault)
+    item.name = name
+
+
+def change_permissions(request: Request, item: PoolObject) -> None:
+    """Change who may do what with an object."""
+    item.permissions = changed(item.permissions, request.arguments)
+
+
+def listed(
+    request: Request,
+    items: Iterable[_O],
+    tag: str,
+    document: Callable[[_O], str],
+    usable: Callable[[_O], bool] | None = None,
+) -> str:
+    """Return the pool of those objects that are asked for, newest first; raises RefusalError."""
+    newest = sorted(items, key=lambda item: -item.id)
+    picked = Selection.of(request.arguments).pick(newest, request.user, usable)
+    return pool(tag, map(document, picked))

@@ -41,6 +41,7 @@ class LcmState(IntEnum):
     CANCEL = 13
     FAILURE = 14
     CLEANUP_RESUBMIT = 15
+    CLEANUP = 15  # its name in 3.2
     UNKNOWN = 16
     HOTPLUG = 17
     SHUTDOWN_POWEROFF = 18
@@ -115,14 +116,32 @@ class ImageState(IntEnum):
     LOCKED_USED_PERS = 10
 
 
+BEING_MADE = (ImageState.LOCKED, ImageState.LOCKED_USED, ImageState.LOCKED_USED_PERS)
+"""The states of an image whose content is still to come."""
+
+
+class ImageType(IntEnum):
+    """TYPE of an image; 3.2 has the first three."""
+
+    OS = 0
+    CDROM = 1
+    DATABLOCK = 2
+    KERNEL = 3
+    RAMDISK = 4
+    CONTEXT = 5
+    BACKUP = 6
+
+
 def state_name(state: int, lcm_state: int) -> str:
-    """Return the name of a VM's state as refusals have it."""
-    try:
-        return LcmState(lcm_state).name if state == VmState.ACTIVE else VmState(state).name
-    except ValueError:
-        return str(number_of(state, lcm_state))
+    """Return the name of a VM's state: that of LCM_STATE while it is ACTIVE, else that of STATE."""
+    if state == VmState.ACTIVE:
+        return LcmState(lcm_state).name if lcm_state in [*LcmState] else f"LCM_STATE {lcm_state}"
+    return VmState(state).name if state in [*VmState] else f"STATE {state}"
 
 
-def number_of(state: int, lcm_state: int) -> int:
-    """Return the number that tells a VM's state: LCM_STATE while it is ACTIVE, else STATE."""
-    return lcm_state if state == VmState.ACTIVE else state
+NOT_DONE, ANY_STATE = -1, -2
+
+
+def is_wanted(state: int, wanted: int) -> bool:
+    """Tell whether a VM is in the state that a pool is asked for: one, `NOT_DONE` or `ANY_STATE`."""
+    return state != VmState.DONE if wanted == NOT_DONE else wanted in (ANY_STATE, state)
