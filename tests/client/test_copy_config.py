@@ -42,7 +42,7 @@ def mode_of(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_it_writes_the_usual_file_and_says_where(capsys):
+def test_it_writes_the_usual_file_and_says_where(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
     path = Path.home() / ".stratuslab" / "stratuslab-user.cfg"
     assert path.read_text(encoding="utf-8") == REFERENCE_CONFIGURATION
@@ -51,25 +51,25 @@ def test_it_writes_the_usual_file_and_says_where(capsys):
     )
 
 
-def test_the_file_and_its_folder_are_the_user_s_alone(tmp_path):
+def test_the_file_and_its_folder_are_the_user_s_alone(tmp_path: Path) -> None:
     path = tmp_path / "new" / "user.cfg"
     assert main([str(path)]) == 0
     assert mode_of(path) == 0o600
     assert mode_of(path.parent) == 0o700
 
 
-def test_folders_on_the_way_are_made(tmp_path):
+def test_folders_on_the_way_are_made(tmp_path: Path) -> None:
     path = tmp_path / "a" / "b" / "c" / "user.cfg"
     assert main([str(path)]) == 0
     assert path.is_file()
 
 
-def test_a_tilde_is_the_home_folder():
+def test_a_tilde_is_the_home_folder() -> None:
     assert main(["~/my.cfg"]) == 0
     assert (Path.home() / "my.cfg").is_file()
 
 
-def test_a_file_is_not_replaced_without_force(tmp_path, capsys):
+def test_a_file_is_not_replaced_without_force(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "user.cfg"
     path.write_text("mine", encoding="utf-8")
     assert main([str(path)]) == 1
@@ -77,7 +77,9 @@ def test_a_file_is_not_replaced_without_force(tmp_path, capsys):
     assert capsys.readouterr().err == f"{path} exists; --force replaces it\n"
 
 
-def test_force_replaces_a_file_and_shuts_others_out(tmp_path, capsys):
+def test_force_replaces_a_file_and_shuts_others_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "user.cfg"
     path.write_text("mine", encoding="utf-8")
     path.chmod(0o644)
@@ -87,34 +89,36 @@ def test_force_replaces_a_file_and_shuts_others_out(tmp_path, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_force_without_a_file_writes_it(tmp_path):
+def test_force_without_a_file_writes_it(tmp_path: Path) -> None:
     assert main(["--force", str(tmp_path / "user.cfg")]) == 0
     assert (tmp_path / "user.cfg").is_file()
 
 
 @pytest.mark.parametrize("arguments", [[], ["--force"]], ids=["plain", "force"])
 @pytest.mark.parametrize("name", ["file/user.cfg", "file/deeper/user.cfg"])
-def test_a_place_below_a_file_cannot_be_written(tmp_path, capsys, arguments, name):
+def test_a_place_below_a_file_cannot_be_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], name: str
+) -> None:
     (tmp_path / "file").touch()
     path = tmp_path / name
     assert main([*arguments, str(path)]) == 1
     assert capsys.readouterr().err == f"{path} cannot be written: Not a directory\n"
 
 
-def test_a_folder_is_not_replaced(tmp_path, capsys):
+def test_a_folder_is_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "user.cfg").mkdir()
     assert main(["--force", str(tmp_path / "user.cfg")]) == 1
     assert capsys.readouterr().err.startswith(f"{tmp_path / 'user.cfg'} cannot be written: ")
     assert [path.name for path in tmp_path.iterdir()] == ["user.cfg"]
 
 
-def test_nothing_but_the_file_is_left(tmp_path):
+def test_nothing_but_the_file_is_left(tmp_path: Path) -> None:
     main([str(tmp_path / "user.cfg")])
     main(["--force", str(tmp_path / "user.cfg")])
     assert [path.name for path in tmp_path.iterdir()] == ["user.cfg"]
 
 
-def test_the_function_raises_what_the_command_tells(tmp_path):
+def test_the_function_raises_what_the_command_tells(tmp_path: Path) -> None:
     path = tmp_path / "user.cfg"
     write_reference_configuration(path)
     with pytest.raises(FileExistsError):
@@ -123,7 +127,7 @@ def test_the_function_raises_what_the_command_tells(tmp_path):
         write_reference_configuration(path / "below", force=True)
 
 
-def test_what_it_writes_is_a_configuration(tmp_path):
+def test_what_it_writes_is_a_configuration(tmp_path: Path) -> None:
     path = tmp_path / "user.cfg"
     write_reference_configuration(path)
     configurator = UserConfigurator(path)
@@ -131,16 +135,16 @@ def test_what_it_writes_is_a_configuration(tmp_path):
     cloud = configurator.cloud("my-cloud")
     assert (cloud.name, cloud.country) == ("My cloud", "Europe")
     assert cloud.compute.url == "https://cloud.example.org/one-proxy/pswd/xmlrpc"
-    assert cloud.pdisk.url == "https://cloud.example.org/pdisk"
+    assert cloud.required_pdisk().url == "https://cloud.example.org/pdisk"
     assert cloud.marketplace.url == "https://marketplace.stratuslab.eu"
 
 
-def test_it_explains_every_key_once():
+def test_it_explains_every_key_once() -> None:
     written = re.findall(r"^#?(\w+) = ", REFERENCE_CONFIGURATION, re.MULTILINE)
     assert sorted(written) == sorted(KEYS)
 
 
-def test_what_it_explains_as_an_example_is_taken(tmp_path):
+def test_what_it_explains_as_an_example_is_taken(tmp_path: Path) -> None:
     for name in ("cert.pem", "key.pem", "ca.pem"):
         (tmp_path / name).touch()
     text = re.sub(r"^#(\S+ = )", r"\1", REFERENCE_CONFIGURATION, flags=re.MULTILINE)
@@ -154,7 +158,7 @@ def test_what_it_explains_as_an_example_is_taken(tmp_path):
     assert cloud.ca_certificate == tmp_path / "ca.pem"
 
 
-def test_what_it_gives_as_the_default_is_the_default(tmp_path):
+def test_what_it_gives_as_the_default_is_the_default(tmp_path: Path) -> None:
     path = tmp_path / "user.cfg"
     write_reference_configuration(path)
     cloud = UserConfigurator(path).cloud("my-cloud")
@@ -167,12 +171,12 @@ def test_what_it_gives_as_the_default_is_the_default(tmp_path):
     assert cloud.verify_tls is examples.getboolean("my-cloud", "verify_tls")
 
 
-def test_it_is_a_command_with_an_exit_status(tmp_path):
+def test_it_is_a_command_with_an_exit_status(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "stratuslab.client.copy_config", str(tmp_path / "user.cfg")]
     assert [subprocess.run(command, check=False, capture_output=True).returncode for _ in range(2)] == [0, 1]
 
 
-def test_help_is_offered(capsys):
+def test_help_is_offered(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["--help"])
     assert caught.value.code == 0

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
@@ -46,7 +47,11 @@ from stratuslab.client.errors import (
     outcome_unknown,
 )
 
-ALSO = {
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+ALSO: dict[type[StratusLabError], list[type[Exception]]] = {
     StratusLabError: [LibcloudError],
     ConfigurationError: [StratusLabError, ValueError],
     InvalidArgumentError: [StratusLabError, ValueError],
@@ -91,21 +96,24 @@ OF_SEVERAL = (LocationsError, NodesNotCreatedError, WaitError, WaitTimeoutError)
 OF_ONE_LOCATION = [cls for cls in ALSO if cls not in OF_SEVERAL]
 
 
-def made(cls: type[StratusLabError], **given) -> StratusLabError:
-    marks = {UnsettledError: {"token": "0f5c"}, DuplicateError: {"token": "0f5c", "ids": ["1", "2"]}}
+def made(cls: type[StratusLabError], **given: Any) -> StratusLabError:
+    marks: dict[type[StratusLabError], dict[str, Any]] = {
+        UnsettledError: {"token": "0f5c"},
+        DuplicateError: {"token": "0f5c", "ids": ["1", "2"]},
+    }
     return cls("no", **(given | marks.get(cls, {})))
 
 
 every_class = pytest.mark.parametrize("cls", OF_ONE_LOCATION, ids=lambda cls: cls.__name__)
 
 
-def test_the_table_above_has_every_class():
+def test_the_table_above_has_every_class() -> None:
     public = (getattr(errors, name) for name in errors.__all__)
     assert {item for item in public if isinstance(item, type)} == set(ALSO)
 
 
 @pytest.mark.parametrize("cls", ALSO, ids=lambda cls: cls.__name__)
-def test_every_class_is_also_libcloud_s_or_the_transport_s(cls):
+def test_every_class_is_also_libcloud_s_or_the_transport_s(cls: type[StratusLabError]) -> None:
     for other in [*ALSO[cls], LibcloudError]:
         assert issubclass(cls, other)
 
@@ -121,7 +129,7 @@ def test_every_class_is_also_libcloud_s_or_the_transport_s(cls):
         (StratusLabError, ValueError),
     ],
 )
-def test_what_tells_two_cases_apart_stays_apart(cls, never):
+def test_what_tells_two_cases_apart_stays_apart(cls: type[StratusLabError], never: type[Exception]) -> None:
     assert not issubclass(cls, never)
 
 
@@ -136,7 +144,7 @@ def test_what_tells_two_cases_apart_stays_apart(cls, never):
     ],
     ids=["nowhere", "location", "operation", "both"],
 )
-def test_the_text_says_where_and_what(cls, where, text):
+def test_the_text_says_where_and_what(cls: type[StratusLabError], where: dict[str, str], text: str) -> None:
     error = made(cls, **where)
     assert str(error) == text
     assert repr(error) == f"{cls.__name__}({text!r})"
@@ -148,7 +156,7 @@ def test_the_text_says_where_and_what(cls, where, text):
 
 
 @every_class
-def test_an_error_of_one_location_holds_no_others(cls):
+def test_an_error_of_one_location_holds_no_others(cls: type[StratusLabError]) -> None:
     error = made(cls, location="a")
     assert not error.errors
     assert not error.nodes
@@ -156,20 +164,22 @@ def test_an_error_of_one_location_holds_no_others(cls):
 
 
 @pytest.mark.parametrize("cls", [UnreachableError, ConnectTimeoutError, AnswerLostError, AnswerTimeoutError])
-def test_transport_s_errors_hold_no_request(cls):
+def test_transport_s_errors_hold_no_request(cls: type[UnreachableError | AnswerLostError]) -> None:
     error = cls("no")
     assert error.request is None
     assert error.response is None
 
 
-def test_a_malformed_answer_s_error_holds_no_body():
+def test_a_malformed_answer_s_error_holds_no_body() -> None:
     assert MalformedAnswerError("no").body is None
 
 
 @pytest.mark.parametrize(
     ("cls", "http_code"), HTTP_CODES.items(), ids=lambda item: getattr(item, "__name__", "")
 )
-def test_a_service_s_error_has_an_http_code_and_perhaps_opennebula_s(cls, http_code):
+def test_a_service_s_error_has_an_http_code_and_perhaps_opennebula_s(
+    cls: type[ServiceError], http_code: int
+) -> None:
     assert (cls("no").http_code, cls("no").code) == (http_code, None)
     error = cls("no", http_code=418, code=1024)
     assert (error.http_code, error.code) == (418, 1024)
@@ -177,17 +187,19 @@ def test_a_service_s_error_has_an_http_code_and_perhaps_opennebula_s(cls, http_c
 
 @every_class
 @pytest.mark.parametrize("again", [lambda error: pickle.loads(pickle.dumps(error)), copy.copy, copy.deepcopy])
-def test_an_error_stays_the_same_in_another_process(cls, again):
+def test_an_error_stays_the_same_in_another_process(
+    cls: type[StratusLabError], again: Callable[[StratusLabError], StratusLabError]
+) -> None:
     given = {"http_code": 418, "code": 1024} if issubclass(cls, ServiceError) else {}
     error = made(cls, location="a", operation="b", **given)
-    error.note = "kept"
+    error.note = "kept"  # type: ignore[attr-defined]  # a program's own attribute
     found = again(error)
     assert type(found) is cls
     assert (str(found), repr(found), found.args) == (str(error), repr(error), error.args)
     assert vars(found) == vars(error)
 
 
-def test_several_locations_errors_are_told_one_by_one():
+def test_several_locations_errors_are_told_one_by_one() -> None:
     first = NotFoundError("not there", location="a", operation="x")
     second = UnreachableError("no connection", location="b", operation="x")
     error = LocationsError("list_nodes", {"a": first, "b": second}, ["a node"])
@@ -197,7 +209,7 @@ def test_several_locations_errors_are_told_one_by_one():
     assert error.location is None
 
 
-def test_several_locations_errors_leave_nodes_behind_when_pickled():
+def test_several_locations_errors_leave_nodes_behind_when_pickled() -> None:
     error = LocationsError("list_nodes", {"a": NotFoundError("not there")}, [lambda: "cannot be pickled"])
     found = pickle.loads(pickle.dumps(error))
     assert type(found) is LocationsError
@@ -223,7 +235,7 @@ def test_several_locations_errors_leave_nodes_behind_when_pickled():
         (504, UnavailableError),
     ],
 )
-def test_error_of_an_http_status(status, cls):
+def test_error_of_an_http_status(status: int, cls: type[StratusLabError]) -> None:
     assert error_of_status(status) is cls
 
 
@@ -241,7 +253,9 @@ def test_error_of_an_http_status(status, cls):
         (99, ServiceError),
     ],
 )
-def test_error_of_an_opennebula_code_does_not_depend_on_the_text(code, cls):
+def test_error_of_an_opennebula_code_does_not_depend_on_the_text(
+    code: int, cls: type[StratusLabError]
+) -> None:
     assert error_of_code(code, "User couldn't be authenticated: not authorized, Wrong state") is cls
 
 
@@ -257,7 +271,7 @@ def test_error_of_an_opennebula_code_does_not_depend_on_the_text(code, cls):
         ("", ServiceError),
     ],
 )
-def test_error_without_a_code_is_told_by_its_text(text, cls):
+def test_error_without_a_code_is_told_by_its_text(text: str, cls: type[StratusLabError]) -> None:
     assert error_of_code(None, text) is cls
 
 
@@ -271,7 +285,7 @@ def test_error_without_a_code_is_told_by_its_text(text, cls):
         (0, ServiceError),
     ],
 )
-def test_error_of_an_xml_rpc_fault(code, cls):
+def test_error_of_an_xml_rpc_fault(code: int, cls: type[StratusLabError]) -> None:
     assert error_of_fault(code) is cls
 
 
@@ -298,7 +312,7 @@ def test_error_of_an_xml_rpc_fault(code, cls):
     ],
     ids=repr,
 )
-def test_whether_a_call_that_failed_may_have_been_carried_out(error, unknown):
+def test_whether_a_call_that_failed_may_have_been_carried_out(error: StratusLabError, unknown: bool) -> None:
     assert outcome_unknown(error) is unknown
 
 
@@ -328,5 +342,5 @@ def test_whether_a_call_that_failed_may_have_been_carried_out(error, unknown):
     ],
     ids=repr,
 )
-def test_whether_a_reading_that_failed_may_succeed_later(error, temporary):
+def test_whether_a_reading_that_failed_may_succeed_later(error: StratusLabError, temporary: bool) -> None:
     assert is_temporary(error) is temporary

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ HOST = "cloud.example.org"
 HERE = f"https://{HOST}"
 
 
-def cloud_at(host: str, **given) -> Cloud:
+def cloud_at(host: str, **given: Any) -> Cloud:
     return Cloud.at_host(host, username="alice", password="s3cret", **given)
 
 
@@ -67,50 +68,52 @@ def cloud_at(host: str, **given) -> Cloud:
         "OpenNebula-path",
     ],
 )
-def test_the_services_of_a_host(host, given, compute, pdisk, marketplace):
+def test_the_services_of_a_host(
+    host: str, given: dict[str, Any], compute: str, pdisk: str | None, marketplace: str
+) -> None:
     cloud = cloud_at(host, **given)
     assert cloud.compute.url == compute
     assert (cloud.pdisk and cloud.pdisk.url) == pdisk
     assert cloud.marketplace.url == marketplace
 
 
-def test_a_host_is_a_location_of_its_name():
+def test_a_host_is_a_location_of_its_name() -> None:
     cloud = cloud_at(f"{HERE}:8443/cloud")
     assert (cloud.location, cloud.name, cloud.country) == (HOST, HOST, "unknown")
     assert cloud.credentials == cloud.pdisk_credentials == Password("alice", "s3cret")
 
 
-def test_a_host_that_is_none_is_refused_without_showing_it():
+def test_a_host_that_is_none_is_refused_without_showing_it() -> None:
     with pytest.raises(ConfigurationError, match="the argument host holds a user name or password") as caught:
         cloud_at(f"https://bob:hidden@{HOST}")
     assert "hidden" not in repr(caught.value)
 
 
 @pytest.mark.parametrize(("host", "given"), [(f"http://{HOST}", {}), (HOST, {"secure": False})])
-def test_a_host_by_plain_http_is_refused(host, given):
+def test_a_host_by_plain_http_is_refused(host: str, given: dict[str, bool]) -> None:
     with pytest.raises(ConfigurationError, match=f"the argument host: {HOST} is to be reached by plain http"):
         cloud_at(host, **given)
 
 
-def test_a_cloud_without_volumes_says_so():
+def test_a_cloud_without_volumes_says_so() -> None:
     with pytest.raises(ConfigurationError, match="key pdisk_endpoint: is missing"):
         cloud_at("localhost").required_pdisk()
     assert cloud_at(HOST).required_pdisk().url == f"{HERE}/pdisk"
 
 
 @pytest.mark.parametrize("name", ["timeout", "credentials", "compute"])
-def test_settings_do_not_change(name):
+def test_settings_do_not_change(name: str) -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         setattr(cloud_at(HOST), name, None)
 
 
-def test_clouds_are_the_same_only_if_they_are_one_object():
+def test_clouds_are_the_same_only_if_they_are_one_object() -> None:
     cloud, other = cloud_at(HOST), cloud_at(HOST)
     assert cloud != other
     assert len({cloud, other}) == 2
 
 
-def test_no_password_is_shown():
+def test_no_password_is_shown() -> None:
     cloud = dataclasses.replace(cloud_at(HOST), proxy_url="http://bob:hidden@proxy.example.org:3128")
     assert "alice" in repr(cloud)
     for text in (repr(cloud), str(cloud), repr(cloud.credentials), str(cloud.credentials)):
@@ -118,7 +121,7 @@ def test_no_password_is_shown():
         assert "hidden" not in text
 
 
-def test_a_user_name_with_a_colon_is_refused():
+def test_a_user_name_with_a_colon_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="holds a colon"):
         Cloud.at_host(HOST, username="a:b", password="s3cret")
     with pytest.raises(ConfigurationError, match="holds a colon"):

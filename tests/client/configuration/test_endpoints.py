@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import pytest
 
 from stratuslab.client.configuration.endpoints import (
+    AuthPrefix,
     EndpointError,
     compute_endpoint,
     compute_endpoint_below,
@@ -11,6 +14,10 @@ from stratuslab.client.configuration.endpoints import (
     pdisk_endpoint,
     pdisk_value_beside,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 HOST = "cloud.example.org"
 HERE = f"https://{HOST}"
@@ -159,7 +166,7 @@ def each(table: dict[str, str] | dict[str, str | None]) -> pytest.MarkDecorator:
 
 
 @each(COMPUTE)
-def test_compute_behind_the_proxy(value, expected):
+def test_compute_behind_the_proxy(value: str, expected: str) -> None:
     found = compute_endpoint(value, "pswd")
     assert found.url == expected
     assert not found.direct
@@ -167,30 +174,30 @@ def test_compute_behind_the_proxy(value, expected):
 
 
 @each(COMPUTE)
-def test_what_compute_was_read_as_is_read_the_same_again(value, expected):
+def test_what_compute_was_read_as_is_read_the_same_again(value: str, expected: str) -> None:
     assert compute_endpoint(expected, "pswd") == compute_endpoint(value, "pswd")
 
 
 @each(DIRECT)
 @pytest.mark.parametrize("prefix", ["pswd", "cert"])
-def test_compute_without_a_proxy_takes_no_prefix(value, expected, prefix):
+def test_compute_without_a_proxy_takes_no_prefix(value: str, expected: str, prefix: AuthPrefix) -> None:
     found = compute_endpoint(value, prefix)
     assert found.url == expected
     assert found.direct
 
 
 @each(PDISK)
-def test_pdisk(value, expected):
+def test_pdisk(value: str, expected: str) -> None:
     assert pdisk_endpoint(value).url == expected
 
 
 @each(MARKETPLACE)
-def test_marketplace(value, expected):
+def test_marketplace(value: str, expected: str) -> None:
     assert marketplace_endpoint(value).url == expected
 
 
 @each(BESIDE)
-def test_pdisk_beside_compute(value, expected):
+def test_pdisk_beside_compute(value: str, expected: str | None) -> None:
     assert pdisk_value_beside(value) == expected
 
 
@@ -206,7 +213,7 @@ def test_pdisk_beside_compute(value, expected):
     ids=["compute", "pdisk", "marketplace", "beside", "host"],
 )
 @pytest.mark.parametrize(("value", "message"), REFUSED, ids=[repr(value) for value, _ in REFUSED])
-def test_refused(read, value, message):
+def test_refused(read: Callable[[str], object], value: str, message: str) -> None:
     with pytest.raises(EndpointError) as caught:
         read(value)
     assert message in str(caught.value)
@@ -228,12 +235,12 @@ def test_refused(read, value, message):
         (f"{HERE}/cloud/one-proxy/pswd/xmlrpc", {"port": 9443}, f"{HERE}:9443/cloud"),
     ],
 )
-def test_host(host, given, expected):
+def test_host(host: str, given: dict[str, Any], expected: str) -> None:
     assert host_endpoint(host, **given).url == expected
 
 
 @pytest.mark.parametrize("port", [0, -1, 65536])
-def test_a_port_that_is_none_is_refused(port):
+def test_a_port_that_is_none_is_refused(port: int) -> None:
     with pytest.raises(EndpointError, match="ports go from 1 to 65535"):
         host_endpoint(HOST, port=port)
 
@@ -248,7 +255,7 @@ def test_a_port_that_is_none_is_refused(port):
         (f"{HERE}:8443/one/RPC2", f"{HERE}:8443/one/RPC2"),
     ],
 )
-def test_compute_below_a_host(base, expected):
+def test_compute_below_a_host(base: str, expected: str) -> None:
     assert compute_endpoint_below(host_endpoint(base), "cert").url == expected
 
 
@@ -267,11 +274,11 @@ def test_compute_below_a_host(base, expected):
         ("http://0.0.0.0", False),
     ],
 )
-def test_what_nobody_can_read_on_the_way(url, private):
+def test_what_nobody_can_read_on_the_way(url: str, private: bool) -> None:
     assert host_endpoint(url).private is private
 
 
-def test_an_endpoint_s_parts():
+def test_an_endpoint_s_parts() -> None:
     found = compute_endpoint("https://[2001:db8::7]:8443/one-proxy/xmlrpc", "pswd")
     assert (found.secure, found.host, found.port, found.path) == (
         True,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from stratuslab.client.configuration.cloud import CertificateFiles, Password
 from stratuslab.client.configuration.user_configurator import UserConfigurator
 from stratuslab.client.errors import ConfigurationError
 
@@ -57,7 +58,7 @@ def proxy(tmp_path: Path) -> Path:
 def test_a_certificate_that_holds_its_key_is_enough(proxy: Path) -> None:
     credentials = cloud(f"pem_certificate = {proxy}\n").credentials
 
-    assert (credentials.certificate, credentials.key) == (proxy, proxy)
+    assert credentials == CertificateFiles(proxy, proxy)
 
 
 def test_the_proxy_of_the_environment_is_for_sections_without_credentials(
@@ -65,8 +66,8 @@ def test_the_proxy_of_the_environment_is_for_sections_without_credentials(
 ) -> None:
     monkeypatch.setenv("X509_USER_PROXY", str(proxy))
 
-    assert cloud("").credentials.key == proxy
-    assert cloud(LOGIN).credentials.username == "demo"
+    assert cloud("").credentials == CertificateFiles(proxy, proxy)
+    assert cloud(LOGIN).credentials == Password("demo", "x")
 
 
 @pytest.mark.parametrize("name", ["/nowhere/x509up", "/"])

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from stratuslab.client import InstanceType
 from stratuslab.client.configuration.cloud import STANDARD_INSTANCE_TYPES
 from stratuslab.client.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from tests.client.conftest import Configured
 
 
 @pytest.mark.parametrize(
@@ -20,13 +25,17 @@ from stratuslab.client.errors import ConfigurationError
         "2, 4096 MiB, 1024 MiB",
     ],
 )
-def test_the_file_s_own_are_added_to_the_standard_ones(written, configured, minimum):
+def test_the_file_s_own_are_added_to_the_standard_ones(
+    written: str, configured: Configured, minimum: dict[str, str]
+) -> None:
     types = configured(minimum, instance_types={"my.type": written}).instance_types()
     assert types["my.type"] == InstanceType("my.type", 2, 4096, 1024)
     assert types.keys() == {*STANDARD_INSTANCE_TYPES, "my.type"}
 
 
-def test_the_file_s_own_replace_a_standard_one_of_that_name(configured, minimum):
+def test_the_file_s_own_replace_a_standard_one_of_that_name(
+    configured: Configured, minimum: dict[str, str]
+) -> None:
     types = configured(minimum, instance_types={"m1.small": "1, 100, 0"}).instance_types()
     assert types["m1.small"] == InstanceType("m1.small", 1, 100, 0)
     assert STANDARD_INSTANCE_TYPES["m1.small"].ram_mib == 1536
@@ -47,7 +56,9 @@ def test_the_file_s_own_replace_a_standard_one_of_that_name(configured, minimum)
         "1, 1, 1000000000",
     ],
 )
-def test_a_wrong_one_is_told_with_file_section_and_key(written, configured, minimum):
+def test_a_wrong_one_is_told_with_file_section_and_key(
+    written: str, configured: Configured, minimum: dict[str, str]
+) -> None:
     configurator = configured(minimum, instance_types={"good": "1, 1, 0", "my.type": written})
     expected = (
         f"the configuration file, section [instance_types], key my.type: found {written!r}; "
@@ -60,7 +71,7 @@ def test_a_wrong_one_is_told_with_file_section_and_key(written, configured, mini
         assert str(caught.value) == expected
 
 
-def test_a_wrong_one_troubles_those_only_who_want_it(configured, minimum):
+def test_a_wrong_one_troubles_those_only_who_want_it(configured: Configured, minimum: dict[str, str]) -> None:
     cloud = configured(minimum, instance_types={"good": "1, 1, 0", "my.type": "big"}).cloud("default")
     assert cloud.instance_types["good"] == InstanceType("good", 1, 1, 0)
     assert list(cloud.instance_types) == [*STANDARD_INSTANCE_TYPES, "good", "my.type"]
@@ -72,7 +83,9 @@ def test_a_wrong_one_troubles_those_only_who_want_it(configured, minimum):
         cloud.instance_types["other"]
 
 
-def test_what_configparser_shares_among_all_sections_is_no_instance_type(configured, minimum):
+def test_what_configparser_shares_among_all_sections_is_no_instance_type(
+    configured: Configured, minimum: dict[str, str]
+) -> None:
     configurator = configured(minimum, DEFAULT={"country": "Europe"}, instance_types={"a": "1, 1, 0"})
     assert configurator.instance_types().keys() == {*STANDARD_INSTANCE_TYPES, "a"}
     assert configurator.cloud("default").country == "Europe"

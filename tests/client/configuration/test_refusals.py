@@ -1,8 +1,17 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
+from stratuslab.client.configuration.cloud import Password
 from stratuslab.client.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.client.conftest import Configured
 
 
 @pytest.mark.parametrize(
@@ -30,7 +39,9 @@ from stratuslab.client.errors import ConfigurationError
         ("ca_certificate", "~no-such-user/ca.pem", "found '~no-such-user/ca.pem'; there is no such file"),
     ],
 )
-def test_a_wrong_value_is_told_with_file_section_and_key(key, value, problem, refusal_of):
+def test_a_wrong_value_is_told_with_file_section_and_key(
+    key: str, value: str, problem: str, refusal_of: Callable[..., str]
+) -> None:
     text = refusal_of(**{key: value})
     assert text.startswith(f"the configuration file, section [default], key {key}: {problem}")
 
@@ -38,7 +49,7 @@ def test_a_wrong_value_is_told_with_file_section_and_key(key, value, problem, re
 @pytest.mark.parametrize(
     ("given", "key"), [("pdisk_username", "pdisk_password"), ("pdisk_password", "pdisk_username")]
 )
-def test_half_of_pdisk_s_credentials_is_refused(given, key, refusal_of):
+def test_half_of_pdisk_s_credentials_is_refused(given: str, key: str, refusal_of: Callable[..., str]) -> None:
     assert refusal_of(**{given: "s3cret"}).endswith(
         f"key {key}: is missing; pdisk_username and pdisk_password go together"
     )
@@ -47,18 +58,22 @@ def test_half_of_pdisk_s_credentials_is_refused(given, key, refusal_of):
 @pytest.mark.parametrize(
     ("given", "missing"), [("pem_certificate", "pem_key"), ("pem_key", "pem_certificate")]
 )
-def test_half_of_a_certificate_is_refused(pem_files, given, missing, configured):
+def test_half_of_a_certificate_is_refused(
+    pem_files: tuple[Path, Path], given: str, missing: str, configured: Configured
+) -> None:
     keys = {"endpoint": "cloud.example.org", given: str(pem_files[0])}
     with pytest.raises(ConfigurationError, match=rf"key {missing}: is missing; a PEM certificate and"):
         configured(keys).cloud("default")
 
 
-def test_no_credentials_at_all_are_refused(configured):
+def test_no_credentials_at_all_are_refused(configured: Configured) -> None:
     with pytest.raises(ConfigurationError, match="key username: is missing; write username and password"):
         configured({"endpoint": "cloud.example.org"}).cloud("default")
 
 
-def test_a_certificate_s_missing_file_is_refused(pem_files, configured):
+def test_a_certificate_s_missing_file_is_refused(
+    pem_files: tuple[Path, Path], configured: Configured
+) -> None:
     keys = {
         "endpoint": "cloud.example.org",
         "pem_certificate": str(pem_files[0]),
@@ -68,18 +83,20 @@ def test_a_certificate_s_missing_file_is_refused(pem_files, configured):
         configured(keys).cloud("default")
 
 
-def test_a_file_that_the_system_does_not_let_us_look_for_is_refused(refusal_of):
+def test_a_file_that_the_system_does_not_let_us_look_for_is_refused(refusal_of: Callable[..., str]) -> None:
     assert refusal_of(ca_certificate="x" * 5000).startswith(
         "the configuration file, section [default], key ca_certificate: found 'xxx"
     )
 
 
-def test_what_is_wrong_in_one_section_does_not_matter_to_another(configured, minimum):
+def test_what_is_wrong_in_one_section_does_not_matter_to_another(
+    configured: Configured, minimum: dict[str, str]
+) -> None:
     wrong = {"endpoint": "ftp://", "username": "a:b", "password": "%", "verify_tls": "?", "name": "%x"}
     configurator = configured(minimum, bad=wrong, good={"username": "bob"})
     assert configurator.locations() == ["default", "bad", "good"]
-    assert configurator.cloud("good").credentials.username == "bob"
-    assert configurator.cloud("default").credentials.username == "alice"
+    assert configurator.cloud("good").credentials == Password("bob", "s3cret")
+    assert configurator.cloud("default").credentials == Password("alice", "s3cret")
     with pytest.raises(ConfigurationError, match=r"section \[bad\]"):
         configurator.cloud("bad")
     with pytest.raises(ConfigurationError, match=r"section \[bad\], key name: holds a single percent"):

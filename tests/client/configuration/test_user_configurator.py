@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -8,15 +9,20 @@ from stratuslab.client import InstanceType
 from stratuslab.client.configuration.cloud import STANDARD_INSTANCE_TYPES, CertificateFiles, Password
 from stratuslab.client.errors import ConfigurationError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-def test_the_least_that_a_cloud_needs(cloud_of):
+    from tests.client.conftest import CloudOf, Configured
+
+
+def test_the_least_that_a_cloud_needs(cloud_of: CloudOf) -> None:
     cloud = cloud_of()
     assert cloud.location == "default"
     assert cloud.name == "default"
     assert cloud.country == "unknown"
     assert cloud.source == "the configuration file, section [default]"
     assert cloud.compute.url == "https://cloud.example.org:2634/pswd/xmlrpc"
-    assert cloud.pdisk.url == "https://cloud.example.org:8445"
+    assert cloud.required_pdisk().url == "https://cloud.example.org:8445"
     assert cloud.marketplace.url == "https://marketplace.stratuslab.eu"
     assert cloud.credentials == cloud.pdisk_credentials == Password("alice", "s3cret")
     assert dict(cloud.instance_types) == dict(STANDARD_INSTANCE_TYPES)
@@ -29,7 +35,7 @@ def test_the_least_that_a_cloud_needs(cloud_of):
     assert cloud.timeout == 60
 
 
-def test_the_standard_instance_types():
+def test_the_standard_instance_types() -> None:
     assert {
         kind.name: (kind.cpu, kind.ram_mib, kind.swap_mib) for kind in STANDARD_INSTANCE_TYPES.values()
     } == {
@@ -43,7 +49,7 @@ def test_the_standard_instance_types():
     }
 
 
-def test_every_key_reaches_the_cloud(tmp_path, configured):
+def test_every_key_reaches_the_cloud(tmp_path: Path, configured: Configured) -> None:
     authority = tmp_path / "ca.pem"
     authority.touch()
     cloud = configured(
@@ -74,7 +80,7 @@ def test_every_key_reaches_the_cloud(tmp_path, configured):
     assert cloud.name == "My cloud"
     assert cloud.country == "Europe"
     assert cloud.compute.url == "https://cloud.example.org/one-proxy/pswd/xmlrpc"
-    assert cloud.pdisk.url == "https://disks.example.org/pdisk"
+    assert cloud.required_pdisk().url == "https://disks.example.org/pdisk"
     assert cloud.marketplace.url == "https://images.example.org/marketplace"
     assert cloud.credentials == Password("alice", "s3cret")
     assert cloud.pdisk_credentials == Password("bob", "hidden")
@@ -88,7 +94,7 @@ def test_every_key_reaches_the_cloud(tmp_path, configured):
     assert cloud.ca_certificate == authority
 
 
-def test_a_certificate_and_its_key(pem_files, configured):
+def test_a_certificate_and_its_key(pem_files: tuple[Path, Path], configured: Configured) -> None:
     certificate, key = pem_files
     cloud = configured(
         {
@@ -99,16 +105,18 @@ def test_a_certificate_and_its_key(pem_files, configured):
     ).cloud("default")
     assert cloud.credentials == cloud.pdisk_credentials == CertificateFiles(certificate, key)
     assert cloud.compute.url == "https://cloud.example.org/one-proxy/cert/xmlrpc"
-    assert cloud.pdisk.url == "https://cloud.example.org/pdisk"
+    assert cloud.required_pdisk().url == "https://cloud.example.org/pdisk"
 
 
-def test_a_password_goes_before_a_certificate(pem_files, cloud_of):
+def test_a_password_goes_before_a_certificate(pem_files: tuple[Path, Path], cloud_of: CloudOf) -> None:
     certificate, key = pem_files
     cloud = cloud_of(pem_certificate=str(certificate), pem_key=str(key))
     assert cloud.credentials == Password("alice", "s3cret")
 
 
-def test_pdisk_may_take_a_password_where_compute_takes_a_certificate(pem_files, configured):
+def test_pdisk_may_take_a_password_where_compute_takes_a_certificate(
+    pem_files: tuple[Path, Path], configured: Configured
+) -> None:
     certificate, key = pem_files
     cloud = configured(
         {
@@ -123,11 +131,13 @@ def test_pdisk_may_take_a_password_where_compute_takes_a_certificate(pem_files, 
     ).cloud("default")
     assert cloud.credentials == CertificateFiles(certificate, key)
     assert cloud.pdisk_credentials == Password("alice", "s3cret")
-    assert cloud.pdisk.url == "http://cloud.example.org/pdisk"
+    assert cloud.required_pdisk().url == "http://cloud.example.org/pdisk"
 
 
 @pytest.mark.parametrize("key", ["endpoint", "pdisk_endpoint"])
-def test_a_certificate_is_shown_over_https_only(pem_files, key, configured):
+def test_a_certificate_is_shown_over_https_only(
+    pem_files: tuple[Path, Path], key: str, configured: Configured
+) -> None:
     certificate, pem_key = pem_files
     keys = {
         "endpoint": "https://cloud.example.org",
@@ -139,7 +149,9 @@ def test_a_certificate_is_shown_over_https_only(pem_files, key, configured):
         configured(keys).cloud("default")
 
 
-def test_a_section_takes_what_it_leaves_out_from_default(configured, minimum):
+def test_a_section_takes_what_it_leaves_out_from_default(
+    configured: Configured, minimum: dict[str, str]
+) -> None:
     configurator = configured(
         minimum | {"country": "Europe", "endpoint_timeout": "7", "selected_section": "mine"},
         mine={"username": "bob", "password": "hidden"},
@@ -152,41 +164,43 @@ def test_a_section_takes_what_it_leaves_out_from_default(configured, minimum):
     assert configurator.cloud("default").credentials == Password("alice", "s3cret")
 
 
-def test_the_name_is_not_inherited(configured, minimum):
+def test_the_name_is_not_inherited(configured: Configured, minimum: dict[str, str]) -> None:
     configurator = configured(minimum | {"name": "Default's own"}, mine={})
     assert configurator.cloud("default").name == "Default's own"
     assert configurator.cloud("mine").name == "mine"
 
 
-def test_an_empty_key_inherits_nothing(configured, minimum):
+def test_an_empty_key_inherits_nothing(configured: Configured, minimum: dict[str, str]) -> None:
     configurator = configured(
         minimum | {"country": "Europe", "pdisk_endpoint": "elsewhere.example.org"},
         mine={"country": "", "pdisk_endpoint": ""},
     )
     assert configurator.cloud("mine").country == "unknown"
-    assert configurator.cloud("mine").pdisk.host == "cloud.example.org"
+    assert configurator.cloud("mine").required_pdisk().host == "cloud.example.org"
 
 
-def test_keys_in_capitals_are_the_same_keys(configured, minimum):
+def test_keys_in_capitals_are_the_same_keys(configured: Configured, minimum: dict[str, str]) -> None:
     assert configured(minimum, mine={"USERNAME": "bob"}).cloud("mine").credentials == Password(
         "bob", "s3cret"
     )
 
 
-def test_the_last_of_two_equal_keys_and_of_two_equal_sections_counts(configured, minimum):
+def test_the_last_of_two_equal_keys_and_of_two_equal_sections_counts(
+    configured: Configured, minimum: dict[str, str]
+) -> None:
     minimum["password"] = "s3cret\nusername = bob\n[default]\ncountry = Europe"
     cloud = configured(minimum).cloud("default")
-    assert cloud.credentials.username == "bob"
+    assert cloud.credentials == Password("bob", "s3cret")
     assert cloud.country == "Europe"
 
 
-def test_an_opennebula_without_proxy_has_no_pdisk(cloud_of):
+def test_an_opennebula_without_proxy_has_no_pdisk(cloud_of: CloudOf) -> None:
     assert cloud_of(endpoint="localhost").pdisk is None
 
 
-def test_an_opennebula_without_proxy_may_be_given_a_pdisk(cloud_of):
+def test_an_opennebula_without_proxy_may_be_given_a_pdisk(cloud_of: CloudOf) -> None:
     cloud = cloud_of(endpoint="localhost", pdisk_endpoint="disks.example.org")
-    assert cloud.pdisk.url == "https://disks.example.org:8445"
+    assert cloud.required_pdisk().url == "https://disks.example.org:8445"
 
 
 @pytest.mark.parametrize(
@@ -198,9 +212,9 @@ def test_an_opennebula_without_proxy_may_be_given_a_pdisk(cloud_of):
         ("https://cloud.example.org:2634/xmlrpc", "https://cloud.example.org:8445"),
     ],
 )
-def test_pdisk_is_beside_compute_where_nothing_is_said(endpoint, pdisk, cloud_of):
-    assert cloud_of(endpoint=endpoint).pdisk.url == pdisk
+def test_pdisk_is_beside_compute_where_nothing_is_said(endpoint: str, pdisk: str, cloud_of: CloudOf) -> None:
+    assert cloud_of(endpoint=endpoint).required_pdisk().url == pdisk
 
 
-def test_a_wrong_endpoint_is_told_of_the_endpoint_and_not_of_pdisk(refusal_of):
+def test_a_wrong_endpoint_is_told_of_the_endpoint_and_not_of_pdisk(refusal_of: Callable[..., str]) -> None:
     assert "key endpoint: begins with ftp://" in refusal_of(endpoint="ftp://cloud.example.org")

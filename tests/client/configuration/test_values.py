@@ -1,8 +1,16 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
+from stratuslab.client.configuration.cloud import Password
 from stratuslab.client.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.client.conftest import CloudOf, Configured
 
 
 @pytest.mark.parametrize(
@@ -22,7 +30,9 @@ from stratuslab.client.errors import ConfigurationError
         ("Ours # 1", "Ours # 1"),
     ],
 )
-def test_names_and_countries_lose_their_quotes(written, read, configured, minimum):
+def test_names_and_countries_lose_their_quotes(
+    written: str, read: str, configured: Configured, minimum: dict[str, str]
+) -> None:
     cloud = configured(minimum, mine={"name": written, "country": written}).cloud("mine")
     assert cloud.name == read.replace("fallback", "mine")
     assert cloud.country == read.replace("fallback", "unknown")
@@ -42,19 +52,23 @@ def test_names_and_countries_lose_their_quotes(written, read, configured, minimu
         ("a b", "a b"),
     ],
 )
-def test_passwords_are_literal_but_for_the_percent_sign(written, read, cloud_of):
-    assert cloud_of(password=written).credentials.password == read
+def test_passwords_are_literal_but_for_the_percent_sign(written: str, read: str, cloud_of: CloudOf) -> None:
+    assert cloud_of(password=written).credentials == Password("alice", read)
 
 
 @pytest.mark.parametrize("password", ["s3cret%", "%s3cret", "s3%cret", "s3cret%(nothing)s", "%(s3cret"])
-def test_a_single_percent_sign_is_refused_without_showing_the_value(password, refusal_of):
+def test_a_single_percent_sign_is_refused_without_showing_the_value(
+    password: str, refusal_of: Callable[..., str]
+) -> None:
     assert refusal_of(password=password) == (
         "the configuration file, section [default], key password: "
         "holds a single percent sign; write %% for a percent sign"
     )
 
 
-def test_a_percent_sign_in_default_is_told_of_default(configured, minimum):
+def test_a_percent_sign_in_default_is_told_of_default(
+    configured: Configured, minimum: dict[str, str]
+) -> None:
     configurator = configured(minimum | {"password": "s3cret%"}, mine={"username": "bob"})
     with pytest.raises(ConfigurationError, match=r"section \[default\], key password: holds a single"):
         configurator.cloud("mine")
@@ -72,7 +86,7 @@ def test_a_percent_sign_in_default_is_told_of_default(configured, minimum):
         ("0", False),
     ],
 )
-def test_verify_tls(written, read, cloud_of):
+def test_verify_tls(written: str, read: bool, cloud_of: CloudOf) -> None:
     assert cloud_of(verify_tls=written).verify_tls is read
 
 
@@ -88,21 +102,23 @@ def test_verify_tls(written, read, cloud_of):
     ],
     ids=str,
 )
-def test_plain_http_goes_where_it_is_allowed_or_shows_no_password_to_others(keys, cloud_of):
+def test_plain_http_goes_where_it_is_allowed_or_shows_no_password_to_others(
+    keys: dict[str, str], cloud_of: CloudOf
+) -> None:
     cloud = cloud_of(**keys)
-    assert not (cloud.compute.secure and cloud.pdisk.secure and cloud.marketplace.secure)
+    assert not (cloud.compute.secure and cloud.required_pdisk().secure and cloud.marketplace.secure)
 
 
 @pytest.mark.parametrize(("written", "read"), [("0.25", 0.25), ("1e2", 100), ("300", 300)])
-def test_the_time_out_is_in_seconds(written, read, cloud_of):
+def test_the_time_out_is_in_seconds(written: str, read: float, cloud_of: CloudOf) -> None:
     assert cloud_of(endpoint_timeout=written).timeout == read
 
 
 @pytest.mark.parametrize("written", ["C1.XLarge", "c1.xlarge"])
-def test_the_default_instance_type_in_any_case(written, cloud_of):
+def test_the_default_instance_type_in_any_case(written: str, cloud_of: CloudOf) -> None:
     assert cloud_of(default_instance_type=written).default_instance_type == "c1.xlarge"
 
 
 @pytest.mark.parametrize(("written", "read"), [("one", "one"), ("Cloud-Init", "cloud-init"), ("", "one")])
-def test_the_context_method(written, read, cloud_of):
+def test_the_context_method(written: str, read: str, cloud_of: CloudOf) -> None:
     assert cloud_of(default_context_method=written).context_method == read

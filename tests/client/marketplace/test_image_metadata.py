@@ -33,15 +33,15 @@ def entry_of(content: str = "", identifier: str = IDENTIFIER) -> ImageMetadata:
     return ImageMetadata.from_element(parse(ENTRY.format(id=ID, content=identifier + content)))
 
 
-def utc(*parts: int) -> datetime:
-    return datetime(*parts, tzinfo=timezone.utc)
+def utc(year: int, month: int, day: int, hour: int = 0, minute: int = 0, second: int = 0) -> datetime:
+    return datetime(year, month, day, hour, minute, second, tzinfo=timezone.utc)
 
 
-def test_the_element_of_an_entry():
+def test_the_element_of_an_entry() -> None:
     assert parse(ENTRY.format(id=ID, content=IDENTIFIER)).tag == RDF_TAG
 
 
-def test_everything_that_an_entry_says():
+def test_everything_that_an_entry_says() -> None:
     entry = entry_of(
         SIGNED_ENDORSEMENT
         + """
@@ -110,7 +110,7 @@ def test_everything_that_an_entry_says():
     ],
     ids=["missing", "empty"],
 )
-def test_all_but_the_identifier_may_be_missing(content):
+def test_all_but_the_identifier_may_be_missing(content: str) -> None:
     assert entry_of(content) == ImageMetadata(
         identifier=ID,
         endorser=None,
@@ -155,7 +155,7 @@ def test_all_but_the_identifier_may_be_missing(content):
     ],
     ids=["foreign", "none", "empty", "no-namespace", "nested", "wrapped"],
 )
-def test_an_entry_without_identifier_of_its_own_is_refused(document):
+def test_an_entry_without_identifier_of_its_own_is_refused(document: str) -> None:
     with pytest.raises(DocumentError, match="an entry has no identifier"):
         ImageMetadata.from_element(parse(document))
 
@@ -164,7 +164,9 @@ def test_an_entry_without_identifier_of_its_own_is_refused(document):
     "endorsement", [SIGNED_ENDORSEMENT, PREFIXED_ENDORSEMENT], ids=["signed", "prefixed"]
 )
 @pytest.mark.parametrize("first", [True, False], ids=["before", "after"])
-def test_the_endorsement_is_found_by_namespace_and_not_taken_for_the_image(endorsement, first):
+def test_the_endorsement_is_found_by_namespace_and_not_taken_for_the_image(
+    endorsement: str, first: bool
+) -> None:
     created = "<dcterms:created>2011-09-09T14:12:57Z</dcterms:created>"
     entry = entry_of(endorsement + created if first else created + endorsement)
     assert entry.endorser == "jane@example.org"
@@ -173,12 +175,12 @@ def test_the_endorsement_is_found_by_namespace_and_not_taken_for_the_image(endor
     assert entry.created == utc(2011, 9, 9, 14, 12, 57)
 
 
-def test_an_endorsement_alone_gives_the_image_no_date():
+def test_an_endorsement_alone_gives_the_image_no_date() -> None:
     assert entry_of(SIGNED_ENDORSEMENT).created is None
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["before", "after"])
-def test_what_foreign_elements_hold_is_not_the_image_s(first):
+def test_what_foreign_elements_hold_is_not_the_image_s(first: bool) -> None:
     foreign = (
         "<ex:relatedImages><dcterms:identifier>other</dcterms:identifier><dcterms:title>Other</dcterms:title>"
         "<slterms:location>http://other.example.org</slterms:location></ex:relatedImages><ex:title>Other</ex:title>"
@@ -199,7 +201,7 @@ def test_what_foreign_elements_hold_is_not_the_image_s(first):
     ],
     ids=["title", "description", "system-and-version", "system", "identifier"],
 )
-def test_the_name_is_the_best_line_that_there_is(content, name):
+def test_the_name_is_the_best_line_that_there_is(content: str, name: str) -> None:
     assert entry_of(content).name == name
 
 
@@ -213,7 +215,7 @@ def test_the_name_is_the_best_line_that_there_is(content, name):
         ("", False),
     ],
 )
-def test_a_data_disk_is_told_by_its_kind_or_else_by_its_type(content, is_disk):
+def test_a_data_disk_is_told_by_its_kind_or_else_by_its_type(content: str, is_disk: bool) -> None:
     assert entry_of(content).is_disk is is_disk
 
 
@@ -227,7 +229,7 @@ def test_a_data_disk_is_told_by_its_kind_or_else_by_its_type(content, is_disk):
     ],
     ids=["reason", "blank", "empty", "missing"],
 )
-def test_an_image_is_deprecated_with_or_without_a_reason(content, deprecated):
+def test_an_image_is_deprecated_with_or_without_a_reason(content: str, deprecated: str | None) -> None:
     assert entry_of(content).deprecated == deprecated
 
 
@@ -244,7 +246,7 @@ def test_an_image_is_deprecated_with_or_without_a_reason(content, deprecated):
         ("99999-01-01T00:00:00Z", None),
     ],
 )
-def test_dates_are_aware_of_their_zone_and_wrong_ones_are_none(text, moment):
+def test_dates_are_aware_of_their_zone_and_wrong_ones_are_none(text: str, moment: datetime | None) -> None:
     entry = entry_of(f"<dcterms:valid>{text}</dcterms:valid><dcterms:created>{text}</dcterms:created>")
     assert entry.valid == entry.created == moment
     assert entry.valid is None or entry.valid.tzinfo is not None
@@ -265,11 +267,11 @@ def test_dates_are_aware_of_their_zone_and_wrong_ones_are_none(text, moment):
         ("big", None),
     ],
 )
-def test_sizes(text, size):
+def test_sizes(text: str, size: int | None) -> None:
     assert entry_of(f"<slreq:bytes>{text}</slreq:bytes>").size_bytes == size
 
 
-def test_an_image_expires_at_the_moment_that_it_says():
+def test_an_image_expires_at_the_moment_that_it_says() -> None:
     moment = utc(2016, 3, 5, 14, 12, 57)
     entry = entry_of("<dcterms:valid>2016-03-05T14:12:57Z</dcterms:valid>")
     assert not entry.expired(moment - timedelta(seconds=1))
@@ -277,7 +279,7 @@ def test_an_image_expires_at_the_moment_that_it_says():
     assert not entry_of().expired(utc(9999, 12, 31))
 
 
-def test_entries_are_sorted_by_their_endorsement_those_without_first():
+def test_entries_are_sorted_by_their_endorsement_those_without_first() -> None:
     newest = entry_of(SIGNED_ENDORSEMENT)
     older = entry_of(SIGNED_ENDORSEMENT.replace("2014-", "2013-"))
     undated = entry_of(SIGNED_ENDORSEMENT.replace("2014-", "some-"))
@@ -302,7 +304,7 @@ ELEMENTS = st.recursive(
 
 
 @given(st.lists(ELEMENTS, max_size=10).map("".join))
-def test_whatever_else_an_entry_holds_it_is_read(content):
+def test_whatever_else_an_entry_holds_it_is_read(content: str) -> None:
     entry = entry_of(content)
     assert entry.identifier == ID
     assert entry.name

@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stratuslab.client.errors import InvalidArgumentError
 from stratuslab.client.opennebula.template_text import attribute, checked_key, vector
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 CARRIED = st.characters(exclude_categories=["Cs", "Cc"], max_codepoint=0xFFFD) | st.sampled_from(
     '\t\n"\\#=,[]'
@@ -32,7 +38,7 @@ VALUES = st.text(CARRIED, min_size=1).filter(lambda text: not text.endswith("\\"
         (1 / 3, 'NAME = "0.3333333333"'),
     ],
 )
-def test_an_attribute_is_quoted_with_one_escape(value, text):
+def test_an_attribute_is_quoted_with_one_escape(value: float | str, text: str) -> None:
     assert attribute("NAME", value, "name") == text
 
 
@@ -53,23 +59,26 @@ def test_an_attribute_is_quoted_with_one_escape(value, text):
     ],
     ids=repr,
 )
-def test_what_would_not_come_back_is_refused_with_the_argument_s_name(value, problem):
-    for write in (
+def test_what_would_not_come_back_is_refused_with_the_argument_s_name(value: str, problem: str) -> None:
+    writes: tuple[Callable[[], str], ...] = (
         lambda: attribute("NAME", value, "name"),
         lambda: vector("OS", {"KERNEL": ("fine", "kernel"), "INITRD": (value, "name")}),
-    ):
+    )
+    for write in writes:
         with pytest.raises(InvalidArgumentError) as caught:
             write()
         assert str(caught.value).startswith(f"the argument name: {problem}")
 
 
-def test_a_vector_has_its_items_in_order_and_no_comma_at_the_end():
-    items = {"B": ("1", "b"), "A": (2, "a")}
+def test_a_vector_has_its_items_in_order_and_no_comma_at_the_end() -> None:
+    items: dict[str, tuple[str | int | float, str]] = {"B": ("1", "b"), "A": (2, "a")}
     assert vector("DISK", items) == 'DISK = [\n  B = "1",\n  A = "2" ]'
 
 
 @given(st.dictionaries(st.from_regex(r"[A-Z0-9_]{1,8}", fullmatch=True), VALUES, min_size=1), VALUES)
-def test_what_is_written_is_read_back(read_template, items, value):
+def test_what_is_written_is_read_back(
+    read_template: Callable[[str], list[tuple[str, str | dict[str, str]]]], items: dict[str, str], value: str
+) -> None:
     text = attribute("BEFORE", value, "it") + "\n"
     text += vector("MIDDLE", {key: (item, "it") for key, item in items.items()}) + "\n"
     text += attribute("AFTER", value, "it") + "\n"
@@ -77,7 +86,9 @@ def test_what_is_written_is_read_back(read_template, items, value):
 
 
 @given(st.text())
-def test_every_text_is_written_or_refused(read_template, value):
+def test_every_text_is_written_or_refused(
+    read_template: Callable[[str], list[tuple[str, str | dict[str, str]]]], value: str
+) -> None:
     try:
         text = attribute("NAME", value, "name")
     except InvalidArgumentError:
@@ -86,12 +97,12 @@ def test_every_text_is_written_or_refused(read_template, value):
 
 
 @pytest.mark.parametrize("key", ["a", "Motd", "_", "0", "a_b_9", "PUBLIC_KEY"])
-def test_a_key_is_put_in_capitals(key):
+def test_a_key_is_put_in_capitals(key: str) -> None:
     assert checked_key(key, "context") == key.upper()
 
 
 @pytest.mark.parametrize("key", ["", "a b", "a-b", "a.b", "é", "\u017f", "a\n", "a=", "٣", None, 5], ids=repr)
-def test_what_is_no_key_is_refused(key):
+def test_what_is_no_key_is_refused(key: Any) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         checked_key(key, "context")
     assert str(caught.value).startswith(f"the argument context: found the key {key!r}; a key is made of")

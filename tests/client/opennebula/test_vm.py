@@ -43,7 +43,7 @@ def moment(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, timezone.utc)
 
 
-def test_everything_that_a_document_says():
+def test_everything_that_a_document_says() -> None:
     assert VirtualMachine.from_element(parse(FULL)) == VirtualMachine(
         id=42,
         name="web server",
@@ -81,7 +81,7 @@ def test_everything_that_a_document_says():
     )
 
 
-def test_what_follows_from_a_document():
+def test_what_follows_from_a_document() -> None:
     vm = VirtualMachine.from_element(parse(FULL))
     assert vm.state is VmState.RUNNING
     assert vm.state_label == "RUNNING"
@@ -95,7 +95,7 @@ def test_what_follows_from_a_document():
     ["", "<TEMPLATE/><HISTORY_RECORDS/><USER_TEMPLATE/>", "<NAME/><UNAME/><STATE/><LCM_STATE/><STIME/>"],
     ids=["missing", "empty-parts", "empty-texts"],
 )
-def test_all_but_the_id_may_be_missing(inner):
+def test_all_but_the_id_may_be_missing(inner: str) -> None:
     vm = vm_of(inner)
     assert vm == VirtualMachine(
         id=7,
@@ -132,12 +132,12 @@ def test_all_but_the_id_may_be_missing(inner):
 
 
 @pytest.mark.parametrize("content", ["", "<ID/>", "<ID>seven</ID>", "<ID>7.0</ID>", f"<ID>{'9' * 5000}</ID>"])
-def test_without_a_numeric_id_there_is_no_vm(content):
+def test_without_a_numeric_id_there_is_no_vm(content: str) -> None:
     with pytest.raises(DocumentError, match="a <VM> has no numeric <ID>"):
         VirtualMachine.from_element(parse(f"<VM>{content}</VM>"))
 
 
-def test_a_vm_that_was_just_accepted_is_pending():
+def test_a_vm_that_was_just_accepted_is_pending() -> None:
     vm = VirtualMachine.accepted(42, "mine")
     assert (vm.id, vm.name, vm.host, vm.disks) == (42, "mine", None, ())
     assert (vm.state, vm.state_number, vm.lcm_state_number) == (VmState.PENDING, 1, 0)
@@ -147,24 +147,24 @@ def test_a_vm_that_was_just_accepted_is_pending():
 @pytest.mark.parametrize(
     "order", list(itertools.permutations([0, 1, 10])), ids=lambda order: "-".join(map(str, order))
 )
-def test_the_host_is_the_one_of_the_highest_sequence_number(order):
+def test_the_host_is_the_one_of_the_highest_sequence_number(order: tuple[int, int, int]) -> None:
     records = "".join(f"<HISTORY><SEQ>{n}</SEQ><HOSTNAME>host-{n}</HOSTNAME></HISTORY>" for n in order)
     vm = vm_of(f"<HISTORY_RECORDS>{records}</HISTORY_RECORDS>")
     assert vm.host == "host-10"
     assert [record.sequence for record in vm.history] == [0, 1, 10]
 
 
-def test_history_records_without_sequence_numbers_are_in_order():
+def test_history_records_without_sequence_numbers_are_in_order() -> None:
     records = "".join(f"<HISTORY><HOSTNAME>{name}</HOSTNAME></HISTORY>" for name in ("b", "a"))
     assert vm_of(f"<HISTORY_RECORDS>{records}</HISTORY_RECORDS>").host == "a"
 
 
-def test_a_history_record_without_host():
+def test_a_history_record_without_host() -> None:
     vm = vm_of("<HISTORY_RECORDS><HISTORY><SEQ>0</SEQ><HOSTNAME/></HISTORY></HISTORY_RECORDS>")
     assert vm.host is None
 
 
-def test_the_words_of_opennebula_2_2():
+def test_the_words_of_opennebula_2_2() -> None:
     vm = vm_of(
         "<USERNAME>alice</USERNAME>"
         "<HISTORY><SEQ>3</SEQ><HOSTNAME>host-1</HOSTNAME><STIME>1400000000</STIME></HISTORY>"
@@ -173,7 +173,7 @@ def test_the_words_of_opennebula_2_2():
     assert vm.history == (HistoryRecord(3, "host-1", moment(1400000000), None),)
 
 
-def test_the_words_of_opennebula_4_and_later():
+def test_the_words_of_opennebula_4_and_later() -> None:
     vm = vm_of(
         "<MEMORY>0</MEMORY><CPU>0</CPU><MONITORING><MEMORY>2048</MEMORY><CPU>3.25</CPU></MONITORING>"
         "<TEMPLATE><NAME>of the template</NAME></TEMPLATE>"
@@ -191,7 +191,7 @@ def test_the_words_of_opennebula_4_and_later():
     assert vm.used_cpu_percent == 3.25
 
 
-def test_a_failed_vm_says_why():
+def test_a_failed_vm_says_why() -> None:
     vm = vm_of(
         "<STATE>7</STATE><LCM_STATE>0</LCM_STATE>"
         "<TEMPLATE><ERROR><MESSAGE><![CDATA[ no such image ]]></MESSAGE></ERROR></TEMPLATE>"
@@ -211,7 +211,7 @@ def test_a_failed_vm_says_why():
         ("  ", None),
     ],
 )
-def test_the_owner_s_name_is_as_the_user_wrote_it(uname, owner):
+def test_the_owner_s_name_is_as_the_user_wrote_it(uname: str, owner: str | None) -> None:
     assert vm_of(f"<UNAME>{uname}</UNAME>").owner == owner
 
 
@@ -230,7 +230,7 @@ def test_the_owner_s_name_is_as_the_user_wrote_it(uname, owner):
         ("<CPU>nan</CPU>", 1, None),
     ],
 )
-def test_cpus_of_the_guest_and_share_of_the_host(template, cpu, share):
+def test_cpus_of_the_guest_and_share_of_the_host(template: str, cpu: int, share: float | None) -> None:
     vm = vm_of(f"<TEMPLATE>{template}</TEMPLATE>")
     assert (vm.cpu, vm.cpu_share) == (cpu, share)
 
@@ -252,28 +252,28 @@ def test_cpus_of_the_guest_and_share_of_the_host(template, cpu, share):
     ],
     ids=["root", "no-source", "no-root", "swap-first", "swap-of-no-size", "volatile"],
 )
-def test_root_disk_and_swap(disks, root, swap):
+def test_root_disk_and_swap(disks: str, root: str | None, swap: int) -> None:
     vm = vm_of(f"<TEMPLATE>{disks}</TEMPLATE>")
     assert (vm.root_disk and vm.root_disk.source) == root
     assert vm.swap_mib == swap
 
 
 @pytest.mark.parametrize("number", ["9" * 30, "-1", "0", "", "soon", "9" * 5000])
-def test_a_time_that_is_none(number):
+def test_a_time_that_is_none(number: str) -> None:
     vm = vm_of(f"<STIME>{number}</STIME><ETIME>{number}</ETIME>")
     assert vm.created is None
     assert vm.ended is None
 
 
 @pytest.mark.parametrize("number", [10**30, 99, -5])
-def test_an_unknown_state_is_kept_as_its_number(number):
+def test_an_unknown_state_is_kept_as_its_number(number: int) -> None:
     vm = vm_of(f"<STATE>{number}</STATE><LCM_STATE>{number}</LCM_STATE>")
     assert (vm.state_number, vm.lcm_state_number) == (number, number)
     assert vm.state is VmState.UNKNOWN
     assert vm.state_label == f"STATE {number}"
 
 
-def test_a_failed_lcm_state_is_an_error():
+def test_a_failed_lcm_state_is_an_error() -> None:
     vm = vm_of("<STATE>3</STATE><LCM_STATE>36</LCM_STATE>")
     assert (vm.state, vm.state_label) == (VmState.ERROR, "BOOT_FAILURE")
 
@@ -304,7 +304,7 @@ ELEMENTS = st.recursive(
 
 
 @given(st.lists(ELEMENTS, max_size=10), st.one_of(st.just("7"), TEXTS))
-def test_no_document_whatever_breaks_more_than_itself(children, vm_id):
+def test_no_document_whatever_breaks_more_than_itself(children: list[Element], vm_id: str) -> None:
     vm = Element("VM")
     SubElement(vm, "ID").text = vm_id
     vm.extend(children)
@@ -312,7 +312,7 @@ def test_no_document_whatever_breaks_more_than_itself(children, vm_id):
 
 
 @given(st.dictionaries(st.integers(0, len(list(parse(FULL).iter())) - 1), TEXTS, max_size=20))
-def test_no_text_whatever_breaks_more_than_itself(texts):
+def test_no_text_whatever_breaks_more_than_itself(texts: dict[int, str]) -> None:
     vm = parse(FULL)
     items = list(vm.iter())
     for position, text in texts.items():

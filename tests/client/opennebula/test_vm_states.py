@@ -101,31 +101,33 @@ def rows(table: str) -> list[tuple[int, str, str]]:
     return [(int(number), label, state) for number, label, state in split]
 
 
-def test_the_tables_above_have_every_number():
+def test_the_tables_above_have_every_number() -> None:
     assert [number for number, _, _ in rows(LCM_STATES)] == list(range(72))
     assert [number for number, _, _ in rows(STATES)] == [n for n in range(12) if n != ACTIVE]
 
 
 @pytest.mark.parametrize(("number", "label", "state"), rows(LCM_STATES), ids=lambda item: str(item))
-def test_an_active_vm_s_state(number, label, state):
+def test_an_active_vm_s_state(number: int, label: str, state: str) -> None:
     assert state_of(ACTIVE, number) is VmState(state)
     assert label_of(ACTIVE, number) == label
 
 
 @pytest.mark.parametrize(("number", "label", "state"), rows(STATES), ids=lambda item: str(item))
 @pytest.mark.parametrize("lcm_state", [-1, 0, 3, 14, 72])
-def test_another_vm_s_state_does_not_depend_on_the_lcm_state(number, label, state, lcm_state):
+def test_another_vm_s_state_does_not_depend_on_the_lcm_state(
+    number: int, label: str, state: str, lcm_state: int
+) -> None:
     assert state_of(number, lcm_state) is VmState(state)
     assert label_of(number, lcm_state) == label
 
 
 @pytest.mark.parametrize("number", [-1, 72, 1000, 10**30])
-def test_an_unknown_lcm_state_is_unknown_and_labelled_by_its_number(number):
+def test_an_unknown_lcm_state_is_unknown_and_labelled_by_its_number(number: int) -> None:
     assert state_of(ACTIVE, number) is VmState.UNKNOWN
     assert label_of(ACTIVE, number) == f"LCM_STATE {number}"
 
 
 @pytest.mark.parametrize("number", [-1, 12, 1000, 10**30])
-def test_an_unknown_state_is_unknown_and_labelled_by_its_number(number):
+def test_an_unknown_state_is_unknown_and_labelled_by_its_number(number: int) -> None:
     assert state_of(number, 3) is VmState.UNKNOWN
     assert label_of(number, 3) == f"STATE {number}"

@@ -4,32 +4,41 @@ import base64
 import gzip
 import random
 import string
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
 from stratuslab.client import ImageDescription, VmTemplate, Vnc
 from stratuslab.client.errors import InvalidArgumentError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
 IMAGE = "https://images.example.org/metadata/BEE8-MMAw-Lk_IgsEExAy3d9R8h"
 VOLUME = "pdisk:https://disks.example.org/pdisk/29eca93d-3832-4721-bfe4-3d15a6efa2df"
+Parts: TypeAlias = "list[tuple[str, str | dict[str, str]]]"
+NO_TEXT: Any = None
+TEXT: Any = "5900"
 KEY = "ssh-ed25519 AAAAC3Nza alice@example.org"
 
 
-def template(**options) -> VmTemplate:
-    return VmTemplate(**({"source": IMAGE, "cpu": 1, "ram_mib": 1536} | options))
+def template(**options: Any) -> VmTemplate:
+    given: dict[str, Any] = {"source": IMAGE, "cpu": 1, "ram_mib": 1536} | options
+    return VmTemplate(**given)
 
 
 @pytest.fixture
-def parts(read_template):
+def parts(read_template: Callable[[str], list[tuple[str, str | dict[str, str]]]]) -> Callable[..., Parts]:
     """The template of some options as a list of (name, value or items)."""
     return lambda **options: read_template(template(**options).text())
 
 
 @pytest.fixture
-def part(parts):
+def part(parts: Callable[..., Parts]) -> Callable[..., Any]:
     """The only value or items of one name."""
 
-    def only(wanted: str, **options):
+    def only(wanted: str, **options: Any) -> str | dict[str, str]:
         [found] = [value for key, value in parts(**options) if key == wanted]
         return found
 
@@ -37,11 +46,11 @@ def part(parts):
 
 
 @pytest.fixture
-def disks(parts):
+def disks(parts: Callable[..., Parts]) -> Callable[..., list[Any]]:
     return lambda **options: [items for name, items in parts(**options) if name == "DISK"]
 
 
-def test_the_least_that_a_vm_needs(parts):
+def test_the_least_that_a_vm_needs(parts: Callable[..., Parts]) -> None:
     assert parts() == [
         ("CPU", "1"),
         ("VCPU", "1"),
@@ -54,7 +63,7 @@ def test_the_least_that_a_vm_needs(parts):
     ]
 
 
-def test_everything_at_once(parts):
+def test_everything_at_once(parts: Callable[..., Parts]) -> None:
     found = parts(
         cpu=2,
         ram_mib=4096,
@@ -143,18 +152,18 @@ def test_everything_at_once(parts):
     ],
     ids=repr,
 )
-def test_what_is_not_given_is_not_sent(parts, options):
+def test_what_is_not_given_is_not_sent(parts: Callable[..., Parts], options: dict[str, Any]) -> None:
     assert parts(**options) == parts()
 
 
 @pytest.mark.parametrize(("given", "sent"), [(1, "1"), (0.25, "0.25"), (1.5, "1.5"), (2.0, "2")])
-def test_the_share_of_the_host_s_cpus(part, given, sent):
+def test_the_share_of_the_host_s_cpus(part: Callable[..., Any], given: float, sent: str) -> None:
     assert part("CPU", cpu=4, cpu_share=given) == sent
     assert part("VCPU", cpu=4, cpu_share=given) == "4"
 
 
 @pytest.mark.parametrize(("option", "key"), [("kernel", "KERNEL"), ("initrd", "INITRD")])
-def test_kernel_and_initrd_go_each_by_itself(part, option, key):
+def test_kernel_and_initrd_go_each_by_itself(part: Callable[..., Any], option: str, key: str) -> None:
     assert part("OS", **{option: "/boot/x"}) == {key: "/boot/x"}
 
 
@@ -168,16 +177,16 @@ def test_kernel_and_initrd_go_each_by_itself(part, option, key):
     ],
     ids=repr,
 )
-def test_the_display(part, vnc, items):
+def test_the_display(part: Callable[..., Any], vnc: Vnc, items: dict[str, str]) -> None:
     assert part("GRAPHICS", vnc=vnc) == items
 
 
-def test_without_display(parts):
+def test_without_display(parts: Callable[..., Parts]) -> None:
     assert "GRAPHICS" not in dict(parts(vnc=None))
 
 
 @pytest.mark.parametrize("network", ["public", "local", "private"])
-def test_networks(part, network):
+def test_networks(part: Callable[..., Any], network: str) -> None:
     assert part("NIC", network=network)["NETWORK"] == network
 
 
@@ -189,7 +198,7 @@ def test_networks(part, network):
         ("virtio", ["vda", "vdb", "vdc", "vdd", "vde", "vdf"]),
     ],
 )
-def test_targets_follow_the_bus(disks, bus, targets):
+def test_targets_follow_the_bus(disks: Callable[..., list[Any]], bus: str, targets: list[str]) -> None:
     extra = {"volatile_disk_mib": 1, "volumes": [VOLUME, VOLUME], "readonly_images": [IMAGE]}
     found = disks(disk_bus=bus, swap_mib=1, **extra)
     assert [disk["TARGET"] for disk in found] == targets
@@ -198,7 +207,9 @@ def test_targets_follow_the_bus(disks, bus, targets):
 
 @pytest.mark.parametrize("bus", ["ide", "scsi", "virtio"])
 @pytest.mark.parametrize("swap_mib", [0, 512])
-def test_no_two_disks_share_a_target_and_none_has_the_context_s(disks, part, bus, swap_mib):
+def test_no_two_disks_share_a_target_and_none_has_the_context_s(
+    disks: Callable[..., list[Any]], part: Callable[..., Any], bus: str, swap_mib: int
+) -> None:
     options = {"disk_bus": bus, "swap_mib": swap_mib, "volumes": [VOLUME] * 13}
     targets = [disk["TARGET"] for disk in disks(**options)]
     targets.append(part("CONTEXT", **options)["TARGET"])
@@ -210,7 +221,7 @@ def test_no_two_disks_share_a_target_and_none_has_the_context_s(disks, part, bus
         template(disk_bus=bus, volumes=[VOLUME] * 12, volatile_disk_mib=1, readonly_images=[IMAGE]).text()
 
 
-def test_without_a_key_there_is_no_public_key(part):
+def test_without_a_key_there_is_no_public_key(part: Callable[..., Any]) -> None:
     assert part("CONTEXT", context_method="cloud-init") == {"CONTEXT_METHOD": "cloud-init", "TARGET": "hdd"}
 
 
@@ -225,7 +236,7 @@ def test_without_a_key_there_is_no_public_key(part):
     ],
     ids=["one", "line-end", "white-space", "comment", "options"],
 )
-def test_public_keys_are_sent_one_a_line(part, given, sent):
+def test_public_keys_are_sent_one_a_line(part: Callable[..., Any], given: str, sent: str) -> None:
     assert part("CONTEXT", public_keys=given)["PUBLIC_KEY"] == sent
     assert (
         base64.b64decode(
@@ -249,7 +260,7 @@ def test_public_keys_are_sent_one_a_line(part, given, sent):
     ids=["OpenSSH", "RSA", "encrypted", "after-a-public-one", "OpenPGP", "SSH2", "PuTTY"],
 )
 @pytest.mark.parametrize("method", ["one", "cloud-init"])
-def test_a_private_key_is_refused_and_not_shown(private, method):
+def test_a_private_key_is_refused_and_not_shown(private: str, method: str) -> None:
     with pytest.raises(InvalidArgumentError, match="the argument public_keys: found a private key") as caught:
         template(public_keys=private, context_method=method).text()
     assert "c2VjcmV0" not in str(caught.value)
@@ -266,18 +277,20 @@ def test_a_private_key_is_refused_and_not_shown(private, method):
     ids=["script", "bytes", "unicode", "empty"],
 )
 @pytest.mark.parametrize("method", ["one", "cloud-init"])
-def test_user_data_ask_for_cloud_init_and_come_back_unchanged(part, user_data, method):
+def test_user_data_ask_for_cloud_init_and_come_back_unchanged(
+    part: Callable[..., Any], user_data: bytes | str, method: str
+) -> None:
     context = part("CONTEXT", user_data=user_data, context_method=method)
     assert context["CONTEXT_METHOD"] == "cloud-init"
     decoded = gzip.decompress(base64.b64decode(context["CLOUD_INIT_USER_DATA"], validate=True))
     assert decoded == (user_data.encode() if isinstance(user_data, str) else user_data)
 
 
-def test_the_same_user_data_give_the_same_text():
+def test_the_same_user_data_give_the_same_text() -> None:
     assert template(user_data="#!/bin/sh").text() == template(user_data="#!/bin/sh").text()
 
 
-def test_user_data_may_be_long_if_they_compress_well(part):
+def test_user_data_may_be_long_if_they_compress_well(part: Callable[..., Any]) -> None:
     assert part("CONTEXT", user_data="a" * 1_000_000)["CLOUD_INIT_USER_DATA"]
     noise = "".join(random.Random(0).choices(string.printable, k=30_000))
     with pytest.raises(
@@ -286,17 +299,17 @@ def test_user_data_may_be_long_if_they_compress_well(part):
         template(user_data=noise).text()
 
 
-def test_context_keys_are_put_in_capitals_and_values_kept(part):
+def test_context_keys_are_put_in_capitals_and_values_kept(part: Callable[..., Any]) -> None:
     context = part("CONTEXT", context={"motd": 'say "a, b = [c]" # \\d\n', "X_1": "é"})
     assert context == {"MOTD": 'say "a, b = [c]" # \\d\n', "X_1": "é", "TARGET": "hdd"}
 
 
-def test_context_values_with_variables_are_fine_in_user_data_and_not_elsewhere():
+def test_context_values_with_variables_are_fine_in_user_data_and_not_elsewhere() -> None:
     assert template(user_data="$HOME").text()
     assert template(name="$HOME", raw_data="$HOME", kernel="/$HOME").text()
 
 
-def test_an_image_may_be_made_with_the_creator_s_address_alone(part):
+def test_an_image_may_be_made_with_the_creator_s_address_alone(part: Callable[..., Any]) -> None:
     assert part("CREATE_IMAGE", save_as=ImageDescription("alice@example.org")) == {
         "CREATOR_EMAIL": "alice@example.org"
     }
@@ -307,7 +320,7 @@ def test_an_image_may_be_made_with_the_creator_s_address_alone(part):
     [
         ({"source": ""}, "the argument source: is empty"),
         ({"source": None}, "the argument source: found a NoneType; give text"),
-        ({"save_as": ImageDescription(None)}, "the argument save_as.creator_email: found a NoneType"),
+        ({"save_as": ImageDescription(NO_TEXT)}, "the argument save_as.creator_email: found a NoneType"),
         ({"cpu": 0}, "the argument cpu: found 0; give a whole number from 1"),
         ({"cpu": 1.0}, "the argument cpu: found 1.0; give a whole number from 1"),
         ({"cpu": True}, "the argument cpu: found True; give a whole number from 1"),
@@ -323,7 +336,7 @@ def test_an_image_may_be_made_with_the_creator_s_address_alone(part):
         ({"name": "é" * 65}, "the argument name: has 130 bytes in UTF-8; OpenNebula takes 128 at most"),
         ({"name": "\ud800"}, "the argument name: holds the character U+D800"),
         ({"context_method": "amazon"}, "the argument context_method: found 'amazon'; use one or cloud-init"),
-        ({"vnc": Vnc(port="5900")}, "the argument vnc.port: found '5900'; give a number from 0 to 65535"),
+        ({"vnc": Vnc(port=TEXT)}, "the argument vnc.port: found '5900'; give a number from 0 to 65535"),
         ({"vnc": Vnc(port=-1)}, "the argument vnc.port: found -1; give"),
         ({"vnc": Vnc(port=65536)}, "the argument vnc.port: found 65536; give"),
         ({"vnc": Vnc(port=True)}, "the argument vnc.port: found True; give"),
@@ -371,7 +384,7 @@ def test_an_image_may_be_made_with_the_creator_s_address_alone(part):
     ],
     ids=repr,
 )
-def test_what_opennebula_would_not_take_is_refused(options, text):
+def test_what_opennebula_would_not_take_is_refused(options: dict[str, Any], text: str) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         template(**options).text()
     assert str(caught.value).startswith(text)
@@ -400,12 +413,12 @@ def test_what_opennebula_would_not_take_is_refused(options, text):
     ],
     ids=repr,
 )
-def test_what_is_of_another_kind_is_refused(options, text):
+def test_what_is_of_another_kind_is_refused(options: dict[str, Any], text: str) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         template(**options)
     assert str(caught.value) == text
 
 
-def test_a_name_of_128_bytes_is_taken(part):
+def test_a_name_of_128_bytes_is_taken(part: Callable[..., Any]) -> None:
     assert part("NAME", name="é" * 64) == "é" * 64
     assert part("NAME", name="e" * 128) == "e" * 128

@@ -55,7 +55,7 @@ def fault(*members: tuple[str, str]) -> bytes:
     ],
     ids=["2.2-action", "2.2", "2.2-refusal", "3.0", "3.0-refusal", "5.4", "5.10"],
 )
-def test_answers_of_one_to_five_elements(values, expected):
+def test_answers_of_one_to_five_elements(values: list[str], expected: Answer) -> None:
     assert read_answer(answer(*values)) == expected
 
 
@@ -83,7 +83,7 @@ def test_answers_of_one_to_five_elements(values, expected):
         ("<value><ex:nil/></value>", None),
     ],
 )
-def test_values_of_every_dialect(value, expected):
+def test_values_of_every_dialect(value: str, expected: bool | int | str | None) -> None:
     found = read_answer(answer(TRUE, value))
     assert isinstance(found, Answer)
     assert found.value == expected
@@ -107,7 +107,7 @@ def test_values_of_every_dialect(value, expected):
         "<value><dateTime.iso8601>20140101T00:00:00</dateTime.iso8601></value>",
     ],
 )
-def test_values_that_opennebula_never_sends_are_refused(value):
+def test_values_that_opennebula_never_sends_are_refused(value: str) -> None:
     with pytest.raises(DocumentError, match="the answer holds a value of the type"):
         read_answer(answer(TRUE, value))
 
@@ -122,18 +122,18 @@ def test_values_that_opennebula_never_sends_are_refused(value):
     ],
     ids=["empty", "number", "text", "nil"],
 )
-def test_an_answer_begins_with_a_boolean(values):
+def test_an_answer_begins_with_a_boolean(values: list[str]) -> None:
     with pytest.raises(DocumentError, match="not an array which begins with a boolean"):
         read_answer(answer(*values))
 
 
 @pytest.mark.parametrize("code", ["<value>1024</value>", "<value><boolean>1</boolean></value>"])
-def test_the_third_element_of_an_answer_is_a_number(code):
+def test_the_third_element_of_an_answer_is_a_number(code: str) -> None:
     with pytest.raises(DocumentError, match="the third element of the answer is not a number"):
         read_answer(answer(FALSE, "<value>no</value>", code))
 
 
-def test_no_third_element_is_no_code():
+def test_no_third_element_is_no_code() -> None:
     assert read_answer(answer(TRUE, "<value>x</value>", "<value><nil/></value>")) == Answer(True, "x", None)
 
 
@@ -147,11 +147,11 @@ def test_no_third_element_is_no_code():
     ],
     ids=["typed", "bare", "no-text", "more-members"],
 )
-def test_faults(members, expected):
+def test_faults(members: list[tuple[str, str]], expected: Fault) -> None:
     assert read_answer(fault(*members)) == expected
 
 
-def test_members_without_value_or_name_are_passed_over():
+def test_members_without_value_or_name_are_passed_over() -> None:
     members = "<member><name>cause</name></member><member><value>x</value></member>"
     body = fault(("faultCode", "<i4>1</i4>"), ("faultString", "Wrong"))
     assert read_answer(body.replace(b"<struct>", f"<struct>{members}".encode())) == Fault(1, "Wrong")
@@ -160,7 +160,7 @@ def test_members_without_value_or_name_are_passed_over():
 @pytest.mark.parametrize(
     "members", [[], [("faultString", "x")], [("faultCode", "1")], [("faultCode", "<nil/>")]], ids=str
 )
-def test_a_fault_without_a_number_is_refused(members):
+def test_a_fault_without_a_number_is_refused(members: list[tuple[str, str]]) -> None:
     with pytest.raises(DocumentError, match="the fault has no number"):
         read_answer(fault(*members))
 
@@ -182,14 +182,14 @@ def test_a_fault_without_a_number_is_refused(members):
     ],
     ids=["empty", "html", "html-with-type", "document", "nothing", "no-params", "no-array", "truncated"],
 )
-def test_what_is_no_answer_is_refused(body, message):
+def test_what_is_no_answer_is_refused(body: bytes, message: str) -> None:
     with pytest.raises(DocumentError) as caught:
         read_answer(body)
     assert message in str(caught.value)
 
 
 @given(TEXTS, st.integers(-(2**31), 2**31 - 1), st.booleans())
-def test_what_python_s_own_library_writes_is_read(text, number, ok):
+def test_what_python_s_own_library_writes_is_read(text: str, number: int, ok: bool) -> None:
     body = xmlrpc.client.dumps(([ok, text, number],), methodresponse=True, encoding="utf-8").encode()
     assert read_answer(body) == Answer(ok, text, number)
     fault_body = xmlrpc.client.dumps(xmlrpc.client.Fault(number, text), encoding="utf-8").encode()
@@ -197,12 +197,12 @@ def test_what_python_s_own_library_writes_is_read(text, number, ok):
 
 
 @given(TEXTS, st.integers(-(2**31), 2**31 - 1), st.booleans())
-def test_what_is_called_is_understood_by_python_s_own_library(text, number, flag):
+def test_what_is_called_is_understood_by_python_s_own_library(text: str, number: int, flag: bool) -> None:
     body = encode_call("one.vm.action", (text, number, flag))
     assert xmlrpc.client.loads(body) == ((text, number, flag), "one.vm.action")
 
 
-def test_a_call_is_utf_8_which_is_what_xml_is_by_itself():
+def test_a_call_is_utf_8_which_is_what_xml_is_by_itself() -> None:
     body = encode_call("one.vm.allocate", ("a", "é"))
     assert body.startswith(b"<?xml version='1.0'?>\n<methodCall>")
     assert "<string>é</string>".encode() in body
@@ -211,7 +211,7 @@ def test_a_call_is_utf_8_which_is_what_xml_is_by_itself():
 @given(
     st.binary() | st.lists(st.sampled_from([TRUE, FALSE, "<value/>", "<i4>1</i4>", "<value><i4/></value>"]))
 )
-def test_no_body_whatever_raises_anything_else(body):
+def test_no_body_whatever_raises_anything_else(body: bytes | list[str]) -> None:
     try:
         found = read_answer(body if isinstance(body, bytes) else answer(*body))
     except DocumentError:
@@ -232,20 +232,20 @@ def read_in_pieces(body: bytes, size: int) -> tuple[Answer | Fault, str]:
 
 @pytest.mark.parametrize("size", [1, 7, 1 << 20])
 @pytest.mark.parametrize("typed", ["<value>{}</value>", "<value><string>{}</string></value>"])
-def test_the_document_of_an_answer_is_handed_on(size, typed):
+def test_the_document_of_an_answer_is_handed_on(size: int, typed: str) -> None:
     body = answer(TRUE, typed.format(escape(POOL)), "<value><i4>0</i4></value>")
 
     assert read_in_pieces(body, size) == (Answer(True, "", 0), POOL)
 
 
 @pytest.mark.parametrize("size", [1, 1 << 20])
-def test_the_text_of_a_refusal_is_no_document(size):
+def test_the_text_of_a_refusal_is_no_document(size: int) -> None:
     body = answer(FALSE, "<value>no such VM</value>", "<value><i4>1024</i4></value>")
 
     assert read_in_pieces(body, size) == (Answer(False, "no such VM", 1024), "")
 
 
-def test_a_fault_is_no_document():
+def test_a_fault_is_no_document() -> None:
     body = (
         b"<methodResponse><fault><value><struct><member><name>faultCode</name><value><int>-506</int></value>"
         b"</member></struct></value></fault></methodResponse>"
@@ -269,18 +269,18 @@ def test_a_fault_is_no_document():
         b"\x00",
     ],
 )
-def test_what_is_no_answer_is_refused_in_pieces_too(body):
+def test_what_is_no_answer_is_refused_in_pieces_too(body: bytes) -> None:
     with pytest.raises(DocumentError):
         read_in_pieces(body, 3)
 
 
 @pytest.mark.parametrize("opening", [b"<a b='", b"<!--", b"<?a ", b"<"])
-def test_what_does_not_end_is_refused_before_it_fills_the_memory(opening):
+def test_what_does_not_end_is_refused_before_it_fills_the_memory(opening: bytes) -> None:
     with pytest.raises(DocumentError, match="it holds a longer tag or comment than any answer"):
         read_in_pieces(opening + b"x" * (2 << 20), 65536)
 
 
-def test_a_first_value_that_does_not_end_takes_no_time():
+def test_a_first_value_that_does_not_end_takes_no_time() -> None:
     """As text it would be copied for each piece that comes."""
     reader = AnswerReader(lambda _: None)
     reader.feed(b"<methodResponse><params><param><value><array><data><value>")
@@ -290,13 +290,13 @@ def test_a_first_value_that_does_not_end_takes_no_time():
     assert len(reader._first) < 100
 
 
-def test_a_call_holds_no_number_of_more_than_32_bits():
+def test_a_call_holds_no_number_of_more_than_32_bits() -> None:
     assert b"<int>2147483647</int>" in encode_call("one.vm.info", (2**31 - 1,))
     with pytest.raises(OverflowError):
         encode_call("one.vm.info", (2**31,))
 
 
-def test_an_answer_may_have_so_many_tags_and_not_one_more():
+def test_an_answer_may_have_so_many_tags_and_not_one_more() -> None:
     answer = (
         b"<methodResponse>%s<params><param><value><array><data><value><boolean>1</boolean></value></data>"
     )

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from stratuslab.client import Disk, Mount
@@ -9,7 +11,7 @@ UUID = "29eca93d-3832-4721-bfe4-3d15a6efa2df"
 MINIMUM = {"uuid": UUID, "size": "1"}
 
 
-def test_everything_that_pdisk_says():
+def test_everything_that_pdisk_says() -> None:
     disk = Disk.from_json(
         {
             "uuid": UUID,
@@ -29,7 +31,7 @@ def test_everything_that_pdisk_says():
 
 
 @pytest.mark.parametrize("value", ["", None, 5, 1.5, True, [], {"a": []}], ids=repr)
-def test_what_is_no_text_is_as_if_it_was_missing(value):
+def test_what_is_no_text_is_as_if_it_was_missing(value: Any) -> None:
     texts = dict.fromkeys(("tag", "owner", "type", "visibility", "identifier", "quarantine"), value)
     disk = Disk.from_json({**MINIMUM, **texts})
     assert (disk.tag, disk.owner) == ("", "")
@@ -49,7 +51,7 @@ def test_what_is_no_text_is_as_if_it_was_missing(value):
         (1024, 1024),
     ],
 )
-def test_numbers_however_the_service_writes_them(written, number):
+def test_numbers_however_the_service_writes_them(written: int | str, number: int) -> None:
     assert Disk.from_json({**MINIMUM, "size": written, "count": written}).size_gib == number
     assert Disk.from_json({**MINIMUM, "size": written, "count": written}).count == number
 
@@ -77,13 +79,13 @@ def test_numbers_however_the_service_writes_them(written, number):
     ids=repr,
 )
 @pytest.mark.parametrize("key", ["size", "count"])
-def test_what_is_no_number_is_refused(key, value):
+def test_what_is_no_number_is_refused(key: str, value: Any) -> None:
     with pytest.raises(DocumentError, match="a disk has no number for 'size' or 'count'"):
         Disk.from_json({**MINIMUM, key: value})
 
 
 @pytest.mark.parametrize("value", ["", None, 5, [UUID]], ids=repr)
-def test_without_a_uuid_there_is_no_disk(value):
+def test_without_a_uuid_there_is_no_disk(value: int | list[str] | str | None) -> None:
     with pytest.raises(DocumentError, match="a disk has no text for 'uuid'"):
         Disk.from_json({**MINIMUM, "uuid": value})
 
@@ -92,11 +94,11 @@ def test_without_a_uuid_there_is_no_disk(value):
     ("identifier", "origin"),
     [(f"snapshot:{UUID}", UUID), ("BEE8-MMAw-Lk_IgsEExAy3d9R8h", None), ("", None), (None, None)],
 )
-def test_a_snapshot_names_its_origin(identifier, origin):
+def test_a_snapshot_names_its_origin(identifier: str | None, origin: str | None) -> None:
     disk = Disk.from_json({**MINIMUM, "identifier": identifier})
     assert disk.snapshot_of == origin
 
 
 @pytest.mark.parametrize(("device", "static"), [("static", True), ("vdz", False), ("", False)])
-def test_a_mount_from_the_start_is_static(device, static):
+def test_a_mount_from_the_start_is_static(device: str, static: bool) -> None:
     assert Mount(42, device).static is static

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,10 @@ from hypothesis import strategies as st
 from stratuslab.client.pdisk.json_document import decode
 from stratuslab.client.transport.connection import MAX_WHOLE_ANSWER_BYTES
 from stratuslab.client.transport.xml_document import DocumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(st.characters(exclude_categories=["Cs"])),
@@ -57,7 +62,9 @@ UNITS = {
 
 
 @pytest.mark.parametrize("unit", UNITS.values(), ids=UNITS)
-def test_no_answer_takes_more_than_four_times_the_memory_of_the_longest(unit: bytes, peak_mib) -> None:
+def test_no_answer_takes_more_than_four_times_the_memory_of_the_longest(
+    unit: bytes, peak_mib: Callable[[Callable[[], object]], float]
+) -> None:
     """128 kB of gzip, 128 MiB of ``{},``, took 3.4 GB."""
     count = MAX_WHOLE_ANSWER_BYTES // len(unit)
     opening, closing = (b'["', b'"]') if len(unit) == 1 or unit[0] > 127 else (b"[", b"1]")
@@ -91,7 +98,9 @@ WORST = {
 
 
 @pytest.mark.parametrize("body", WORST.values(), ids=WORST)
-def test_the_worst_document_that_may_come_takes_no_more_either(body: bytes, peak_mib) -> None:
+def test_the_worst_document_that_may_come_takes_no_more_either(
+    body: bytes, peak_mib: Callable[[Callable[[], object]], float]
+) -> None:
     def read() -> None:
         with suppress(DocumentError):
             decode(body)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import example, given, settings
@@ -11,6 +12,11 @@ from hypothesis import strategies as st
 from stratuslab.client.transport.entry_reader import EntryReader
 from stratuslab.client.transport.xml_document import DocumentError, parse
 from stratuslab.client.transport.xml_text import Cleaner, cleaned
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from xml.etree.ElementTree import Element
+
 
 ODD = {
     "escape": (b"\x1b[31mred", "\ufffd[31mred"),
@@ -93,9 +99,9 @@ def test_any_bytes_in_the_text_of_a_vm_leave_all_vms_listed(texts: list[bytes], 
 
 
 def test_an_entry_that_the_taker_refuses_is_left_out() -> None:
-    taken: list[str] = []
+    taken: list[str | None] = []
 
-    def take(element) -> None:
+    def take(element: Element) -> None:
         if element.findtext("ID") == "2":
             raise DocumentError("it is odd")
         taken.append(element.findtext("ID"))
@@ -113,7 +119,7 @@ def test_a_list_that_ends_in_the_middle_is_refused_after_an_odd_entry_too(end: b
         read(document)
 
 
-def test_an_odd_list_without_end_takes_no_memory(peak_mib) -> None:
+def test_an_odd_list_without_end_takes_no_memory(peak_mib: Callable[[Callable[[], object]], float]) -> None:
     def pour() -> None:
         reader = EntryReader("VM", lambda vm: None, roots=frozenset({"VM_POOL"}))
         reader.feed(b"<VM_POOL>" + b" " * 20_000 + b"<VM><ID>2</ID><M></VM>")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -23,9 +24,11 @@ class Session:
 @pytest.mark.parametrize(
     ("idle", "fresh", "is_kept"), [(0.5, False, True), (3, False, False), (0.5, True, False)]
 )
-def test_a_connection_is_used_again_if_it_was_not_idle_for_long(monkeypatch, idle, fresh, is_kept) -> None:
+def test_a_connection_is_used_again_if_it_was_not_idle_for_long(
+    monkeypatch: pytest.MonkeyPatch, idle: float, fresh: bool, is_kept: bool
+) -> None:
     now = 100.0
-    monkeypatch.setattr(pool.time, "monotonic", lambda: now)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
     make: Any = Session
     sessions = pool.SessionPool(make)
     used = sessions.borrow(1, fresh=False)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -8,6 +9,10 @@ from hypothesis import strategies as st
 
 from stratuslab.client.transport.entry_reader import EntryReader
 from stratuslab.client.transport.xml_document import DocumentError, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 MIB = 1024 * 1024
 BOMB = b"""\
@@ -71,7 +76,7 @@ def every_refused(case: str) -> pytest.MarkDecorator:
 
 
 @every_refused("case")
-def test_what_is_no_plain_xml_is_refused_without_repeating_it(case):
+def test_what_is_no_plain_xml_is_refused_without_repeating_it(case: tuple[bytes, str]) -> None:
     document, message = case
     with pytest.raises(DocumentError) as caught:
         parse(document)
@@ -82,7 +87,7 @@ def test_what_is_no_plain_xml_is_refused_without_repeating_it(case):
 
 @every_refused("case")
 @pytest.mark.parametrize("pieces", ["at-once", "byte-by-byte"])
-def test_what_is_no_plain_xml_is_refused_in_pieces_too(case, pieces):
+def test_what_is_no_plain_xml_is_refused_in_pieces_too(case: tuple[bytes, str], pieces: str) -> None:
     document, message = case
     with pytest.raises(DocumentError) as caught:
         read(
@@ -108,17 +113,17 @@ def test_what_is_no_plain_xml_is_refused_in_pieces_too(case, pieces):
     ],
     ids=["str", "bytes", "declaration", "latin-1", "utf-16", "byte-order-mark", "CDATA", "reference"],
 )
-def test_every_usual_encoding_is_read(document):
+def test_every_usual_encoding_is_read(document: bytes | str) -> None:
     root = parse(document)
     assert (root.tag, root.text) == ("a", "é")
 
 
-def test_a_long_prolog_is_read_if_the_root_begins_in_its_first_16_kib():
+def test_a_long_prolog_is_read_if_the_root_begins_in_its_first_16_kib() -> None:
     assert parse(b"<!--" + b" " * 16_000 + b"--><a/>").tag == "a"
 
 
 @given(st.binary() | st.text() | st.text("<>/a!?&;[]\"'-").map(lambda text: f"<a>{text}</a>"))
-def test_no_document_whatever_raises_anything_else(document):
+def test_no_document_whatever_raises_anything_else(document: str | bytes) -> None:
     try:
         root = parse(document)
     except DocumentError:
@@ -127,33 +132,37 @@ def test_no_document_whatever_raises_anything_else(document):
 
 
 @pytest.mark.parametrize("tag", [b"<a>", b"<a/>", b"<a></a>", b"<!---->"], ids=repr)
-def test_a_hundred_megabytes_of_tags_are_refused_before_they_take_memory(tag, peak_mib):
+def test_a_hundred_megabytes_of_tags_are_refused_before_they_take_memory(
+    tag: bytes, peak_mib: Callable[[Callable[[], object]], float]
+) -> None:
     document = b"<a>" + tag * (100 * MIB // len(tag))
 
-    def refused():
+    def refused() -> None:
         with pytest.raises(DocumentError, match="it has more than 500000 tags"):
             parse(document)
 
     assert peak_mib(refused) < 1
 
 
-def test_a_tag_with_half_a_million_attributes_is_refused():
+def test_a_tag_with_half_a_million_attributes_is_refused() -> None:
     with pytest.raises(DocumentError, match="tags or attributes"):
         parse(b"<VM><a " + b'b="" ' * 500_001 + b"/></VM>")
 
 
 @pytest.mark.parametrize("tag", [b"<a>", b"<a/>", b"<item>"], ids=repr)
-def test_a_hundred_megabytes_of_tags_are_refused_as_they_come(tag, peak_mib):
+def test_a_hundred_megabytes_of_tags_are_refused_as_they_come(
+    tag: bytes, peak_mib: Callable[[Callable[[], object]], float]
+) -> None:
     document = b"<list>" + tag * (100 * MIB // len(tag))
 
-    def refused():
+    def refused() -> None:
         with pytest.raises(DocumentError, match="holds a longer entry"):
             read(document, *range(65536, len(document), 65536))
 
     assert peak_mib(refused) < 16
 
 
-def test_a_deep_document_is_read_and_freed():
+def test_a_deep_document_is_read_and_freed() -> None:
     depth = 200_000
     root = parse(b"<a>" * depth + b"</a>" * depth)
     assert len(root) == 1
@@ -162,7 +171,7 @@ def test_a_deep_document_is_read_and_freed():
 
 @pytest.mark.parametrize("cuts", ["at-once", "byte-by-byte", "in-sevens"])
 @pytest.mark.parametrize("padding", [0, 300], ids=["short", "long"])
-def test_entries_are_handed_out_in_order_whatever_the_pieces(cuts, padding):
+def test_entries_are_handed_out_in_order_whatever_the_pieces(cuts: str, padding: int) -> None:
     names = [f"n{number}" for number in range(80)]
     document = listing(names, padding)
     step = {"at-once": len(document), "byte-by-byte": 1, "in-sevens": 7}[cuts]
@@ -174,39 +183,39 @@ LONG = listing([f"é{number}" for number in range(100)], padding=400)
 
 
 @given(st.lists(st.integers(0, len(LONG)), max_size=40).map(sorted))
-def test_any_pieces_give_what_the_whole_gives(cuts):
+def test_any_pieces_give_what_the_whole_gives(cuts: list[int]) -> None:
     assert read(LONG, *cuts) == read(LONG) == [f"é{number}" for number in range(100)]
 
 
-def test_an_entry_may_be_the_document_itself():
+def test_an_entry_may_be_the_document_itself() -> None:
     assert read(b"<item><name>alone</name></item>") == ["alone"]
 
 
-def test_an_entry_that_is_the_document_is_whole_however_long_it_is():
+def test_an_entry_that_is_the_document_is_whole_however_long_it_is() -> None:
     document = b"<item><name>alone</name>" + 5000 * b"<pad>xxxx</pad>" + b"</item>"
     assert read(document, *range(1000, len(document), 1000)) == ["alone"]
 
 
-def test_an_entry_within_an_entry_is_a_part_of_it():
+def test_an_entry_within_an_entry_is_a_part_of_it() -> None:
     assert read(b"<list><item><item><name>b</name></item><name>a</name></item></list>") == ["a"]
 
 
-def test_what_stands_between_entries_is_left_out():
+def test_what_stands_between_entries_is_left_out() -> None:
     document = b"<list>text<other><item/></other><item><name>a</name></item>text<item/><other/></list>"
     assert read(document) == ["a", None]
     assert read(document, *range(1, len(document))) == ["a", None]
 
 
-def test_a_document_without_entries_has_none():
+def test_a_document_without_entries_has_none() -> None:
     assert read(b"<list/>") == []
 
 
-def test_another_document_is_refused():
+def test_another_document_is_refused() -> None:
     with pytest.raises(DocumentError, match="it is a <html>"):
         read(b"<html><item><name>x</name></item></html>")
 
 
-def test_a_document_may_have_any_number_of_entries_but_no_endless_one():
+def test_a_document_may_have_any_number_of_entries_but_no_endless_one() -> None:
     def items(count: int, tags: int) -> bytes:
         return b"<list>" + count * (b"<item>" + b"<a/>" * tags + b"</item>") + b"</list>"
 
@@ -216,11 +225,13 @@ def test_a_document_may_have_any_number_of_entries_but_no_endless_one():
         read(endless, *range(65_536, len(endless), 65_536))
 
 
-def test_a_hundred_megabytes_of_entries_take_no_memory(peak_mib):
+def test_a_hundred_megabytes_of_entries_take_no_memory(
+    peak_mib: Callable[[Callable[[], object]], float],
+) -> None:
     chunk = b"<item><name>n</name><pad>" + b"x" * 10_000 + b"</pad></item>"
     taken: list[None] = []
 
-    def go_through():
+    def go_through() -> None:
         reader = EntryReader("item", lambda item: taken.append(None), roots=frozenset({"list"}))
         reader.feed(b"<list>")
         for _ in range(10_000):
@@ -236,7 +247,9 @@ def test_a_hundred_megabytes_of_entries_take_no_memory(peak_mib):
 @pytest.mark.parametrize(
     "text", ["\x01", "\x01\U0001f600", "x\U0001f600", "]]>", "&#1;", b"\xff\x01"], ids=repr
 )
-def test_a_text_of_odd_characters_takes_no_memory(text, size_mib, peak_mib):
+def test_a_text_of_odd_characters_takes_no_memory(
+    text: bytes | str, size_mib: int, peak_mib: Callable[[Callable[[], object]], float]
+) -> None:
     """A document of 16 MB that had to be mended took 800 MB."""
     unit = text if isinstance(text, bytes) else text.encode()
     document = b"<a>" + unit * ((size_mib * 2**20 - 10) // len(unit)) + b"</a>"
