@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+from collections import defaultdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 import pytest
@@ -16,11 +17,15 @@ from stratuslab.client.copy_config import REFERENCE_CONFIGURATION
 from stratuslab.client.opennebula.vm import VirtualMachine
 from stratuslab.client.opennebula.vm_states import label_of
 from stratuslab.libcloud.node import state_of
-from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
+from stratuslab.libcloud.stratuslab_driver import StratusLabNode, StratusLabNodeDriver, StratusLabVolume
 from stratuslab.sandbox import Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
+
+    from libcloud.compute.base import VolumeSnapshot
+
+    from stratuslab.libcloud.image import StratusLabImage
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -96,27 +101,52 @@ def test_what_an_error_also_is(row: list[str]) -> None:
     assert not also or also in {base.__name__ for base in error.__mro__}
 
 
-@pytest.fixture(scope="module")
-def extras() -> dict[str, set[str]]:
-    """Return the keys of every ``extra`` on both kinds of cloud."""
-    found: dict[str, set[str]] = {"node": set(), "image": set(), "volume": set(), "size": set()}
-    for cloud in ("stratuslab", "opennebula-6.10"):
+def extra_keys() -> dict[str, set[str]]:
+    """Return the keys of every ``extra`` that the driver makes, by the headings of the page."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for cloud, name in (("stratuslab", "StratusLab"), ("opennebula-6.10", "OpenNebula")):
         with Sandbox(boot_seconds=0, cloud=cloud) as sandbox:
             driver = StratusLabNodeDriver("default", stratuslab_user_config=sandbox.config_file)
-            image, size = driver.list_images()[0], driver.list_sizes()[0]
+            image, size = driver.list_images(ex_kind="machine")[0], driver.list_sizes()[0]
             node = driver.create_node(name="web", size=size, image=image)
-            driver.create_volume(1, "data")
-            found["node"] |= node.extra.keys() | driver.list_nodes()[0].extra.keys()
-            found["image"] |= image.extra.keys()
-            found["volume"] |= driver.list_volumes()[0].extra.keys()
-            found["size"] |= size.extra.keys()
+            driver.wait_until_running([node], wait_period=0.1)
+            volume = driver.create_volume(1, "data")
+            driver.attach_volume(node, volume)
+            images, volumes = [image], [volume, *driver.list_volumes()]
+            templates: list[StratusLabImage] = []
+            snapshots: list[VolumeSnapshot] = []
+            if name == "OpenNebula":
+                templates = driver.list_images(ex_kind="template")
+                snapshots = [driver.create_volume_snapshot(volume)]
+            made: dict[str, Sequence[Any]] = {
+                "Nodes": [node, *driver.list_nodes()],
+                f"Images of {name}": images,
+                "VM templates of OpenNebula": templates,
+                f"Volumes of {name}": volumes,
+                "Snapshots": snapshots,
+                "Sizes": driver.list_sizes(),
+                "Networks": driver.ex_list_networks(),
+            }
+            for heading, objects in made.items():
+                found[heading] |= {key for one in objects for key in one.extra}
     return found
 
 
-@pytest.mark.parametrize("kind", ["node", "image", "volume", "size"])
-def test_every_key_of_an_extra_is_documented(kind: str, extras: dict[str, set[str]]) -> None:
-    text = REFERENCE + PAGES
-    assert {key for key in extras[kind] if f"``{key}``" not in text and f"`{key}`" not in text} == set()
+def test_the_tables_of_extra_are_complete() -> None:
+    page = DOCS.joinpath("reference", "extra.md").read_text(encoding="utf-8")
+    tables = {}
+    for section in page.split("\n## ")[1:]:
+        heading, _, text = section.partition("\n")
+        cells = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
+        tables[heading] = {key for cell in cells for key in re.findall(r"`(\w+)`", cell)}
+    assert tables == extra_keys()
+
+
+def test_the_docstrings_have_the_same_keys() -> None:
+    found = extra_keys()
+    volumes = found["Volumes of StratusLab"] | found["Volumes of OpenNebula"]
+    for documented, keys in ((StratusLabNode, found["Nodes"]), (StratusLabVolume, volumes)):
+        assert {key for key in keys if f"``{key}``" not in str(inspect.getdoc(documented))} == set()
 
 
 def test_every_variable_of_the_environment_stands_in_the_table() -> None:
