@@ -52,8 +52,8 @@ def test_the_quick_tests_are_chosen_by_registered_markers() -> None:
 
 
 def test_the_whole_suite_is_the_readmes_second_command() -> None:
-    assert re.findall(r"-m pytest (.*--cov.*)", GUIDE) == re.findall(
-        r"-m pytest (.*--cov.*)", read("README.md")
+    assert re.findall(r"-m pytest (.*--dist.*)", GUIDE) == re.findall(
+        r"-m pytest (.*--dist.*)", read("README.md")
     )
 
 

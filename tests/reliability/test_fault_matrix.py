@@ -235,7 +235,7 @@ OPERATIONS = {
     ),
     "wait_until_running": Operation(
         ("one.vmpool.info",),
-        lambda world: world.driver.wait_until_running([world.node], wait_period=0, timeout=TIMEOUT),
+        lambda world: world.driver.wait_until_running([world.node], wait_period=0.05, timeout=TIMEOUT),
         with_node,
         right=lambda world, found: found[0][0].id == world.node.id,
     ),

@@ -1,4 +1,7 @@
-"""The plugin, in runs of pytest of their own, as its users have it: by the entry point."""
+"""The plugin, in runs of pytest of their own, as its users have it: by the entry point.
+
+Where a test is not about what is imported, its run is in this process, which takes a tenth of the time.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def outcomes(pytester: pytest.Pytester, *arguments: str) -> dict[str, int]:
-    result = pytester.runpytest_subprocess("-W", "error", "--strict-markers", *arguments)
-    return result.parseoutcomes()
+# Hypothesis's own plugin imports all of Hypothesis at the end of each run, which takes longer than the run.
+OPTIONS = ("-W", "error", "--strict-markers", "-p", "no:hypothesispytest")
+
+
+def outcomes(pytester: pytest.Pytester) -> dict[str, int]:
+    return pytester.runpytest_inprocess(*OPTIONS).parseoutcomes()
 
 
 def test_a_fresh_cloud_for_each_test(pytester: pytest.Pytester) -> None:
@@ -128,7 +134,7 @@ def test_a_wrong_mark_says_what_is_right(pytester: pytest.Pytester, arguments: s
             pass
         """
     )
-    result = pytester.runpytest_subprocess()
+    result = pytester.runpytest_inprocess(*OPTIONS)
     assert result.parseoutcomes() == {"errors": 1}
     result.stdout.fnmatch_lines(
         ["pytest.mark.stratuslab takes locations=, boot_seconds=, faults= and cloud="]
@@ -136,9 +142,9 @@ def test_a_wrong_mark_says_what_is_right(pytester: pytest.Pytester, arguments: s
 
 
 def test_they_are_listed_with_all_others(pytester: pytest.Pytester) -> None:
-    result = pytester.runpytest_subprocess("--markers")
+    result = pytester.runpytest_inprocess(*OPTIONS, "--markers")
     result.stdout.fnmatch_lines(["@pytest.mark.stratuslab(*"])
-    result = pytester.runpytest_subprocess("--fixtures")
+    result = pytester.runpytest_inprocess(*OPTIONS, "--fixtures")
     result.stdout.fnmatch_lines(
         ["stratuslab_sandbox*", "*Start a fresh StratusLab cloud*", "stratuslab_driver*"]
     )
@@ -162,7 +168,7 @@ def test_nothing_is_imported_until_a_fixture_is_used(pytester: pytest.Pytester) 
             assert "stratuslab.libcloud" not in loaded()
         """
     )
-    assert outcomes(pytester) == {"passed": 2}
+    assert pytester.runpytest_subprocess(*OPTIONS).parseoutcomes() == {"passed": 2}
 
 
 def test_without_the_extra_pytest_runs_as_ever(tmp_path: Path) -> None:
@@ -171,7 +177,7 @@ def test_without_the_extra_pytest_runs_as_ever(tmp_path: Path) -> None:
     tmp_path.joinpath("werkzeug.py").write_text(
         "raise ModuleNotFoundError(name='werkzeug')\n", encoding="utf-8"
     )
-    command = [sys.executable, "-m", "pytest", "-q", "--rootdir", str(tmp_path), "test_it.py"]
+    command = [sys.executable, "-m", "pytest", *OPTIONS, "-q", "--rootdir", str(tmp_path), "test_it.py"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "1 passed" in done.stdout
@@ -235,7 +241,7 @@ def test_without_the_extra_one_is_told_what_to_install(tmp_path: Path, use: str)
     tmp_path.joinpath("werkzeug.py").write_text(
         "raise ModuleNotFoundError(name='werkzeug')\n", encoding="utf-8"
     )
-    command = [sys.executable, "-m", "pytest", "-q", "--rootdir", str(tmp_path), "test_it.py"]
+    command = [sys.executable, "-m", "pytest", *OPTIONS, "-q", "--rootdir", str(tmp_path), "test_it.py"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     expected = (
