@@ -67,7 +67,7 @@ def _no_password_is_shown(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _bytecode(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Let the processes that tests start compile each module once, all workers together, and not beside it."""
+    """Let the processes that tests start compile each module once, in a folder of all workers."""
     base = tmp_path_factory.getbasetemp()
     folder = base.parent / "bytecode" if "PYTEST_XDIST_WORKER" in os.environ else base / "bytecode"
     with pytest.MonkeyPatch.context() as patch:

@@ -50,7 +50,7 @@ def scripts(
     run(sys.executable, "-m", "venv", folder, cwd=folder)
     packages = [f"{wheel}[sandbox]", stratuslab_client]
     for package in packages if order == "ours first" else reversed(packages):
-        run(folder / "bin" / "python", "-m", "pip", "install", package, cwd=folder)
+        run(folder / "bin" / "python", "-m", "pip", "install", "--no-compile", package, cwd=folder)
     return folder / "bin"
 
 

@@ -205,6 +205,9 @@ OPERATIONS = {
 }
 
 
+LASTING = ("RUNNING", "POWEROFF", "SUSPENDED")
+
+
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retry, "_FIRST_PAUSE", 0.001)
@@ -235,7 +238,7 @@ def settled(world: World) -> tuple[dict[str, str], dict[str, str]]:
     end = waiting.Pauses(10)
     while True:
         vms, images = world.state()
-        passing = [state for state in vms.values() if state not in ("RUNNING", "POWEROFF", "SUSPENDED")]
+        passing = [state for state in vms.values() if not (state in LASTING or state.endswith("_FAILURE"))]
         passing += [state for state in images.values() if state in ("LOCKED", "DELETE", "CLONE")]
         if not passing or not end.wait():
             return vms, images

@@ -243,6 +243,7 @@ def test_a_hundred_megabytes_of_entries_take_no_memory(
     assert len(taken) == 10_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size_mib", [2, 16])
 @pytest.mark.parametrize(
     "text", ["\x01", "\x01\U0001f600", "x\U0001f600", "]]>", "&#1;", b"\xff\x01"], ids=repr
