@@ -29,7 +29,8 @@ from stratuslab.client import UserConfigurator
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-DOCS = Path(__file__).parents[2] / "docs"
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
 OWN_TESTS = {"sandbox.md"}
 """Pages whose blocks other tests run."""
 PAGES = sorted(page for page in DOCS.rglob("*.md") if page.name not in OWN_TESTS)
@@ -165,3 +166,16 @@ def test_links_between_pages_lead_somewhere() -> None:
             if not page.parent.joinpath(target).exists():
                 broken.append((name_of(page), target))
     assert broken == []
+
+
+def test_files_that_pages_name_exist() -> None:
+    pages = [*sorted(DOCS.rglob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+    missing = [
+        (page.name, name)
+        for page in pages
+        for name in re.findall(
+            r"`((?:tests|stratuslab|examples|benchmarks)/[\w/.-]+)`", page.read_text(encoding="utf-8")
+        )
+        if not ROOT.joinpath(name).exists()
+    ]
+    assert missing == []

@@ -47,4 +47,6 @@ def warn_of_unknown_keys(source: str, section: str, keys: Iterable[str]) -> None
             continue
         near = difflib.get_close_matches(key, _KNOWN, 1)
         advice = f"; did you mean {near[0]}?" if near else ""
-        logger.warning("%s, section [%s]: the key %s means nothing%s", source, section, key, advice)
+        logger.warning(
+            "%s, section [%s]: the key %s is unknown and is ignored%s", source, section, key, advice
+        )

@@ -35,9 +35,9 @@ def test_unknown_keys_are_named_with_the_nearest_right_one(caplog: pytest.LogCap
 
     said = [record.getMessage().partition("[default]: ")[2] for record in caplog.records]
     assert said == [
-        "the key verify_ssl means nothing; did you mean verify_tls?",
-        "the key passwd means nothing; did you mean password?",
-        "the key colour_of_page means nothing",
+        "the key verify_ssl is unknown and is ignored; did you mean verify_tls?",
+        "the key passwd is unknown and is ignored; did you mean password?",
+        "the key colour_of_page is unknown and is ignored",
     ]
 
 
