@@ -27,7 +27,7 @@ _MODULES = {
     "RequestLog": "http.request_log",
     "Sandbox": "sandbox",
 }
-_EXTRA = ("asyncssh", "cryptography", "markupsafe", "werkzeug")
+EXTRA = ("asyncssh", "cryptography", "markupsafe", "werkzeug")
 
 
 def __getattr__(name: str) -> object:
@@ -40,7 +40,7 @@ def __getattr__(name: str) -> object:
     try:
         return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
     except ModuleNotFoundError as error:
-        if error.name not in _EXTRA:
+        if error.name not in EXTRA:
             raise
         install = "pip install 'stratuslab-libcloud-drivers[sandbox]'"
         text = f"the sandbox needs the package {error.name}; install it with: {install}"

@@ -11,7 +11,8 @@ import sys
 from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
-from stratuslab.sandbox.cli_options import PROGRAM, make_parser
+from stratuslab.sandbox import EXTRA
+from stratuslab.sandbox.cli_options import DISTRIBUTION, PROGRAM, make_parser
 from stratuslab.sandbox.welcome import welcome
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from stratuslab.sandbox.sandbox import Sandbox
 
-_REQUIREMENTS = ("asyncssh", "cryptography", "markupsafe", "werkzeug")
 _FAILED, _NOT_EXECUTABLE, _NOT_FOUND, _SIGNALLED = 1, 126, 127, 128
 _ENDING_SIGNALS = [number for number in signal.Signals if number.name in ("SIGHUP", "SIGINT", "SIGTERM")]
 
@@ -45,9 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as error:
         parser.error(str(error))
     except ModuleNotFoundError as error:
-        if error.name not in _REQUIREMENTS:
+        if error.name not in EXTRA:
             raise
-        print(f"{PROGRAM}: please install stratuslab-libcloud-drivers[sandbox]", file=sys.stderr)
+        print(f"{PROGRAM}: please install {DISTRIBUTION}[sandbox]", file=sys.stderr)
     except OSError as error:
         text = error if error.filename or not error.strerror else error.strerror
         print(f"{PROGRAM}: {text}", file=sys.stderr)

@@ -9,7 +9,7 @@ from pathlib import Path
 from stratuslab.sandbox import defaults
 from stratuslab.sandbox.dialect import DIALECTS
 from stratuslab.sandbox.faults.rule import GRAMMAR
-from stratuslab.sandbox.opennebula.releases import RELEASES
+from stratuslab.sandbox.options import CLOUDS
 
 DISTRIBUTION = "stratuslab-libcloud-drivers"
 PROGRAM = "stratuslab-sandbox"
@@ -92,7 +92,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--cloud",
-        choices=(defaults.CLOUD, *RELEASES),
+        choices=CLOUDS,
         default=defaults.CLOUD,
         help="the kind of the clouds: StratusLab 14.06, or an OpenNebula without it (default: %(default)s)",
     )
@@ -105,7 +105,13 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         help=f"somebody who may log in; may be given several times, the configuration has the first one"
         f" (default: {users}; with --ssh the passwords are random)",
     )
-    _add_boot_seconds(parser)
+    parser.add_argument(
+        "--boot-seconds",
+        type=float,
+        default=defaults.BOOT_SECONDS,
+        metavar="S",
+        help="how long a machine takes to start (default: %(default)s)",
+    )
     parser.add_argument(
         "--hosts",
         type=int,
@@ -179,16 +185,6 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="where to write the configuration file, which is removed at the end; an existing file is never"
         " overwritten (default: in a temporary directory)",
-    )
-
-
-def _add_boot_seconds(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--boot-seconds",
-        type=float,
-        default=defaults.BOOT_SECONDS,
-        metavar="S",
-        help="how long a machine takes to start (default: %(default)s)",
     )
 
 

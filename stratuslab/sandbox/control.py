@@ -142,34 +142,21 @@ class Control:
 
     def _fail_vm(self, request: Request) -> Response:
         body = _body(request)
-        name, vm_id = _field(body, "location", str), _field(body, "id", int)
-        message = _field(body, "message", str)
+        name = _field(body, "location", str)
         if name not in self._locations:
             raise NotFound(f"There is no location {name!r}.")
         location = self._locations[name]
-        try:
-            location.oned.fail(vm_id, message)
-        except KeyError:
-            raise NotFound(f"There is no VM {vm_id} at {name}.") from None
-        return _json(location.contents())
+        return _changed(location, "VM", location.oned.fail, body, _field(body, "message", str))
 
     def _put_image(self, request: Request) -> Response:
         body = _body(request)
-        location, image_id = self._current(body), _field(body, "id", int)
-        try:
-            location.oned.set_image_state(image_id, _field(body, "state", int))
-        except KeyError:
-            raise NotFound(f"There is no image {image_id} at {location.name}.") from None
-        return _json(location.contents())
+        location = self._current(body)
+        return _changed(location, "image", location.oned.set_image_state, body, _field(body, "state", int))
 
     def _free_datastore(self, request: Request) -> Response:
         body = _body(request)
-        location, datastore_id = self._current(body), _field(body, "id", int)
-        try:
-            location.oned.set_free_space(datastore_id, _field(body, "free_mb", int))
-        except KeyError:
-            raise NotFound(f"There is no datastore {datastore_id} at {location.name}.") from None
-        return _json(location.contents())
+        location, mebibytes = self._current(body), _field(body, "free_mb", int)
+        return _changed(location, "datastore", location.oned.set_free_space, body, mebibytes)
 
     def _current(self, body: Mapping[str, object]) -> OpenNebulaLocation:
         name = _field(body, "location", str)
@@ -177,6 +164,21 @@ class Control:
         if not isinstance(location, OpenNebulaLocation):
             raise NotFound(f"There is no location {name!r} of OpenNebula from 5.12 on.")
         return location
+
+
+def _changed(
+    location: Location | OpenNebulaLocation,
+    kind: str,
+    change: Callable[[int, _T], None],
+    body: Mapping[str, object],
+    value: _T,
+) -> Response:
+    object_id = _field(body, "id", int)
+    try:
+        change(object_id, value)
+    except KeyError:
+        raise NotFound(f"There is no {kind} {object_id} at {location.name}.") from None
+    return _json(location.contents())
 
 
 def _described(fault: ActiveFault) -> dict[str, object]:

@@ -44,17 +44,10 @@ class Volume:
 def running_guests(location: Location | OpenNebulaLocation) -> dict[int, Guest]:
     """Return what is inside the VMs of a location that are RUNNING now, by their ids."""
     with location.oned.lock:
-        if isinstance(location, OpenNebulaLocation):
-            location.oned.advance()
-            return {
-                vm.id: Guest(tuple(_addresses(vm)), _authorized_keys(vm.template))
-                for vm in location.oned.books.vms.values()
-                if vm.is_active(LcmState.RUNNING)
-            }
         location.oned.advance()
         return {
             vm.id: Guest(tuple(_addresses(vm)), _authorized_keys(vm.template))
-            for vm in location.oned.state.vms.values()
+            for vm in location.oned.vms.values()
             if vm.is_active(LcmState.RUNNING)
         }
 
@@ -67,7 +60,7 @@ def attached_volumes(location: Location | OpenNebulaLocation, vm_id: int) -> dic
     if isinstance(location, OpenNebulaLocation):
         return _datablocks(location, vm_id)
     with location.at_rest():
-        vm = location.oned.state.vms.get(vm_id)
+        vm = location.oned.vms.get(vm_id)
         volumes: dict[str, Volume] = {}
         if vm is None:
             return volumes
@@ -82,7 +75,7 @@ def attached_volumes(location: Location | OpenNebulaLocation, vm_id: int) -> dic
 def _datablocks(location: OpenNebulaLocation, vm_id: int) -> dict[str, Volume]:
     """Return the persistent images that a VM has, but for those that are being attached or detached."""
     with location.oned.lock:
-        vm = location.oned.books.vms.get(vm_id)
+        vm = location.oned.vms.get(vm_id)
         disks = vm.template.vectors("DISK") if vm else []
         return {
             disk["TARGET"]: Volume(

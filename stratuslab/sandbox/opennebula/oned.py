@@ -28,7 +28,7 @@ from stratuslab.sandbox.table import Table
 from stratuslab.sandbox.xmlrpc.call import XmlRpcError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from stratuslab.sandbox.clock import Clock
     from stratuslab.sandbox.opennebula.model.hosts import Host
@@ -116,6 +116,11 @@ class Oned:
             except RefusalError as refusal:
                 return [False, f"[{request_name(method)}] {refusal}", int(refusal.code)]
         return [True, value, 0]
+
+    @property
+    def vms(self) -> Mapping[int, VirtualMachine]:
+        """The VMs by their ids."""
+        return self.state.vms
 
     def advance(self) -> None:
         """Let everything happen that is due by now; each call does this first."""

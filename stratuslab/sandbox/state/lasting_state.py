@@ -7,7 +7,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from stratuslab.sandbox.state.file import Batch, Record, RecordName, StateFile, StateFileError
-from stratuslab.sandbox.state.opennebula_records import kinds_of
+from stratuslab.sandbox.state.records import record_kinds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,7 +29,7 @@ class LastingState:
     """
 
     def __init__(self, path: Path, locations: Iterable[Location | OpenNebulaLocation], clock: Clock) -> None:
-        self._kinds = {location: kinds_of(location) for location in locations}
+        self._kinds = {location: record_kinds(location) for location in locations}
         self._clock = clock
         self._lock = threading.Lock()
         self._unwritten: list[Batch] = []
@@ -109,6 +109,7 @@ class LastingState:
         with location.at_rest():
             for kind in self._kinds[location]:
                 changes = kind.table.take_changes()
-                removed += [RecordName(location.name, kind.name, kind.key(key)) for key in changes.removed]
-                put += [Record(location.name, kind.name, *kind.encode(key)) for key in changes.put]
+                names = (location.name, kind.name)
+                removed += [RecordName(*names, kind.key_text(key)) for key in changes.removed]
+                put += [Record(*names, kind.key_text(key), kind.content(key)) for key in changes.put]
         return Batch(removed, put)

@@ -8,9 +8,8 @@ from xml.etree import ElementTree
 
 from markupsafe import Markup
 
-from stratuslab.sandbox.opennebula.model import states
 from stratuslab.sandbox.opennebula.model.history import Reason
-from stratuslab.sandbox.opennebula.model.states import LcmState, VmState
+from stratuslab.sandbox.opennebula.model.states import state_name
 from stratuslab.sandbox.opennebula.model.vm_document import number
 from stratuslab.sandbox.web.html_parts import Row, moment, state, table
 
@@ -26,14 +25,6 @@ _STAY = Markup("<li>{}{}</li>")
 _PHASE = Markup("<br>{} {} to {}")
 _PRESENT_PHASE = Markup("<br>{} since {}")
 _PHASES = {"Transfer": ("PSTIME", "PETIME"), "Running": ("RSTIME", "RETIME"), "Epilog": ("ESTIME", "EETIME")}
-_VM_STATES: dict[int, str] = {
-    **{int(state): state.name for state in states.VmState},
-    **{state.value: state.name for state in VmState},
-}
-_LCM_STATES: dict[int, str] = {
-    **{int(state): state.name for state in states.LcmState},
-    **{state.value: state.name for state in LcmState},
-}
 _REASONS: dict[int, str] = {reason.value: reason.name for reason in Reason if reason}
 _MOODS: dict[str, Mood] = {
     "RUNNING": "good",
@@ -76,16 +67,10 @@ def _row(row_id: str, text: str, waiting: Mapping[int, str]) -> Row:
 
 
 def _state(vm: Element, waiting: str) -> Markup:
-    name = _state_name(_number(vm, "STATE"), _number(vm, "LCM_STATE"))
+    name = state_name(_number(vm, "STATE"), _number(vm, "LCM_STATE"))
     error = vm.findtext("TEMPLATE/ERROR/MESSAGE") or vm.findtext("USER_TEMPLATE/ERROR", "")
     reason = error or vm.findtext("USER_TEMPLATE/SCHED_MESSAGE") or waiting
     return state(name, "bad" if name.endswith("FAILURE") else _MOODS.get(name, "moving"), reason)
-
-
-def _state_name(state: int, lcm_state: int) -> str:
-    if state == VmState.ACTIVE:
-        return _LCM_STATES.get(lcm_state, f"LCM_STATE {lcm_state}")
-    return _VM_STATES.get(state, f"STATE {state}")
 
 
 def _history(vm: Element) -> Markup | str:

@@ -8,11 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from itertools import chain
+from typing import TYPE_CHECKING
 
-from stratuslab.sandbox.opennebula.model.history import HistoryRecord  # noqa: TC001 - the state file reads it
 from stratuslab.sandbox.opennebula.model.permissions import OWNER_ONLY
 from stratuslab.sandbox.opennebula.model.states import ImageState, LcmState, VmState
 from stratuslab.sandbox.opennebula.template.template import Template
+
+if TYPE_CHECKING:
+    from stratuslab.sandbox.opennebula.model.history import HistoryRecord
 
 USERS, ONEADMIN = 1, 0
 GROUPS = {ONEADMIN: "oneadmin", USERS: "users"}

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from stratuslab.sandbox.clock import Clock
+    from stratuslab.sandbox.opennebula.current.objects import Vm
     from stratuslab.sandbox.opennebula.current.requests.request import Requests
     from stratuslab.sandbox.opennebula.model.hosts import Host
     from stratuslab.sandbox.opennebula.model.networks import VirtualNetwork
@@ -102,6 +103,11 @@ class CurrentOned:
                 text = f"[{method}] {refusal}"
                 return [False, text, int(refusal.code), refusal.object_id, LongInteger(-1)]
         return [True, value, 0]
+
+    @property
+    def vms(self) -> Mapping[int, Vm]:
+        """The VMs by their ids."""
+        return self.books.vms
 
     def advance(self) -> None:
         """Let everything happen which was due until now; each call does so first."""
