@@ -44,7 +44,7 @@ _NOTHING: tuple[list[str], ...] = ([], [""])
 
 @dataclass(frozen=True)
 class _Visit:
-    """A request which has found its service."""
+    """A request that has found its service."""
 
     service: str
     operation: str
@@ -55,7 +55,7 @@ class _Visit:
 class Application:
     """All locations, each below its name: `/LOCATION/one-proxy/…`, `/LOCATION/pdisk/…` and so on.
 
-    A page for people is at `/`, the control for programs below `/_sandbox/`.
+    A page for people is at `/`, the control, for programs, is below `/_sandbox/`.
     """
 
     def __init__(
@@ -125,7 +125,7 @@ def _carried_out(visit: _Visit, environ: WSGIEnvironment) -> Response:
 
 
 class _Site:
-    """The services of one location, and the doors before them."""
+    """The services of one location, and the login before them."""
 
     def __init__(self, location: Location, accounts: Accounts, dialect: Dialect) -> None:
         self._location = location

@@ -135,9 +135,9 @@ def _exec(sandbox: Sandbox, command: Sequence[str]) -> int:
 
 
 class _Relay:
-    """Hands signals on to the command, which gets those that came too early when it is there.
+    """Passes signals on to the command; signals that came before its start are passed on then.
 
-    Ctrl-C is left out then: the terminal sends it to the command as well.
+    After that, Ctrl-C is left out: the terminal sends it to the command as well.
     """
 
     def __init__(self) -> None:

@@ -156,7 +156,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tls",
         action="store_true",
-        help="serve https, with a certificate of an authority which is in the configuration (ca_certificate)",
+        help="serve https, with a certificate of an authority that is in the configuration (ca_certificate)",
     )
     parser.add_argument(
         "--certificate",
@@ -167,7 +167,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ssh",
         action="store_true",
-        help="have an SSH server in each machine that is RUNNING, at an address of its own which only this"
+        help="have an SSH server in each machine that is RUNNING, at an address of its own that only this"
         " computer has (127.86.0.1 and so on); it accepts the machine's key. Commands run in a folder"
         " of the machine, BUT AS YOU, with all your rights (Linux only). The passwords of the users are"
         " random, or those of --user, never the published ones",

@@ -7,7 +7,7 @@ import time
 
 
 class Clock:
-    """Tell the time: that of this machine, until the clock is stopped and stepped by hand.
+    """Tell the time: that of this machine, until the clock is stopped or stepped.
 
     With `start` (Unix seconds) the clock is stopped from the beginning and shows that time. A clock never
     goes back. Thread-safe.

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 def write_configuration(
     path: Path, account: Mapping[str, str], locations: Mapping[str, Mapping[str, str]]
 ) -> None:
-    """Write a stratuslab-user.cfg which only its owner can read; FileExistsError if there is such a file.
+    """Write a stratuslab-user.cfg that only its owner can read; FileExistsError if there is one already.
 
-    `account` says who the user is and whom to trust, `locations` has what is to be known of each location,
-    both by their names in the file. The first location is the selected one.
+    `account` says who the user is and whom to trust, `locations` what a client needs to know of each
+    location, both by the names of the keys. The first location is the selected one.
     """
     sections = {
         "default": {"selected_section": next(iter(locations)), **account},

@@ -1,4 +1,4 @@
-"""In what the services of one StratusLab cloud differ from those of another."""
+"""What differs between the services of one StratusLab cloud and another."""
 
 from __future__ import annotations
 

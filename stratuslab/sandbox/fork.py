@@ -17,7 +17,7 @@ class Abandonable(Protocol):
     """What can be abandoned: something that this process runs and a child of it must not."""
 
     def abandon(self) -> None:
-        """Let go of it in a forked child, without a lock, and without ending it for the parent."""
+        """Let go of it in a forked child, without taking a lock, and without ending it for the parent."""
 
 
 _running: weakref.WeakSet[Abandonable] = weakref.WeakSet()
@@ -34,10 +34,10 @@ def keep_in_children(running: Abandonable) -> None:
 
 
 def replace_descriptors(descriptors: Iterable[int]) -> None:
-    """Make /dev/null of these file descriptors; those that are closed (-1) are left out.
+    """Make these file descriptors refer to /dev/null; closed ones (-1) are left out.
 
-    Closing them would do for the child; but objects that know their numbers would later close them once more,
-    and by then the number may belong to another file.
+    Closing them would be enough for the child; but objects that know the numbers would close them again
+    later, when a number may belong to another file.
     """
     null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     for descriptor in descriptors:

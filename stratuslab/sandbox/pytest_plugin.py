@@ -50,7 +50,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def stratuslab_sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
-    """Start a fresh StratusLab cloud, to which STRATUSLAB_CONFIG leads; its machines run at once.
+    """Start a fresh StratusLab cloud, set STRATUSLAB_CONFIG to its configuration; its machines run at once.
 
     Change it with the settings stratuslab_locations and stratuslab_boot_seconds or with a mark, such as
     @pytest.mark.stratuslab(locations=["here", "there"], boot_seconds=2, faults=["one.vm.info:nth=1:garbage"])
@@ -93,7 +93,7 @@ def stratuslab_driver(request: pytest.FixtureRequest, stratuslab_sandbox: Sandbo
 @contextmanager
 def _running(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     wishes = _wishes(request)
-    # By this way a missing package says what to install.
+    # Imported from the package, so that a missing dependency says what to install.
     make: type[Sandbox] = import_module("stratuslab.sandbox").Sandbox
     with (
         make(locations=wishes.locations, cloud=wishes.cloud, boot_seconds=wishes.boot_seconds) as sandbox,

@@ -39,9 +39,9 @@ if TYPE_CHECKING:
 class Sandbox:
     """One or more StratusLab clouds behind one HTTP server, and the configuration file for them.
 
-    Started by `start` or a `with` statement. All that happens in the clouds is kept, also over a stop and a
-    start, as long as the object lives. `clock` is their time, `request_log` has what was asked of them, and
-    `faults` what goes wrong on purpose.
+    Started by `start` or a `with` statement. All that happens in the clouds is kept as long as the object
+    lives, also when it is stopped and started again. `clock` is their time, `request_log` has what was asked
+    of them, and `faults` what goes wrong on purpose.
 
     `locations`: the names of the clouds, each with its own VMs, disks and images. A name may have the kind of
         its cloud behind it, as in `lyon:opennebula-6.10`.
@@ -287,7 +287,7 @@ class Sandbox:
             part.abandon()
 
     def _connect_lines(self, config_file: Path) -> list[str]:
-        """Return what the web page says of how to connect."""
+        """Return what the web page says about connecting."""
         first = next(iter(self._locations.values()))
         return [export_line(config_file), "", *first_program([*first.endpoints("")])]
 

@@ -1,4 +1,4 @@
-"""Rows by key, which can tell what has changed in them."""
+"""Rows by key, with a note of what has changed."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ V = TypeVar("V")
 
 @dataclass(frozen=True)
 class Changes(Generic[K]):
-    """The keys of rows which were removed and of rows which were put since then, each in that order.
+    """The keys of rows that were removed, and of rows that were put, each in that order.
 
-    A row which was removed and put again is in both.
+    A row that was removed and put again is in both.
     """
 
     removed: dict[K, None] = field(default_factory=dict)
@@ -25,9 +25,9 @@ class Changes(Generic[K]):
 
 
 class Table(MutableMapping[K, V]):
-    """A dictionary which notes its changes once it is told to; until then it is a dictionary.
+    """A dictionary that notes its changes from the moment it is told to.
 
-    A row which was changed in place is put again, so that this is noted too. Not thread-safe.
+    Put a row again after changing it in place, so that this is noted too. Not thread-safe.
     """
 
     def __init__(self, rows: Mapping[K, V] | None = None) -> None:
@@ -35,7 +35,7 @@ class Table(MutableMapping[K, V]):
         self._changes: Changes[K] | None = None
 
     def note_changes(self) -> None:
-        """Note the changes from now on; all rows which are there count as put."""
+        """Note the changes from now on; all present rows count as put."""
         self._changes = Changes(put=dict.fromkeys(self._rows))
 
     def load(self, rows: Mapping[K, V]) -> None:
@@ -44,7 +44,7 @@ class Table(MutableMapping[K, V]):
         self._changes = Changes()
 
     def forget_changes(self) -> None:
-        """Note no changes any more."""
+        """Stop noting changes."""
         self._changes = None
 
     def take_changes(self) -> Changes[K]:
@@ -55,7 +55,7 @@ class Table(MutableMapping[K, V]):
         return changes
 
     def values(self) -> ValuesView[V]:
-        """Return the rows, in the order in which they were added; like a dictionary's, and as fast."""
+        """Return the rows in the order in which they were added, as fast as a dictionary does."""
         return self._rows.values()
 
     def __getitem__(self, key: K) -> V:

@@ -14,7 +14,7 @@ DEFAULT_TEXT = "Fault on purpose"
 
 @dataclass(frozen=True)
 class Delay:
-    """The service takes so many seconds of real time more, before or after the request is carried out."""
+    """The service takes so many more seconds of real time, before or after it carries the request out."""
 
     seconds: float
     carried_out: bool = False

@@ -41,7 +41,7 @@ class Faults:
     """The faults of a sandbox with these locations, in the order in which they were added. Thread-safe.
 
     Every fault counts every request that its rule is for, whatever the others do. If several faults are for
-    one request, each stands before the later ones: they do not see what it stops.
+    one request, they apply in order: a later one does not see what an earlier one stops.
     """
 
     def __init__(self, locations: Collection[str]) -> None:

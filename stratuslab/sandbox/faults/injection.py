@@ -1,4 +1,4 @@
-"""How a request fails: each fault stands around what would have answered it."""
+"""How a request fails: each fault wraps what would have answered it."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class FaultInjector:
     ) -> Response:
         """Answer a request with its faults; each stands before those that follow it.
 
-        `carry_out` answers it as without faults. `compute` is the server of a call, None if it is none.
+        `carry_out` answers it without faults. `compute` is the server of a call, None if it is none.
         """
         answer = carry_out
         for fault in reversed(faults):

@@ -16,7 +16,7 @@ class Always:
     """Every request."""
 
     def outcomes(self) -> Iterator[bool]:
-        """Tell for one request after the other, without end, whether it fails."""
+        """Yield for each request, without end, whether it fails."""
         return itertools.repeat(True)
 
 
@@ -31,7 +31,7 @@ class Nth:
             raise ValueError("the first request is number 1")
 
     def outcomes(self) -> Iterator[bool]:
-        """Tell for one request after the other, without end, whether it fails."""
+        """Yield for each request, without end, whether it fails."""
         return (number == self.number for number in itertools.count(1))
 
 
@@ -47,7 +47,7 @@ class Pattern:
             raise ValueError("a pattern has at least one request")
 
     def outcomes(self) -> Iterator[bool]:
-        """Tell for one request after the other, without end, whether it fails."""
+        """Yield for each request, without end, whether it fails."""
         if self.cycle:
             return itertools.cycle(self.failing)
         return itertools.chain(self.failing, itertools.repeat(False))
@@ -65,7 +65,7 @@ class Probability:
             raise ValueError("a probability is a number from 0 to 1")
 
     def outcomes(self) -> Iterator[bool]:
-        """Tell for one request after the other, without end, whether it fails."""
+        """Yield for each request, without end, whether it fails."""
         chance = random.Random(self.seed)
         return (chance.random() < self.probability for _ in itertools.count())
 

@@ -1,4 +1,4 @@
-"""A fault as a rule: on what, when, and what happens; and how that is written in a line."""
+"""A fault as a rule: for what, when, and what happens; and how that is written in one line."""
 
 from __future__ import annotations
 

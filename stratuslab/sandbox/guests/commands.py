@@ -46,8 +46,8 @@ class Commands:
         await self._task(self._run_to_its_end(channel))
 
     async def end(self) -> None:
-        """Kill everything that still runs; the log has a warning of what the user may not kill."""
-        # A number that a process has again was given to a stranger after the whole group had ended.
+        """Kill everything that still runs; the log has a warning about what the user may not kill."""
+        # If a process has that number now, the whole group had ended and the number was given to a stranger.
         groups = [*self._running, *(group for group in self._left if not _is_process(group))]
         for group in groups:
             try:
@@ -151,7 +151,7 @@ def _has_members(group: int) -> bool:
 
 
 async def _feed(source: asyncssh.SSHReader[bytes], process: subprocess.Popen[bytes]) -> None:
-    """Give a process what the client sends, and close its input at the end of that."""
+    """Give a process what the client sends, then close its input."""
     protocol = asyncio.StreamReaderProtocol(asyncio.StreamReader())
     transport, _ = await asyncio.get_running_loop().connect_write_pipe(lambda: protocol, process.stdin)
     stream = asyncio.StreamWriter(transport, protocol, None, asyncio.get_running_loop())

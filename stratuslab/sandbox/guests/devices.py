@@ -38,7 +38,7 @@ class VolumeContents:
 
 
 class Devices:
-    """A folder which has each attached volume under its target's name (a hard link to its content)."""
+    """A folder that has each attached volume under its target's name (a hard link to its content)."""
 
     def __init__(
         self, folder: Path, contents: VolumeContents, attached: Callable[[], Mapping[str, Volume]]
@@ -49,7 +49,7 @@ class Devices:
         self._present: dict[str, str] = {}
 
     def refresh(self) -> None:
-        """Bring the folder up to date with what is attached; a file which is in the way is replaced.
+        """Bring the folder up to date with what is attached; a file in the way is replaced.
 
         If this fails, the log has a warning.
         """

@@ -73,7 +73,7 @@ def attached_volumes(location: Location | OpenNebulaLocation, vm_id: int) -> dic
 
 
 def _datablocks(location: OpenNebulaLocation, vm_id: int) -> dict[str, Volume]:
-    """Return the persistent images that a VM has, but for those that are being attached or detached."""
+    """Return the persistent images of a VM, without those that are being attached or detached."""
     with location.oned.lock:
         vm = location.oned.vms.get(vm_id)
         disks = vm.template.vectors("DISK") if vm else []
@@ -110,7 +110,7 @@ def _decoded(text: str) -> str:
 
 
 def _static_target(vm: VirtualMachine, uuid: str) -> str:
-    """Return the target that the template gives to a disk of the start; empty without a target."""
+    """Return the target that the template gives to a disk that was there at the start; empty if none."""
     targets = (
         disk.get("TARGET", "")
         for disk in vm.template.vectors("DISK")

@@ -18,7 +18,7 @@ _SIZE = 4096
 def loopback_networks(number: int) -> list[VirtualNetwork]:
     """Make the networks of the location with that number, from 0; those of two locations do not overlap.
 
-    Of 127.0.0.0/8, which belongs to every machine, but of which macOS has only 127.0.0.1.
+    They are in 127.0.0.0/8, which belongs to every machine (macOS has only 127.0.0.1 of it).
     """
     networks = default_networks()
     starts = [_FIRST + (number * len(networks) + network.id) * _SIZE for network in networks]

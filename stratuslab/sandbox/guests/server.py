@@ -21,7 +21,7 @@ _logger = logging.getLogger(__name__)
 
 
 class GuestServer:
-    """SSH with SFTP at the addresses of a guest, for everybody who has one of its keys, with any user name.
+    """SSH with SFTP at the addresses of a guest, for everyone who has one of its keys, with any user name.
 
     `home` is the folder that they work in, made at the first start. `devices` has its volumes, brought up to
     date when a command or a transfer of files begins.

@@ -1,1 +1,1 @@
-"""What the three services stand on: an HTTP server, TLS, and the manners of Jetty and Restlet."""
+"""What the three services share: an HTTP server, TLS, and the ways of Jetty and Restlet."""

@@ -1,8 +1,8 @@
-"""What keeps the pages that the user's browser shows away from a server on the user's machine.
+"""Keep pages in the user's browser away from a server on the user's machine.
 
-A page of anybody's can have its own name resolved to 127.0.0.1 (DNS rebinding) and then is, for the browser,
-one of ours; but the Host header still has that name. And it can send some requests to us without asking
-(cross-site request forgery); but not with JSON for their content type, and the browser says where it is from.
+Any page can have its own name resolved to 127.0.0.1 (DNS rebinding); for the browser it is then one of ours,
+but the Host header still has that name. A page can also send some requests to us without asking (cross-site
+request forgery), but not with the content type of JSON, and the browser says where the page is from.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _HARMLESS_METHODS = ("GET", "HEAD")
 def refusal(request: Request) -> Response | None:
     """Return the answer to a request from a page of another server; None if nothing says that it is one.
 
-    Such a request names another host than this machine, or its ``Origin`` is another than the server that is
-    asked. A request without a ``Host`` header does not come from a browser.
+    Such a request names another host than this machine, or its `Origin` is not the server that is
+    asked. A request without a `Host` header does not come from a browser.
     """
     host = request.headers.get("Host")
     if host is not None and not _THIS_MACHINE.fullmatch(host):
@@ -36,7 +36,7 @@ def refusal(request: Request) -> Response | None:
 
 
 def refusal_of_change(request: Request) -> Response | None:
-    """Return the answer to a request that a page of somebody else's may have sent to change something."""
+    """Return the answer to a request for a change that a page of another server may have sent."""
     if request.method in _HARMLESS_METHODS:
         return None
     if request.mimetype != "application/json":

@@ -42,7 +42,7 @@ class CertificateFiles(NamedTuple):
 class CertificateAuthority:
     """Issues certificates into a folder; `certificate` is the file of its own one.
 
-    Its own private key is nowhere but in this object. All certificates are valid for a year by the clock of
+    Its own private key is only in this object. All certificates are valid for a year by the clock of
     this machine.
     """
 
@@ -65,7 +65,7 @@ class CertificateAuthority:
         return self._issue("server", _common_name("localhost"), extensions)
 
     def issue_for_client(self, dn: str) -> CertificateFiles:
-        """Issue the certificate of a user; ValueError if `dn` is no distinguished name as RFC 4514 has it."""
+        """Issue the certificate of a user; ValueError if `dn` is not a distinguished name of RFC 4514."""
         subject = distinguished_name(dn)
         extensions = [x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])]
         return self._issue(f"client-{next(self._client_numbers)}", subject, extensions)

@@ -1,4 +1,4 @@
-"""Who somebody is by the certificate which came with the TLS connection."""
+"""Who the client is, by the certificate of the TLS connection."""
 
 from __future__ import annotations
 

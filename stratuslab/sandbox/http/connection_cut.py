@@ -13,7 +13,7 @@ _NOTE = "stratuslab.sandbox.cut_after"
 def cut(environ: WSGIEnvironment, body_bytes: int | None = None) -> None:
     """Have the connection cut after the head and so many bytes of the body, or (None) before any answer.
 
-    A cut which was asked for before stays as it is.
+    A cut that was asked for before stays as it is.
     """
     environ.setdefault(_NOTE, body_bytes)
 

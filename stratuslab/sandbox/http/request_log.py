@@ -21,7 +21,7 @@ class LoggedRequest:
     `service` is "compute", "pdisk" or "marketplace". `operation` is the XML-RPC method, or the HTTP method
     and the path with UUID, ID or MOUNT in the place of what differs. `status` is the HTTP status, 0 if the
     connection was cut without an answer. `connection` is the client's port: the same for all requests of a
-    connection. `faults` are the rules of those faults which came upon the request.
+    connection. `faults` are the rules of the faults that the request met.
     """
 
     service: str
@@ -52,7 +52,7 @@ class RequestLog(Sequence[LoggedRequest]):
         return next(self._arrivals)
 
     def record(self, arrival: int, request: LoggedRequest) -> None:
-        """Enter a request in the place which its number of arrival gives it."""
+        """Enter a request at the place of its number of arrival."""
         with self._lock:
             insort(self._requests, (arrival, request), key=itemgetter(0))
             del self._requests[:-LIMIT]

@@ -46,7 +46,7 @@ _DESCRIPTIONS = {
 
 
 class ResourceError(Exception):
-    """A request which a resource refuses: an HTTP status and the text that describes it.
+    """A request that a resource refuses: an HTTP status and the text that describes it.
 
     Without a text it is Restlet's own for the status (400, 404, 405, 415 and 500 have one). `allowed` are the
     methods of the resource, for 405.
@@ -161,12 +161,12 @@ def first_understood(request: Request, known: Sequence[str]) -> str | None:
 
 
 def representation(text: str, media_type: str, status: int = 200) -> Response:
-    """Make an answer with a body in UTF-8 and the headers which Restlet adds."""
+    """Make an answer with a body in UTF-8 and the headers that Restlet adds."""
     return _with_headers(Response(text, status=status, content_type=f"{media_type}; charset=UTF-8"))
 
 
 def file(request: Request, content: bytes, media_type: str) -> Response:
-    """Make an answer with the content of a file, or the range of it which is asked for."""
+    """Make an answer with the content of a file, or of the range that is asked for."""
     response = _with_headers(Response(content, content_type=media_type))
     return response.make_conditional(request.environ, accept_ranges=True, complete_length=len(content))
 
@@ -206,6 +206,6 @@ def error_page(error: ResourceError) -> Response:
 
 
 def status_page(error: ResourceError) -> Response:
-    """Answer with the page which Restlet itself puts up for an error, whatever the client accepts."""
+    """Answer with Restlet's own page for an error, whatever the client accepts."""
     body = f"<p><b>{HTTPStatus(error.status).phrase}</b></p>\n<p>{escape(error.description)}</p>"
     return representation(page("Status page", body), HTML, status=error.status)

@@ -34,7 +34,7 @@ _logger = logging.getLogger(__name__)
 
 
 class Server(ThreadingHTTPServer):
-    """Serves an application with a thread a connection; a connection stays open as long as the client likes.
+    """Serves an application, one thread for each connection, which stays open as long as the client likes.
 
     The port is taken from the beginning (a free one if `port` is 0); answers come once started. With a TLS
     context it speaks HTTPS; each handshake is made in the connection's own thread.
@@ -73,7 +73,7 @@ class Server(ThreadingHTTPServer):
         replace_descriptors(open_one.fileno() for open_one in (self.socket, *self._connections))
 
     def server_bind(self) -> None:
-        """Take the port, without asking any name server who this machine is."""
+        """Take the port, without asking a name server for the name of this machine."""
         TCPServer.server_bind(self)
         self.server_name, self.server_port = _HOST, int(self.server_address[1])
 
@@ -105,7 +105,7 @@ class Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Speaks HTTP as nginx 1.0 does before the real services: no chunks, and of many slashes it makes one."""
+    """Speaks HTTP like the nginx 1.0 before the real services: no chunks, and several slashes become one."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class OutdatedEntryError(Exception):
-    """An entry which is not newer than the one there is, of the same endorser for the same image."""
+    """An entry that is not newer than the present one of the same endorser for the same image."""
 
 
 class Catalogue:
@@ -34,7 +34,7 @@ class Catalogue:
         self._clock = clock
 
     def now(self) -> float:
-        """Tell the time by which entries expire, in Unix seconds."""
+        """Return the time by which entries expire, in Unix seconds."""
         return self._clock.now()
 
     def add(self, entry: ImageEntry) -> None:

@@ -33,7 +33,7 @@ class ImageEntry:
     checksum. `email`, `subject` and `issuer` are the endorser's, `endorsed` is when: identifier, e-mail and
     that time together name the entry. Times (`endorsed`, `created`, `valid`) are in Unix seconds. None means
     that the element is missing, an empty text that it is there and empty. `document` is the RDF/XML of an
-    entry which was uploaded, as it was uploaded but for its declaration; empty for any other.
+    entry that was uploaded, without its declaration; empty for any other.
     """
 
     sha1: str

@@ -1,7 +1,6 @@
 """Which entries of the Marketplace a request asks for: filters, search, order and page.
 
-The real server turns all this into SPARQL, where some requests fail that one would think harmless; they fail
-here too.
+The real server turns all this into SPARQL. Some requests that look harmless fail there; they fail here too.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
 class QueryError(Exception):
-    """A request which becomes a query that the store does not understand."""
+    """A request for a query that the store does not understand."""
 
 
 def column_of(value: str) -> str:
@@ -99,7 +98,7 @@ class MetadataQuery:
     def of(cls, segments: Sequence[str], parameters: Mapping[str, str]) -> MetadataQuery:
         """Read the query from the segments of the path after `/metadata` and the parameters of the URL.
 
-        Raises QueryError, as for a quotation mark in any of them, or for a page without `sSortDir_0`.
+        Raises QueryError, for example for a quotation mark, or for a page without `sSortDir_0`.
         """
         named = [parameters[name] for name in ("identifier", "email", "created") if name in parameters]
         values = [value for value in (*segments, *named) if value not in ("", "null")]

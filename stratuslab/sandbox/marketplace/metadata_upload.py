@@ -1,4 +1,4 @@
-"""What the Marketplace makes of a metadata document which somebody uploads, and which ones it refuses."""
+"""What the Marketplace makes of a metadata document that somebody uploads, and which ones it refuses."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ _LAST_PORT = 65535
 
 
 class InvalidMetadataError(Exception):
-    """A document which is no metadata entry; the text says why."""
+    """A document that is not a metadata entry; the text says why."""
 
 
 def entry_of(body: bytes) -> ImageEntry:
     """Read an uploaded document; raises InvalidMetadataError.
 
-    The signature has to be there, but is not verified: this sandbox knows no certificates.
+    There has to be a signature, but it is not verified: this sandbox knows no certificates.
     """
     text = _decoded(body)
     root = _parsed(text)
@@ -123,7 +123,7 @@ def _entry(description: Element, document: str) -> ImageEntry:
 
 
 def _check_resources(description: Element) -> None:
-    """Refuse attributes which metadata has not, and resources which do not say that they are resources."""
+    """Refuse attributes that metadata does not have, and resources that are not marked as resources."""
     for element in description.iterfind(".//*"):
         if element.attrib not in _RESOURCES and (len(element) or element.attrib):
             raise InvalidMetadataError(f"{_name(element.tag)} is no valid property")

@@ -37,7 +37,7 @@ def document(entry: ImageEntry) -> str:
     """Write the RDF/XML document of an entry, with its declaration, as its endorser uploaded it.
 
     The endorsement declares default namespaces, as the signing tools leave it. The signature has the form of
-    a real one, but it signs nothing; that of an entry which really was uploaded stays as it is.
+    a real one, but it signs nothing; that of an entry that really was uploaded stays as it is.
     """
     if entry.document:
         return DECLARATION + entry.document

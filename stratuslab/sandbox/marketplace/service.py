@@ -65,7 +65,7 @@ class _Call(Call):
 
 
 class MarketplaceService:
-    """The Marketplace of one location. It needs no authentication; who uploads something has to sign it."""
+    """The Marketplace of one location. It needs no authentication; an upload has to be signed."""
 
     def __init__(self, catalogue: Catalogue, dialect: Dialect = RELEASE_14_06) -> None:
         self._catalogue = catalogue

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 DONE_VMS_KEPT = 1000
-"""How many VMs that are DONE can still be looked at: the one that ended first is forgotten first."""
+"""How many VMs that are DONE can still be looked at; the one that ended first is forgotten first."""
 
 
 class UnknownActionError(Exception):
@@ -92,7 +92,7 @@ class LifeCycle:
         self._actions[action](vm, now)
 
     def deploy(self, vm: VirtualMachine, host: Host, now: float) -> None:
-        """Put a VM which waits for a host on this one, room or not; raises WrongStateError."""
+        """Put a waiting VM on this host, whether there is room or not; raises WrongStateError."""
         _require(vm.state in (VmState.PENDING, VmState.HOLD))
         self._put_on(vm, host, now)
 
@@ -107,7 +107,7 @@ class LifeCycle:
         self._plan(vm, now, (1, Turn.BOOTED))
 
     def advance(self, now: float) -> None:
-        """Let everything happen which was due until `now`, in the order of its time."""
+        """Carry out everything that is due by `now`, in the order of time."""
         queue = [(vm.agenda[0][0], vm.id) for vm in self._vms.values() if vm.agenda and self._is_due(vm, now)]
         heapq.heapify(queue)
         while queue:

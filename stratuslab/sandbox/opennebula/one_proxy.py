@@ -36,7 +36,7 @@ def operation(request: Request) -> str:
 
 
 class OneProxy:
-    """The proxy: it identifies the user by HTTP and replaces the client's session with its own."""
+    """The proxy: it identifies the user by HTTP, and replaces the client's session."""
 
     def __init__(self, oned: Oned) -> None:
         self._oned = oned
@@ -58,7 +58,7 @@ class OneProxy:
             return self.fault(request, error)
 
     def answer(self, request: Request, values: Sequence[Scalar]) -> Response:
-        """Answer a call with the array of values which OpenNebula gives back."""
+        """Answer a call with the array of values that OpenNebula gives back."""
         return self._response(request, self._format.answer(values))
 
     def fault(self, request: Request, error: XmlRpcError) -> Response:

@@ -101,7 +101,7 @@ class Oned:
     def call(self, method: str, arguments: Sequence[Value], user: str | None) -> list[Scalar]:
         """Carry out a call; `arguments` are those after the session, `user` is the plain login name.
 
-        Without a user the call counts as made with a wrong password. Returns [True, value, 0] or
+        Without a user, the call counts as one with a wrong password. Returns [True, value, 0] or
         [False, text, code]; raises XmlRpcError for a wrong method or arguments of the wrong number or type.
         """
         if method not in METHODS:
@@ -123,7 +123,7 @@ class Oned:
         return self.state.vms
 
     def advance(self) -> None:
-        """Let everything happen that is due by now; each call does this first."""
+        """Carry out everything that is due by now; each call does this first."""
         with self.lock:
             self._life_cycle.advance(self._clock.now())
 
@@ -155,9 +155,9 @@ class Oned:
             self.state.vms[vm_id] = vm
 
     def insert(self, document: str) -> int:
-        """Add a VM which is shown as `document`, the text of a `<VM>`, word for word; return its id.
+        """Add a VM that is shown as `document`, the text of a `<VM>`, word for word; return its id.
 
-        The id is that in the text; a VM which has it already is replaced. It belongs to every user. Actions
+        The id is the one in the text; a VM that has it already is replaced. It belongs to every user. Actions
         only change its STATE and LCM_STATE. ValueError if there is no ID in the text.
         """
         vm_id = number(document, "ID")

@@ -1,4 +1,4 @@
-"""In what the releases of OpenNebula from 5.12 on differ, as far as a client sees it."""
+"""What differs between the releases of OpenNebula from 5.12 on, as far as clients see it."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _NO_ALIASES: Mapping[str, str] = MappingProxyType({})
 class Release:
     """A release; the defaults are those of 6.10.
 
-    `aliases`: the actions of older releases that are still taken, by what they do.
+    `aliases`: which action each accepted action of older releases means.
     `config_is_public`: every user may see `one.system.config`.
-    `locked_images_are_admins`: to delete a LOCKED image one has to be an administrator.
-    `failed_deletions_show`: an image whose deletion fails stays, in ERROR; else it is gone.
+    `locked_images_are_admins`: only administrators may delete a LOCKED image.
+    `failed_deletions_show`: an image whose deletion fails stays, in ERROR; otherwise it is gone.
     `resizes_running`: a RUNNING VM may be resized.
     `memory_is_quota`: a wrong MEMORY is refused as if it were above a quota.
     `raw_is_restricted`: RAW/DATA is refused as restricted, not as a wrong section.
-    `search`: how the search by `KEY=VALUE` is called when it is refused.
+    `search`: what the refusal calls the search by `KEY=VALUE`.
     `no_such_disk`: the text for a DISK_ID that is not there.
     `disk_calls_answer_vm`: calls about a disk or a snapshot of an image answer the object's id.
     `snapshot_calls_answer`: `one.vm.snapshotrevert` and `snapshotdelete` answer the VM's id, else -1.
@@ -33,7 +33,7 @@ class Release:
     `id_is_read_first`: `one.vm.action` looks at its second argument before the first.
     `system_datastore`: why no image goes into a system datastore.
     `busy_before_image`: an attach looks at the VM's state before it looks at the image.
-    The others say what the documents have.
+    The other fields say what the documents have.
     """
 
     version: str

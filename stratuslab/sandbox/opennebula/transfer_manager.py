@@ -30,7 +30,7 @@ _SAVED_VALIDITY = 2 * 86_400
 
 
 class TransferError(Exception):
-    """A disk which cannot be provided.
+    """A disk that cannot be provided.
 
     Its text is what OpenNebula puts after "Error excuting image transfer script: ".
     """
@@ -54,8 +54,8 @@ class TransferManager:
 
         `owner` is the plain name of the user, `sources` are the values of DISK/SOURCE in the order of the
         template, the root disk first. A Marketplace URL (or `HOST:IDENTIFIER`) becomes a new copy-on-write
-        snapshot of the image which belongs to the owner, a URL of anything else one of an image with unknown
-        contents; `pdisk:.../UUID` is the disk itself. A root disk must be a live machine image which nobody
+        snapshot of the image that belongs to the owner, a URL of anything else one of an image with unknown
+        contents; `pdisk:.../UUID` is the disk itself. A root disk must be a live machine image that nobody
         uses, a further disk a raw data disk.
         """
         with self._disks.lock:
@@ -69,9 +69,9 @@ class TransferManager:
                 self._disks.mount(Mount(disk.uuid, str(vm_id), STATIC_DEVICE, snapshot=disk is not planned))
 
     def save(self, vm_id: int, wanted: Mapping[str, str]) -> None:
-        """Make a new image of the root disk of a machine that was shut down, and endorse it for two days.
+        """Make a new image of the root disk of a machine that was shut down; endorse it for two days.
 
-        `wanted` is the machine's CREATE_IMAGE, which tells who is its creator. Nothing happens if the root
+        `wanted` is the machine's CREATE_IMAGE, which names the creator. Nothing happens if the root
         disk is no copy of an image of the Marketplace. Nobody gets a mail, and there is one Marketplace only.
         """
         with self._disks.lock:
@@ -124,7 +124,7 @@ class TransferManager:
         )
 
     def delete(self, vm_id: int) -> None:
-        """Take back the disks of a machine that has gone: unmount all, put its snapshots into quarantine.
+        """Take back the disks of a machine that has gone: unmount them, put its snapshots into quarantine.
 
         A snapshot in quarantine belongs to PDisk's superuser, who removes the oldest ones. Nothing happens if
         the machine has no disks.

@@ -28,7 +28,7 @@ class AllocationError(Exception):
 
 
 class RestrictedAttributeError(Exception):
-    """A template with an attribute which only oneadmin may give; the text is its name."""
+    """A template with an attribute that only oneadmin may give; the text is its name."""
 
 
 def allocate(

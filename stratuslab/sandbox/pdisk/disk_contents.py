@@ -19,14 +19,14 @@ _PIECES_A_GIB = _GIB // _PIECE
 
 @dataclass(frozen=True)
 class Image:
-    """An uncompressed image: its SHA-1 in hexadecimal, and the size of the disk which has room for it."""
+    """An uncompressed image: its SHA-1 in hexadecimal, and the size of a disk that has room for it."""
 
     sha1: str
     size_gib: int
 
 
 def image_in(contents: bytes) -> Image:
-    """Look at the image in an uploaded file; a file which is not compressed is the image itself."""
+    """Look at the image in an uploaded file; a file that is not compressed is the image itself."""
     sha1, size = hashlib.sha1(usedforsecurity=False), 0
     try:
         with gzip.open(io.BytesIO(contents)) as image:

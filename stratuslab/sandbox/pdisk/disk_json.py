@@ -116,7 +116,7 @@ def detached(mount: Mount) -> str:
 
 
 def broken_mount(mount: Mount) -> str:
-    """Write one mount as the real template does: it needs a value that it does not get, and says so."""
+    """Write one mount like the real template, which lacks a value and says so."""
     return _mount(mount) + '"Expression target is undefined on line 5, column 17 in json/mount.ftl.'
 
 

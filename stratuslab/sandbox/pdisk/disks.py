@@ -1,4 +1,4 @@
-"""The state of PDisk at one location: its disks, and the virtual machines which have them mounted."""
+"""The state of PDisk at one location: its disks, and the virtual machines that have them mounted."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class Mount:
 
     `device` is `vdz`, `vdy` ... for a disk attached to a running machine, `static` for one that was there at
     its start. `node` is the host of the machine, empty if PDisk was not told. `snapshot` says that the disk
-    is a copy made for this machine, which is of no use to anybody when the machine has gone.
+    is a copy made for this machine, which nobody needs when the machine has gone.
     """
 
     disk: str
@@ -118,7 +118,7 @@ class Mount:
 class DiskState:
     """Everything that a PDisk knows: by UUID the disks, the mounts of each by virtual machine, and uploads.
 
-    `uploads` has the contents (gzip) of the disks which were made of an uploaded file.
+    `uploads` has the contents (gzip) of the disks that were made from an uploaded file.
     """
 
     disks: Table[str, Disk] = field(default_factory=Table)
@@ -139,7 +139,7 @@ class DiskStore:
         self._clock = clock
 
     def now(self) -> float:
-        """Tell the time by which disks are dated, in Unix seconds."""
+        """Return the time by which disks are dated, in Unix seconds."""
         return self._clock.now()
 
     def new(self, owner: str) -> Disk:
@@ -176,7 +176,7 @@ class DiskStore:
             return [disk for disk in reversed([*self.state.disks.values()]) if owner in (None, disk.owner)]
 
     def identified(self, identifier: str) -> list[Disk]:
-        """Return the disks which carry an identifier, newest first."""
+        """Return the disks with an identifier, newest first."""
         return [disk for disk in self.disks() if disk.identifier == identifier]
 
     def count(self, disk: Disk) -> int:

@@ -91,7 +91,7 @@ class _Call(Call):
 class DiskService:
     """The PDisk service of one location.
 
-    The one who asks is already known: `handle` takes the name of the user.
+    The user is already known: `handle` takes the name.
     """
 
     def __init__(self, disks: DiskStore, dialect: Dialect = RELEASE_14_06) -> None:

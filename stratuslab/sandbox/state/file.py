@@ -56,7 +56,7 @@ class Record(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Changes which belong together: what is removed, and what is put after that."""
+    """Changes that belong together: what is removed, and what is put after that."""
 
     removed: Sequence[RecordName]
     put: Sequence[Record]
@@ -110,7 +110,7 @@ class StateFile:
             self._connection.close()
 
     def abandon(self) -> None:
-        """Leave the file to the parent, in a forked child: not even close it, which SQLite forbids there."""
+        """Leave the file to the parent, in a forked child, without closing it: SQLite forbids that there."""
         make_immortal(self._connection)
 
     def _open(self) -> None:

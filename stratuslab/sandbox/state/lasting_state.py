@@ -1,4 +1,4 @@
-"""The state that lasts: a file which always has what the clients of a sandbox were told."""
+"""The state that lasts: a file that always has what the clients of a sandbox were told."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class LastingState:
     """Keeps locations in a file, and brings them back from it.
 
-    A location that the file has becomes as it is there; any other location is added to the file. A clock that
-    is behind the file's is put forward. Thread-safe; raises OSError, with StateFileError for a file that
+    A location that is in the file gets the file's content; any other location is added to the file. A clock
+    that is behind the file's is put forward. Thread-safe; raises OSError, with StateFileError for a file that
     cannot be used.
     """
 

@@ -1,6 +1,6 @@
-"""How what a location knows is written into a state file: which tables there are, and a JSON text a row.
+"""How a location is written into a state file: which tables there are, and a JSON text for each row.
 
-A change of what is written here is a change of the file's format.
+Whoever changes what is written here changes the format of the file.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def _plain(value: object) -> object:
 
 
 def _built(kind: Any, content: Any) -> Any:
-    """Make of what JSON has the object of a type that it was written from."""
+    """Make the object of a type from what JSON has of it."""
     if kind is bytes:
         return base64.b64decode(content)
     if isinstance(kind, type) and issubclass(kind, Enum):

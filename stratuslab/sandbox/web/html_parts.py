@@ -1,4 +1,4 @@
-"""Parts of pages for people: tables, times and states, in which every text of others is escaped."""
+"""Parts of pages for people: tables, times and states. Every text from outside is escaped."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Row:
 def table(table_id: str, caption: str, headings: Sequence[str], rows: Iterable[Row], if_none: str) -> Markup:
     """Return a table; without any row it says `if_none`.
 
-    A cell which is not `Markup` is escaped.
+    A cell that is not `Markup` is escaped.
     """
     shown = Markup().join(_row(row, headings) for row in rows)
     return _TABLE.format(

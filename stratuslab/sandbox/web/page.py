@@ -1,6 +1,7 @@
 """The page at `/`, for people: what is in the clouds and what was asked of them.
 
-It needs no JavaScript; with it, it brings itself up to date. It loads nothing, not even from this server.
+It needs no JavaScript; with JavaScript, it brings itself up to date. It loads nothing, not even from this
+server.
 """
 
 from __future__ import annotations
@@ -178,7 +179,7 @@ def _row(location: Location | OpenNebulaLocation, url: str) -> Row:
 
 def _tables(location: Location) -> Sequence[Markup]:
     disks = location.disks
-    vms = location.oned.newest_documents(_ROWS)  # first, for it lets happen what was due, also to the disks
+    vms = location.oned.newest_documents(_ROWS)  # first: this carries out what is due, also with disks
     with disks.lock:
         shown = [disk for disk in disks.disks() if not disk.quarantine][:_ROWS]
         volumes = [(disk, disks.mounts(disk.uuid)) for disk in shown]

@@ -18,7 +18,7 @@ class LongInteger(int):
 
 
 class XmlRpcError(Exception):
-    """A call that was not carried out; `code` is xmlrpc-c's."""
+    """A call that was not carried out; `code` is the one of xmlrpc-c."""
 
     def __init__(self, code: int, text: str) -> None:
         super().__init__(text)

@@ -23,16 +23,16 @@ _LAST_BMP = "\uffff"
 
 
 class Format(Protocol):
-    """A way to write answers and to complain of calls."""
+    """A way to write answers and faults."""
 
     def answer(self, values: Sequence[Scalar]) -> bytes:
-        """Write the answer which is an array of values."""
+        """Write an answer that is an array of values."""
 
     def fault(self, error: XmlRpcError) -> bytes:
         """Write a fault."""
 
     def unreadable(self, reason: str) -> XmlRpcError:
-        """Make the fault for a call which cannot be read."""
+        """Make the fault for a call that cannot be read."""
 
 
 def read_call(body: bytes, xml_format: Format) -> MethodCall:
@@ -54,7 +54,7 @@ class ApacheFormat:
     """The one-proxy's format: one line, strings without a tag, the namespace of the extensions."""
 
     def answer(self, values: Sequence[Scalar]) -> bytes:
-        """Write the answer which is an array of values."""
+        """Write an answer that is an array of values."""
         items = "".join(f"<value>{self._typed(value)}</value>" for value in values)
         return self._response(
             f"<params><param><value><array><data>{items}</data></array></value></param></params>"
@@ -70,7 +70,7 @@ class ApacheFormat:
         )
 
     def unreadable(self, reason: str) -> XmlRpcError:
-        """Make the fault for a call which cannot be read."""
+        """Make the fault for a call that cannot be read."""
         return XmlRpcError(0, f"Failed to parse XML-RPC request: {reason}")
 
     def _response(self, content: str) -> bytes:
@@ -88,7 +88,7 @@ class XmlRpcCFormat:
     """The format of oned itself."""
 
     def answer(self, values: Sequence[Result]) -> bytes:
-        """Write the answer which is an array of values."""
+        """Write an answer that is an array of values."""
         return self.result(values)
 
     def result(self, result: Result) -> bytes:
@@ -101,7 +101,7 @@ class XmlRpcCFormat:
         return self._response("<fault>", self._value(fault), "</fault>")
 
     def unreadable(self, reason: str) -> XmlRpcError:
-        """Make the fault for a call which cannot be read."""
+        """Make the fault for a call that cannot be read."""
         return XmlRpcError(_PARSE_FAULT, f"Call is not valid XML.  {reason}")
 
     def _response(self, *lines: str) -> bytes:

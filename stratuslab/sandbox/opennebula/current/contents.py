@@ -1,4 +1,4 @@
-"""What an OpenNebula of the sandbox has from the beginning."""
+"""What each OpenNebula of the sandbox has at the start."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class Devices:
         self._release = release
 
     def image_of(self, disk: Vector, user: Account) -> Image | None:
-        """Find the image that a disk names, None for a volatile disk; raises RefusalError with bare texts."""
+        """Find the image of a disk, None for a volatile one; the text of a RefusalError names no disk."""
         if "IMAGE_ID" in disk:
             image = _numbered(self._books.images, disk["IMAGE_ID"], "Image")
         elif "IMAGE" in disk:
@@ -48,7 +48,7 @@ class Devices:
         return image
 
     def fill_disk(self, disk: Vector, disk_id: int, image: Image | None, vm: Vm) -> None:
-        """Fill in what a disk has from its image; raises RefusalError with bare texts."""
+        """Fill in what a disk has from its image; the text of a RefusalError names no disk."""
         disk["DISK_ID"] = str(disk_id)
         if image is None:
             disk.setdefault("DEV_PREFIX", "sd")
@@ -81,7 +81,7 @@ class Devices:
         return next(prefix + letter for letter in letters if prefix + letter not in taken)
 
     def acquire(self, image: Image, vm: Vm) -> None:
-        """Let a VM use an image; raises RefusalError with a bare text."""
+        """Let a VM use an image; the text of a RefusalError names no disk."""
         if image.state in _UNUSABLE or (image.persistent and image.vms):
             why = "it is persistent and already in use" if image.vms else "it is in state ERROR"
             raise RefusalError(Code.INTERNAL, f"Cannot acquire image {image.id}, {why}")
@@ -241,7 +241,7 @@ def _numbered(table: Table[int, _O], text: str, what: str) -> _O:
 
 
 def _within(prefix: str, mac: str) -> str:
-    """Return the address in a network of IPv6 that a machine gives itself by its MAC."""
+    """Return the IPv6 address that a machine gives itself, made of its MAC address."""
     octets = bytes.fromhex(mac.replace(":", ""))
     interface = bytes([octets[0] ^ 2, *octets[1:3], 0xFF, 0xFE, *octets[3:]])
     return str(IPv6Address(int(IPv6Address(prefix)) | int.from_bytes(interface, "big")))

@@ -1,4 +1,4 @@
-"""How VMs and images get from state to state as time goes by."""
+"""How VMs and images change with time."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class LifeCycle:
         }
 
     def recover(self) -> None:
-        """Find out which VMs are on their way, after the books were read from a file."""
+        """Work out what no state file has: which VMs are on their way, which disks share snapshots."""
         self._moving = {vm.id for vm in self._books.vms.values() if vm.agenda}
         for vm in self._books.vms.values():
             for disk in vm.template.vectors("DISK"):
@@ -187,7 +187,7 @@ class LifeCycle:
         self._books.images[image.id] = image
 
     def advance(self, now: float) -> None:
-        """Let everything happen that was due until `now`, in the order of its time."""
+        """Carry out everything that is due by `now`, in the order of time."""
         while True:
             queue = [
                 (vm.agenda[0].time, 1, vm.id)
@@ -209,7 +209,7 @@ class LifeCycle:
                 self._settled(self._books.images[object_id], moment)
 
     def halt(self, vm: Vm) -> None:
-        """Let nothing more happen to a VM by itself."""
+        """Stop a VM from changing by itself."""
         vm.agenda.clear()
         self._moving.discard(vm.id)
         self._without_room.discard(vm.id)
@@ -304,7 +304,7 @@ class LifeCycle:
                 del self._books.vms[vm_id]
 
     def let_go(self, vm: Vm, disk: dict[str, str]) -> None:
-        """Give an image back with the size and the snapshots that its disk has, if it is persistent."""
+        """Give an image back; a persistent one gets the size and the snapshots of the disk."""
         image = self._books.images.get(int(disk["IMAGE_ID"]))
         if image is not None and image.persistent:
             image.size = int(number(disk.get("SIZE", "")) or image.size)

@@ -1,6 +1,6 @@
 """What an OpenNebula keeps: users, VMs, images, datastores, networks, VM templates.
 
-Everything in here is made of what JSON can hold, so that it can be written down as it is.
+All fields hold what JSON can hold, so that the objects can be written as they are.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Snapshot:
 
 @dataclass
 class Snapshots:
-    """The snapshots of a disk or of an image; not `is_known` is what shows as an empty element."""
+    """The snapshots of a disk or of an image; if they are not `is_known`, the element is empty."""
 
     next_id: int = 0
     active: int = -1
@@ -101,7 +101,7 @@ class Snapshots:
         return next((snapshot for snapshot in self.snapshots if snapshot.id == snapshot_id), None)
 
     def add(self, name: str, date: int, size: int) -> int:
-        """Take a snapshot, which is not the active one before it is done; return its id."""
+        """Add a snapshot, which becomes the active one when it is done; return its id."""
         self.snapshots.append(Snapshot(self.next_id, name, date, size, self.active))
         self.next_id += 1
         self.is_known = True
@@ -118,7 +118,7 @@ class Snapshots:
 class Vm(PoolObject):
     """A VM; times in Unix seconds. `template` is OpenNebula's part of it, `user_template` the user's.
 
-    `fails_in` names the stage in which a driver is to fail, once. `disk_snapshots` are by the DISK_ID.
+    `fails_in` is the stage in which a driver will fail, once. `disk_snapshots` are by the DISK_ID.
     """
 
     template: Template = field(default_factory=Template)
@@ -180,7 +180,7 @@ class Datastore(PoolObject):
 class Network(PoolObject):
     """A network with one range of addresses; `leases` has the VM's id by address.
 
-    With prefixes of IPv6, such as `2001:db8::`, a NIC has addresses of these too.
+    With IPv6 prefixes, such as `2001:db8::`, a NIC also has addresses of these.
     """
 
     bridge: str = ""
@@ -196,7 +196,7 @@ class Network(PoolObject):
         return str(IPv4Address(self.first) + number)
 
     def _is_dense(self) -> bool:
-        """Tell whether the addresses that are taken are the first ones, as far as the last of them tells."""
+        """Tell whether the addresses that are taken are the first ones, judged by the last of them."""
         last = next(reversed(self.leases), None)
         return last is not None and _distance(self.first, last) == len(self.leases) - 1
 

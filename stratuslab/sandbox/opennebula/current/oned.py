@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 class CurrentOned:
     """An OpenNebula from 5.12 on. Thread-safe.
 
-    Besides the calls there are methods by which a test puts things where no call can put them; those raise
+    Besides the calls there are methods with which a test makes states that no call leads to; they raise
     KeyError for what does not exist. Hold `lock` (re-entrant) to look at `books`.
     """
 
@@ -82,7 +82,7 @@ class CurrentOned:
     def call(self, method: str, arguments: Sequence[Value], driver: str = "") -> list[Scalar]:
         """Carry out a call, whose first argument is the session.
 
-        `driver` tells how the driver behind it is to fail: in the stage of that name, in the first one
+        `driver` says how the driver behind it will fail: in the stage of that name, in the first one
         (`fails`), or by never ending (`hangs`). Returns [True, value, 0], or [False, text, code, id of the
         object, replication index]; raises XmlRpcError for a wrong method or arguments of the wrong number
         or type.
@@ -110,7 +110,7 @@ class CurrentOned:
         return self.books.vms
 
     def advance(self) -> None:
-        """Let everything happen which was due until now; each call does so first."""
+        """Carry out everything that is due by now; each call does this first."""
         with self.lock:
             self._life_cycle.advance(self._clock.now())
 
@@ -121,7 +121,7 @@ class CurrentOned:
             self._life_cycle.fail(self.books.vms[vm_id], message, self._clock.now())
 
     def set_state(self, vm_id: int, state: int, lcm_state: int = 0) -> None:
-        """Put a VM into a state, where it stays until an action is asked for; nothing else of it changes."""
+        """Put a VM into a state, where it stays until an action is asked for; nothing else changes."""
         with self.lock:
             self.advance()
             vm = self.books.vms[vm_id]
@@ -138,7 +138,7 @@ class CurrentOned:
             self.books.images[image_id] = image
 
     def set_free_space(self, datastore_id: int, mebibytes: int) -> None:
-        """Let a datastore have so much free space, 0 for a full one."""
+        """Set the free space of a datastore; 0 makes it full."""
         with self.lock:
             datastore = self.books.datastores[datastore_id]
             datastore.free_mb = mebibytes

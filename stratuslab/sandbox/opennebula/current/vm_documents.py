@@ -60,7 +60,7 @@ def vm_document(vm: Vm, books: Books, release: Release) -> str:
 
 
 def short_vm_document(vm: Vm, books: Books, release: Release) -> str:
-    """Return `<VM>` as `one.vmpool.info` does: without CONTEXT and attributes of one's own."""
+    """Return `<VM>` as `one.vmpool.info` does: without CONTEXT and most of the user's attributes."""
     parts = Template(
         [
             *(
@@ -89,7 +89,7 @@ def short_vm_document(vm: Vm, books: Books, release: Release) -> str:
 
 
 def snapshot_elements(snapshots: Snapshots, disk_id: str = "") -> str:
-    """Return SNAPSHOTS of a disk or an image; `disk_id` is the element that a disk's have."""
+    """Return SNAPSHOTS of a disk or an image; for a disk, `disk_id` is the element with its id."""
     if not snapshots.is_known:
         return "<SNAPSHOTS></SNAPSHOTS>"
     items = []

@@ -1,4 +1,4 @@
-"""The ways of VMs from state to state: which action begins in which state, and what lies on the way."""
+"""How VMs get from state to state: which action is possible in which state, and what lies on the way."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ def _in(lcm_state: int) -> Place:
 
 @dataclass(frozen=True)
 class Step:
-    """A place on a way, in which a VM stays for so many quarters of the time that a start takes.
+    """A place on a way; a VM stays there for so many quarters of the time that a start takes.
 
-    `event` is what is done upon arrival. In `stage` a driver works; if it fails, the VM goes to `failure`.
+    `event` is carried out on arrival. `stage` is what a driver does here; if it fails, the VM goes to
+    `failure`.
     """
 
     place: Place
@@ -106,7 +107,7 @@ BEGINNINGS: Mapping[Place, Way] = MappingProxyType(
         ),
     }
 )
-"""What follows when a PENDING VM gets a host, by the place from where it became PENDING."""
+"""What follows when a PENDING VM gets a host, by the place where it was before it became PENDING."""
 
 _TERMINATE = {
     RUNNING: _END,
@@ -140,10 +141,10 @@ WAYS: Mapping[str, Mapping[Place, Way]] = MappingProxyType(
         "unresched": {RUNNING: _STAY, POWEROFF: _STAY},
     }
 )
-"""The actions, each with the ways that it begins by the place of the VM."""
+"""The actions; each has the ways that it begins, by the place of the VM."""
 
 ADMINS = ("resched", "unresched", "delete", "delete-recreate")
-"""The actions that only administrators may ask for, also those that there are no more."""
+"""The actions that only administrators may ask for, including those that no longer exist."""
 
 HISTORY_ACTIONS = MappingProxyType(
     {

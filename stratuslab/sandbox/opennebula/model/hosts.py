@@ -47,7 +47,7 @@ class Host:
 
 
 def added_host(host_id: int, name: str, im_mad: str, vm_mad: str, vn_mad: str, tm_mad: str) -> Host:
-    """Make a host which has the usual capacity, but room for any number of VMs."""
+    """Make a host that has the usual capacity, but room for any number of VMs."""
     return Host(host_id, name, _capacity(*_USUAL), True, im_mad, vm_mad, vn_mad, tm_mad)
 
 
@@ -56,7 +56,7 @@ def make_hosts(
 ) -> list[Host]:
     """Make the hosts of a location, `node-1.LOCATION.example.org` and so on.
 
-    With a `capacity`, in cores and MiB, only those VMs fit for which there is room; without, any number fits.
+    With a `capacity`, in cores and MiB, only VMs that there is room for fit; without, any number fits.
     """
     room = _capacity(*(capacity or _USUAL))
     return [

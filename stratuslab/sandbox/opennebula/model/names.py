@@ -43,7 +43,7 @@ def fault_if_taken(name: str, uid: int, objects: Iterable[_Named], kind: str) ->
 
 
 def check_name(name: str, kind: str, fault: str) -> None:
-    """Refuse the name of a new object of 3.2, also for the `fault` that it has otherwise, if it has one."""
+    """Refuse the name of a new object of 3.2 if it is impossible, or for another `fault` that it has."""
     if not name:
         fault = "NAME cannot be empty."
     elif len(name.encode()) > NAME_LIMIT:

@@ -95,9 +95,9 @@ def default_networks() -> list[VirtualNetwork]:
 
 
 def connect(nic: Vector, networks: Iterable[VirtualNetwork], vm_id: int, owner: User) -> None:
-    """Complete the NIC of a new VM with an address of the network that it names; raises NoLeaseError.
+    """Complete the NIC of a new VM with an address of its network; raises NoLeaseError.
 
-    A NIC which asks for no network stays as it is.
+    A NIC without a network stays as it is.
     """
     if not nic.get("NETWORK") and not nic.get("NETWORK_ID"):
         return
@@ -116,7 +116,7 @@ def connect(nic: Vector, networks: Iterable[VirtualNetwork], vm_id: int, owner: 
 
 
 def mac_of(address: IPv4Address) -> str:
-    """Return the MAC address which goes with an IP address."""
+    """Return the MAC address for an IP address."""
     return "02:00:" + address.packed.hex(":")
 
 

@@ -54,7 +54,7 @@ SERVERADMIN = User("serveradmin", 1, 0, ONEADMIN)
 
 @dataclass
 class UserPool:
-    """The users, each known from the first contact on; uid 0 and 1 are OpenNebula's own."""
+    """The users, each known from the first call on; uid 0 and 1 are OpenNebula's own."""
 
     users: Table[str, User] = field(default_factory=lambda: Table({ONEADMIN: ADMIN}))
 

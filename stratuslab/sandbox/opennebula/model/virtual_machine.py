@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Turn(Enum):
-    """What happens to a VM without being asked for, when its time has come."""
+    """What happens to a VM by itself when its time has come."""
 
     DEPLOYED = "deployed"
     TRANSFERRED = "transferred"

@@ -1,1 +1,1 @@
-"""What OpenNebula can be asked, a module a kind of object."""
+"""What OpenNebula can be asked: one module for each kind of object."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class HostRequests:
-    """Looks at hosts, adds and removes them; a host that is added has room for any number of VMs."""
+    """Shows, adds and removes hosts; an added host has room for any number of VMs."""
 
     def __init__(self, hosts: list[Host], scheduler: Scheduler) -> None:
         self._hosts = hosts

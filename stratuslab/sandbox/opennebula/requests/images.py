@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class ImageRequests:
-    """Looks at images, adds and removes them, and saves disks of VMs into new ones."""
+    """Shows, adds and removes images, and saves disks of VMs into new ones."""
 
     def __init__(self, state: OnedState) -> None:
         self._state = state

@@ -64,13 +64,13 @@ class Introspection:
 
 
 def refusal_of_session(method: str) -> XmlRpcError:
-    """Make the fault for a method which was given the session before its own arguments."""
+    """Make the fault for a method that got the session before its own arguments."""
     expected = len(SYSTEM_METHODS[method]) - 1
     return _wrong_number(expected, expected + 1)
 
 
 def is_introspection(method: str) -> bool:
-    """Tell whether this is one of the methods which are answered here."""
+    """Tell whether a method is answered here."""
     return method.startswith("system.") and method in SYSTEM_METHODS
 
 

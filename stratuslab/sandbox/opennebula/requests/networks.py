@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class NetworkRequests:
-    """Looks at networks, adds and removes them; one that somebody adds is that user's alone."""
+    """Shows, adds and removes networks; a network that somebody adds is only that user's."""
 
     def __init__(self, networks: dict[int, VirtualNetwork]) -> None:
         self._networks = networks

@@ -21,7 +21,7 @@ _DRIVERS = {ADMIN.uid: "core", SERVERADMIN.uid: "server_cipher"}
 
 
 class UserRequests:
-    """Answers the requests about users and groups: to look at them, for the administrator at all of them."""
+    """Answers the requests about users and groups; only administrators see all of them."""
 
     def __init__(self, users: UserPool) -> None:
         self._users = users

@@ -1,7 +1,7 @@
 """The words of OpenNebula's template language, cut as its flex scanner cuts them.
 
 The scanner works on bytes, takes the longest match (of equal ones the first rule) and knows two modes:
-outside of a value, and right after an equals sign. A byte which no rule matches is dropped silently.
+outside of a value, and right after an equals sign. A byte that no rule matches is dropped without an error.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Kind(Enum):
-    """The kinds of words, by the names which they have in error messages."""
+    """The kinds of words, by their names in error messages."""
 
     END = "$end"
     EQUAL = "EQUAL"

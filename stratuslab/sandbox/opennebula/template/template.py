@@ -16,7 +16,7 @@ Value: TypeAlias = str | Vector
 
 
 class TemplateError(Exception):
-    """A template against the grammar; the text is OpenNebula's, with line and columns."""
+    """A template that breaks the grammar; the text is OpenNebula's, with line and columns."""
 
 
 @dataclass
@@ -30,7 +30,7 @@ class Template:
         return [value for present, value in self.attributes if present == name]
 
     def vectors(self, name: str) -> list[Vector]:
-        """Return those values of an attribute which are vectors, `NAME = [ … ]`."""
+        """Return those values of an attribute that are vectors, `NAME = [ … ]`."""
         return [value for value in self.values(name) if isinstance(value, dict)]
 
     def single(self, name: str) -> str:
@@ -39,7 +39,7 @@ class Template:
         return value if isinstance(value, str) else ""
 
     def replace(self, name: str, value: Value) -> None:
-        """Put one value in the place of all values of an attribute."""
+        """Replace all values of an attribute with one value."""
         self.attributes = [attribute for attribute in self.attributes if attribute[0] != name]
         self.attributes.append((name, value))
 

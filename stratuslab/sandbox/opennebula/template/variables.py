@@ -1,7 +1,7 @@
 """The variables in a template's CONTEXT and REQUIREMENTS, which OpenNebula replaces by what the VM has.
 
 `$NAME` is an attribute of the template, `$NIC[IP]` a part of one, `$NIC[IP, NETWORK="public"]` the part of
-the one which has that value; what is not there is empty.
+the one that has that value; what is not there is empty.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _VARIABLE = re.compile(
 
 
 class VariableError(Exception):
-    """A text with a dollar sign which begins no variable."""
+    """A text with a dollar sign that does not begin a variable."""
 
 
 def replaced(text: str, template: Template, uid: int) -> str:

@@ -1,1 +1,1 @@
-"""What OpenNebula can be asked from 5.12 on, a module a kind of object."""
+"""What OpenNebula can be asked from 5.12 on: one module for each kind of object."""

@@ -1,4 +1,4 @@
-"""The requests about users: look, update, login tokens, quotas; and who a session is."""
+"""The requests about users: look, update, login tokens, quotas; and whose session a call has."""
 
 from __future__ import annotations
 
