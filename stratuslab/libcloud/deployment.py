@@ -54,7 +54,7 @@ class DeploymentOperations(NodeDriver):
         max_tries: int = 3,
         ssh_interface: str = "public_ips",
         at_exit_func: Callable[..., Any] | None = None,
-        wait_period: int = 5,
+        wait_period: float = 5,
         **create_node_kwargs: Any,
     ) -> StratusLabNode:
         """Start a node, wait until it runs and run a deployment on it over SSH; needs paramiko.
@@ -103,7 +103,7 @@ class DeploymentOperations(NodeDriver):
                 max_tries=max_tries,
                 ssh_interface=ssh_interface,
                 at_exit_func=at_exit_func,
-                wait_period=wait_period,
+                wait_period=wait_period,  # type: ignore[arg-type]  # handed to ours, which takes a float
                 **create_node_kwargs,
             )
         except DeploymentError as error:

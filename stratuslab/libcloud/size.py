@@ -23,8 +23,11 @@ class StratusLabNodeSize(NodeSize):
 
     ``ram`` and ``swap`` are in MiB; ``cpu`` and ``swap`` are also in ``extra``.
     ``disk`` is 0: the image decides. Without ``swap`` the argument ``disk`` is taken for it, which
-    is where release 14.06 had it.
+    is where release 14.06 had it. ``price`` and ``bandwidth`` are None, Libcloud's "unknown", where the
+    cloud does not say.
     """
+
+    price: float | None  # type: ignore[assignment]  # Libcloud's own hint leaves None out
 
     def __init__(
         self,
