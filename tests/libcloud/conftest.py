@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import socket
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,6 +13,10 @@ from stratuslab.sandbox import Clock, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+
+NOTHING: Any = None
+"""What a program gives that does not know a thing, whatever Libcloud's types ask for."""
 
 
 @pytest.fixture
@@ -45,7 +50,7 @@ def driver(sandbox: Sandbox) -> StratusLabNodeDriver:
 class ScriptedServer:
     """Answers every connection with the same bytes, or treats it otherwise as told."""
 
-    def __init__(self, treat: Callable[[socket.socket], None]) -> None:
+    def __init__(self, treat: Callable[[socket.socket], object]) -> None:
         self._treat = treat
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
@@ -103,16 +108,18 @@ def http_answer(
     return f"HTTP/1.1 {status}\r\n{headers}\r\n\r\n".encode("ascii") + body
 
 
+def _send(answer: bytes, connection: socket.socket) -> None:
+    connection.sendall(answer)
+
+
 @pytest.fixture
-def serve() -> Iterator[Callable[[bytes | Callable[[socket.socket], None]], ScriptedServer]]:
+def serve() -> Iterator[Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer]]:
     """Start servers that answer with given bytes, or do with a connection what a function does."""
     with contextlib.ExitStack() as servers:
 
-        def start(answer: bytes | Callable[[socket.socket], None]) -> ScriptedServer:
-            def send(connection: socket.socket) -> None:
-                connection.sendall(answer)
-
-            server = ScriptedServer(answer if callable(answer) else send)
+        def start(answer: bytes | Callable[[socket.socket], object]) -> ScriptedServer:
+            treat = answer if callable(answer) else functools.partial(_send, answer)
+            server = ScriptedServer(treat)
             servers.callback(server.stop)
             return server
 

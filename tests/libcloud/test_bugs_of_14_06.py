@@ -17,11 +17,14 @@ from libcloud.compute.types import NodeState, StorageVolumeState
 from stratuslab.client.errors import AnswerLostError, ConflictError, InvalidArgumentError, LocationsError
 from stratuslab.libcloud.ssh_keys import private_key_file_for
 from stratuslab.libcloud.stratuslab_driver import StratusLabNode, StratusLabNodeDriver
+from tests.libcloud.conftest import NOTHING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from stratuslab.sandbox import Sandbox
+    from tests.libcloud.conftest import ScriptedServer
 
 IMAGE = "BN1EEkPiBx87_uLj2-sdybSI-Xb"
 DISK = "95b75092-17d2-459f-9fa0-cd1deaa721f1"
@@ -60,14 +63,14 @@ def at(url: str, timeout: float = 30) -> StratusLabNodeDriver:
     return StratusLabNodeDriver("demo", "demo-pass", host=url, timeout=timeout)
 
 
-def test_01_the_title_of_an_image_is_used(driver) -> None:
+def test_01_the_title_of_an_image_is_used(driver: StratusLabNodeDriver) -> None:
     titled = [image for image in driver.list_images() if image.extra["title"]]
 
     assert titled
     assert [image.name for image in titled] == [" ".join(image.extra["title"].split()) for image in titled]
 
 
-def test_02_image_names_are_whole_and_never_empty(driver) -> None:
+def test_02_image_names_are_whole_and_never_empty(driver: StratusLabNodeDriver) -> None:
     names = [image.name for image in driver.list_images()]
 
     assert all(names)
@@ -76,7 +79,11 @@ def test_02_image_names_are_whole_and_never_empty(driver) -> None:
     assert driver.list_images()[0].extra["checksums"]["SHA-1"]
 
 
-def test_03_errors_are_raised_not_printed(serve, answer, capfd) -> None:
+def test_03_errors_are_raised_not_printed(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer],
+    answer: Callable[..., bytes],
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     driver = at(serve(answer(b"<metadata><broken", media_type="application/xml")).url)
 
     with pytest.raises(LibcloudError):
@@ -85,7 +92,7 @@ def test_03_errors_are_raised_not_printed(serve, answer, capfd) -> None:
 
 
 def test_04_a_marketplace_without_scheme_is_understood_and_leaves_no_file(
-    sandbox, tmp_path: Path, monkeypatch
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = sandbox.config_file.read_text()
     host_only = io.StringIO(text.replace("marketplace_endpoint = http://", "marketplace_endpoint = "))
@@ -97,7 +104,7 @@ def test_04_a_marketplace_without_scheme_is_understood_and_leaves_no_file(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_05_an_image_comes_once_and_disks_only_on_request(driver) -> None:
+def test_05_an_image_comes_once_and_disks_only_on_request(driver: StratusLabNodeDriver) -> None:
     identifiers = [image.id for image in driver.list_images()]
     disks = {image.id for image in driver.list_images(ex_kind="disk")}
 
@@ -106,7 +113,9 @@ def test_05_an_image_comes_once_and_disks_only_on_request(driver) -> None:
     assert not disks & set(identifiers)
 
 
-def test_06_repeated_elements_do_not_overwrite_each_other(sandbox, driver) -> None:
+def test_06_repeated_elements_do_not_overwrite_each_other(
+    sandbox: Sandbox, driver: StratusLabNodeDriver
+) -> None:
     insert(
         sandbox, nic("192.0.2.1") + nic("192.0.2.2") + disk(0, "a/metadata/b") + disk(1, "c") + disk(2, "d")
     )
@@ -116,7 +125,7 @@ def test_06_repeated_elements_do_not_overwrite_each_other(sandbox, driver) -> No
     assert [it["source"] for it in node.extra["disks"]] == ["a/metadata/b", "c", "d"]
 
 
-def test_07_the_image_is_that_of_the_root_disk(sandbox, driver) -> None:
+def test_07_the_image_is_that_of_the_root_disk(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     insert(
         sandbox,
         disk(0, f"https://m/metadata/{IMAGE}/a@b.c/2014-01-01T00:00:00Z") + disk(2, f"pdisk:h:1/{DISK}"),
@@ -125,14 +134,14 @@ def test_07_the_image_is_that_of_the_root_disk(sandbox, driver) -> None:
     assert driver.list_nodes()[0].image.id == IMAGE
 
 
-def test_08_swap_is_the_swap_disk_or_nothing(sandbox, driver) -> None:
+def test_08_swap_is_the_swap_disk_or_nothing(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     insert(sandbox, disk(1, kind="swap", size="256") + disk(2, kind="fs", size="10240"), vm_id=1)
     insert(sandbox, "", vm_id=2)
 
     assert [node.size.swap for node in driver.list_nodes()] == [256, 0]
 
 
-def test_09_sizes_of_listed_nodes_are_numbers(sandbox, driver) -> None:
+def test_09_sizes_of_listed_nodes_are_numbers(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     insert(sandbox, "<CPU>0.5</CPU><VCPU>2</VCPU><MEMORY>512</MEMORY>")
     size = driver.list_nodes()[0].size
 
@@ -140,14 +149,18 @@ def test_09_sizes_of_listed_nodes_are_numbers(sandbox, driver) -> None:
     assert {type(value) for value in (size.cpu, size.ram, size.disk, size.swap)} == {int}
 
 
-def test_10_addresses_are_public_or_private_by_their_network(sandbox, driver) -> None:
+def test_10_addresses_are_public_or_private_by_their_network(
+    sandbox: Sandbox, driver: StratusLabNodeDriver
+) -> None:
     insert(sandbox, nic("192.0.2.1") + nic("192.0.2.2", "local"))
     [node] = driver.list_nodes()
 
     assert (node.public_ips, node.private_ips) == (["192.0.2.1"], ["192.0.2.2"])
 
 
-def test_11_a_node_without_nic_or_address_hides_no_other(sandbox, driver) -> None:
+def test_11_a_node_without_nic_or_address_hides_no_other(
+    sandbox: Sandbox, driver: StratusLabNodeDriver
+) -> None:
     insert(sandbox, "", vm_id=1)
     insert(sandbox, "<NIC><NETWORK>public</NETWORK></NIC>", vm_id=2)
     insert(sandbox, nic("192.0.2.1"), vm_id=3)
@@ -155,7 +168,9 @@ def test_11_a_node_without_nic_or_address_hides_no_other(sandbox, driver) -> Non
     assert [node.public_ips for node in driver.list_nodes()] == [[], [], ["192.0.2.1"]]
 
 
-def test_12_no_address_is_looked_up_by_name(sandbox, driver, monkeypatch) -> None:
+def test_12_no_address_is_looked_up_by_name(
+    sandbox: Sandbox, driver: StratusLabNodeDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
     insert(sandbox, nic("192.0.2.1"))
     driver.list_nodes()
     asked: list[Any] = []
@@ -166,7 +181,7 @@ def test_12_no_address_is_looked_up_by_name(sandbox, driver, monkeypatch) -> Non
     assert asked == []
 
 
-def test_13_states_are_told_apart(sandbox, driver) -> None:
+def test_13_states_are_told_apart(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     states = {
         (3, 11): NodeState.STOPPING,
         (7, 0): NodeState.ERROR,
@@ -183,7 +198,7 @@ def test_13_states_are_told_apart(sandbox, driver) -> None:
     assert [node.state for node in driver.list_nodes()] == list(states.values())
 
 
-def test_14_printing_and_reading_a_fresh_node_sends_nothing(sandbox) -> None:
+def test_14_printing_and_reading_a_fresh_node_sends_nothing(sandbox: Sandbox) -> None:
     driver = at(f"{sandbox.url}/here")
     insert(sandbox, "")
     [node] = driver.list_nodes()
@@ -195,13 +210,13 @@ def test_14_printing_and_reading_a_fresh_node_sends_nothing(sandbox) -> None:
     assert len(sandbox.request_log) == 0
 
 
-def test_15_volumes_of_1000_gib_are_listed(driver) -> None:
+def test_15_volumes_of_1000_gib_are_listed(driver: StratusLabNodeDriver) -> None:
     driver.create_volume(1000, "big")
 
     assert [volume.size for volume in driver.list_volumes()] == [1000]
 
 
-def test_16_root_disks_of_nodes_are_told_apart(sandbox, driver) -> None:
+def test_16_root_disks_of_nodes_are_told_apart(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     running(driver, sandbox)
 
     [volume] = driver.list_volumes()
@@ -209,7 +224,9 @@ def test_16_root_disks_of_nodes_are_told_apart(sandbox, driver) -> None:
     assert "root disks of the user's running nodes" in (driver.list_volumes.__doc__ or "")
 
 
-def test_17_volumes_tell_type_visibility_count_owner_and_attachment(sandbox, driver) -> None:
+def test_17_volumes_tell_type_visibility_count_owner_and_attachment(
+    sandbox: Sandbox, driver: StratusLabNodeDriver
+) -> None:
     volume = driver.create_volume(1, "data")
     driver.attach_volume(running(driver, sandbox), volume)
     found = driver.ex_get_volume(volume.id)
@@ -219,7 +236,7 @@ def test_17_volumes_tell_type_visibility_count_owner_and_attachment(sandbox, dri
     assert found.state == StorageVolumeState.INUSE
 
 
-def test_18_a_volume_from_the_list_can_be_detached(sandbox, driver) -> None:
+def test_18_a_volume_from_the_list_can_be_detached(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     volume = driver.create_volume(1, "data")
     assert volume.extra["location"] == "here"
     driver.attach_volume(running(driver, sandbox), volume)
@@ -227,7 +244,9 @@ def test_18_a_volume_from_the_list_can_be_detached(sandbox, driver) -> None:
     assert next(it for it in driver.list_volumes() if it.id == volume.id).detach()
 
 
-def test_19_no_volume_is_attached_to_a_node_without_host(sandbox, driver) -> None:
+def test_19_no_volume_is_attached_to_a_node_without_host(
+    sandbox: Sandbox, driver: StratusLabNodeDriver
+) -> None:
     volume = driver.create_volume(1, "data")
 
     with pytest.raises(ConflictError, match="only be attached to a running node"):
@@ -235,14 +254,18 @@ def test_19_no_volume_is_attached_to_a_node_without_host(sandbox, driver) -> Non
     assert driver.ex_get_volume(volume.id).extra["count"] == 0
 
 
-def test_20_arguments_of_create_volume_are_checked(driver, sandbox) -> None:
-    for arguments in ({"size": 0}, {"size": 2000}, {"snapshot": VolumeSnapshot("x", driver)}):
+def test_20_arguments_of_create_volume_are_checked(driver: StratusLabNodeDriver, sandbox: Sandbox) -> None:
+    right: dict[str, Any] = {"size": 1, "name": "x"}
+    wrong: list[dict[str, Any]] = [{"size": 0}, {"size": 2000}, {"snapshot": VolumeSnapshot("x", driver)}]
+    for arguments in wrong:
         with pytest.raises(InvalidArgumentError):
-            driver.create_volume(**{"size": 1, "name": "x", **arguments})
+            driver.create_volume(**{**right, **arguments})
     assert driver.create_volume(1, "x", ex_visibility="public").extra["visibility"] == "public"
 
 
-def test_21_names_keys_and_context_cannot_add_attributes(sandbox, driver) -> None:
+def test_21_names_keys_and_context_cannot_add_attributes(
+    sandbox: Sandbox, driver: StratusLabNodeDriver
+) -> None:
     evil = 'evil"\nREQUIREMENTS = "FALSE"\nX = "y'
     node = start(driver, name=evil, auth=NodeAuthSSHKey(f"ssh-rsa {evil}"), ex_context={"a": evil})
     document = sandbox.location("here").oned.document(int(node.id))
@@ -252,7 +275,9 @@ def test_21_names_keys_and_context_cannot_add_attributes(sandbox, driver) -> Non
     assert "<X>" not in document
 
 
-def test_22_a_key_needs_no_file(sandbox, driver, tmp_path: Path, monkeypatch) -> None:
+def test_22_a_key_needs_no_file(
+    sandbox: Sandbox, driver: StratusLabNodeDriver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0  # noqa: PTH112, PTH208
     images, sizes = driver.list_images(), driver.list_sizes()
@@ -265,7 +290,7 @@ def test_22_a_key_needs_no_file(sandbox, driver, tmp_path: Path, monkeypatch) ->
     assert len(set(counts)) == 1
 
 
-def test_23_no_key_file_is_needed(sandbox, driver, home: Path) -> None:
+def test_23_no_key_file_is_needed(sandbox: Sandbox, driver: StratusLabNodeDriver, home: Path) -> None:
     assert not (home / ".ssh").exists()
 
     assert start(driver).destroy()
@@ -286,14 +311,14 @@ user_public_key_file = {tmp_path}/{name}.pub
         assert private_key_file_for(cloud, None) == str(tmp_path / name)
 
 
-def test_25_keys_of_any_type_are_taken(sandbox, driver) -> None:
+def test_25_keys_of_any_type_are_taken(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     for kind in ("ssh-rsa", "ecdsa-sha2-nistp521", "ssh-ed25519"):
         node = start(driver, auth=NodeAuthSSHKey(f"{kind} AAAA me"))
 
         assert f"{kind} AAAA me" in sandbox.location("here").oned.document(int(node.id))
 
 
-def test_26_destroying_asks_no_marketplace(sandbox, driver) -> None:
+def test_26_destroying_asks_no_marketplace(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     node = start(driver)
     sandbox.location("here").catalogue.remove(node.image.id)
     sandbox.request_log.clear()
@@ -302,20 +327,22 @@ def test_26_destroying_asks_no_marketplace(sandbox, driver) -> None:
     assert sandbox.request_log.operations() == ["one.vm.action"]
 
 
-def test_27_an_unknown_image_is_an_exception_not_an_exit(driver) -> None:
+def test_27_an_unknown_image_is_an_exception_not_an_exit(driver: StratusLabNodeDriver) -> None:
     with pytest.raises(LibcloudError):
-        start(driver, image=NodeImage("A" * 27, None, driver))
+        start(driver, image=NodeImage("A" * 27, NOTHING, driver))
 
 
-def test_28_the_disk_of_a_standard_size_is_not_its_swap(sandbox, driver) -> None:
+def test_28_the_disk_of_a_standard_size_is_not_its_swap(
+    sandbox: Sandbox, driver: StratusLabNodeDriver
+) -> None:
     for size in (
         NodeSize("x", "x", 512, 20, None, 0.0, driver),
-        NodeSize("x", "x", 512, None, None, 0.0, driver),
+        NodeSize("x", "x", 512, NOTHING, NOTHING, 0.0, driver),
     ):
         assert "swap" not in sandbox.location("here").oned.document(int(start(driver, size=size).id))
 
 
-def test_29_ports_of_images_do_not_pile_up(sandbox, driver) -> None:
+def test_29_ports_of_images_do_not_pile_up(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     images = driver.list_images()
     documents = [sandbox.location("here").oned.document(int(start(driver, image=it).id)) for it in images * 2]
 
@@ -324,7 +351,9 @@ def test_29_ports_of_images_do_not_pile_up(sandbox, driver) -> None:
         assert (f"<INBOUND_PORTS><![CDATA[{ports}]]></INBOUND_PORTS>" in document) == bool(ports)
 
 
-def test_30_a_node_that_was_started_comes_back(sandbox, driver, monkeypatch) -> None:
+def test_30_a_node_that_was_started_comes_back(
+    sandbox: Sandbox, driver: StratusLabNodeDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
     image, size = driver.list_images()[0], driver.list_sizes()[0]
     monkeypatch.setattr(driver._at(None).rpc, "call_for_text", _cut)
 
@@ -336,17 +365,21 @@ def _cut(*_: Any) -> str:
 
 
 @pytest.mark.parametrize("switch", ["", "1"], ids=["our own repetitions", "Libcloud's"])
-def test_31_a_lost_answer_makes_no_second_node(serve, monkeypatch, switch: str) -> None:
+def test_31_a_lost_answer_makes_no_second_node(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer],
+    monkeypatch: pytest.MonkeyPatch,
+    switch: str,
+) -> None:
     monkeypatch.setenv("LIBCLOUD_RETRY_FAILED_HTTP_REQUESTS", switch)
     server = serve(lambda connection: None)
     driver = StratusLabNodeDriver("demo", "demo-pass", host=server.url, timeout=0.5, retry_delay=0.05)
 
     with pytest.raises(AnswerLostError):
-        driver.create_node("web", driver.list_sizes()[0], NodeImage("http://m/metadata/x", None, driver))
+        driver.create_node("web", driver.list_sizes()[0], NodeImage("http://m/metadata/x", NOTHING, driver))
     assert sum(b"one.vm.allocate" in request for request in server.received) == 1
 
 
-def test_32_one_dead_cloud_hides_no_other(sandbox) -> None:
+def test_32_one_dead_cloud_hides_no_other(sandbox: Sandbox) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     text = f"{sandbox.config_file.read_text()}\n[dead]\nendpoint = http://127.0.0.1:{port}/one-proxy/xmlrpc\n"
@@ -360,25 +393,25 @@ def test_32_one_dead_cloud_hides_no_other(sandbox) -> None:
     assert [node.id for node in driver.list_nodes(ex_on_error="skip")] == ["42"]
 
 
-def test_33_the_features_of_other_drivers_stay_theirs(driver) -> None:
+def test_33_the_features_of_other_drivers_stay_theirs(driver: StratusLabNodeDriver) -> None:
     assert NodeDriver.features == {"create_node": []}
 
 
-def test_34_the_driver_has_no_random_uuid(sandbox, driver) -> None:
+def test_34_the_driver_has_no_random_uuid(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     insert(sandbox, "")
 
     assert not hasattr(driver, "get_uuid")
     assert driver.list_nodes()[0].uuid == driver.list_nodes()[0].uuid
 
 
-def test_35_unicode_names_can_be_printed(driver) -> None:
+def test_35_unicode_names_can_be_printed(driver: StratusLabNodeDriver) -> None:
     node = start(driver, name="café ☃")
 
     assert "café ☃" in repr(node)
     assert "☁" in repr(driver.list_images())
 
 
-def test_36_a_wrong_password_is_invalid_credentials_and_not_shown(sandbox) -> None:
+def test_36_a_wrong_password_is_invalid_credentials_and_not_shown(sandbox: Sandbox) -> None:
     driver = StratusLabNodeDriver("demo", "my-secret", host=f"{sandbox.url}/here")
 
     for call in (driver.list_nodes, driver.list_volumes, lambda: driver.create_volume(1, "x")):
@@ -387,7 +420,7 @@ def test_36_a_wrong_password_is_invalid_credentials_and_not_shown(sandbox) -> No
         assert "my-secret" not in str(refusal.value) + repr(refusal.value)
 
 
-def test_37_key_secret_host_and_port_are_used(sandbox) -> None:
+def test_37_key_secret_host_and_port_are_used(sandbox: Sandbox) -> None:
     port = int(sandbox.url.rpartition(":")[2])
     driver = StratusLabNodeDriver("demo", "demo-pass", secure=False, host="127.0.0.1", port=port)
     where = driver.connection.endpoint
@@ -396,11 +429,13 @@ def test_37_key_secret_host_and_port_are_used(sandbox) -> None:
     assert StratusLabNodeDriver("u", "p", host="h").connection.endpoint.secure
 
 
-def test_38_reboot_is_offered(sandbox, driver) -> None:
+def test_38_reboot_is_offered(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     assert running(driver, sandbox).reboot() is True
 
 
-def test_39_a_destroyed_node_is_terminated_not_unknown(sandbox, driver) -> None:
+def test_39_a_destroyed_node_is_terminated_not_unknown(
+    sandbox: Sandbox, driver: StratusLabNodeDriver
+) -> None:
     node = running(driver, sandbox)
     node.destroy()
     sandbox.clock.step(60)

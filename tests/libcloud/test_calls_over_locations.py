@@ -22,9 +22,11 @@ from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
 from stratuslab.sandbox import Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from libcloud.compute.base import Node
+
+    from tests.libcloud.conftest import ScriptedServer
 
 GOOD = [f"site{number:02d}" for number in range(13)]
 DEFAULT = "[default]\nselected_section = {}\nusername = demo\npassword = demo-pass\nendpoint_timeout = {}\n"
@@ -62,31 +64,35 @@ def refusing() -> Iterator[str]:
 
 
 @pytest.fixture
-def silent(serve) -> Any:
+def silent(serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer]) -> ScriptedServer:
     """A server that takes requests and says nothing."""
     return serve(lambda connection: connection.recv(1))
 
 
 @pytest.fixture
-def garbage(serve, answer) -> Any:
+def garbage(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer], answer: Callable[..., bytes]
+) -> ScriptedServer:
     """A server that answers what nobody can read."""
     return serve(answer(b"\x00\xff<garbage"))
 
 
 @pytest.fixture
-def driver(good: dict[str, str], refusing: str, silent: Any, garbage: Any) -> StratusLabNodeDriver:
+def driver(
+    good: dict[str, str], refusing: str, silent: ScriptedServer, garbage: ScriptedServer
+) -> StratusLabNodeDriver:
     """A driver for the thirteen, with the useless three first, in their middle and last."""
     endpoints = {"refusing": refusing, **dict(list(good.items())[:7]), "silent": f"{silent.url}/xmlrpc"}
     return driver_for({**endpoints, **good, "garbage": f"{garbage.url}/xmlrpc"}, timeout=2)
 
 
-def of_the_good(nodes: list[Node]) -> bool:
+def of_the_good(nodes: Sequence[Node]) -> bool:
     expected = [f"{name}-{location}" for location in GOOD for name in ("first", "second")]
     return [node.name for node in nodes] == expected
 
 
 def test_each_failure_is_named_and_the_nodes_of_the_others_are_there(
-    driver: StratusLabNodeDriver, silent: Any, garbage: Any
+    driver: StratusLabNodeDriver, silent: ScriptedServer, garbage: ScriptedServer
 ) -> None:
     assert len(driver.list_locations()) == 16
     with pytest.raises(LocationsError) as caught:
@@ -134,7 +140,7 @@ def test_the_only_location_asked_raises_its_own_error(driver: StratusLabNodeDriv
 
 
 @pytest.mark.parametrize("wish", ["ignore", "", None, True])
-def test_an_unknown_wish_is_refused(two_clouds: Sandbox, wish: object) -> None:
+def test_an_unknown_wish_is_refused(two_clouds: Sandbox, wish: Any) -> None:
     driver = StratusLabNodeDriver("default", stratuslab_user_config=two_clouds.config_file)
     with pytest.raises(InvalidArgumentError, match=r"the argument ex_on_error: .*; use one of raise, skip"):
         driver.list_nodes(ex_on_error=wish)

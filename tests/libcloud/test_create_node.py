@@ -14,12 +14,14 @@ from libcloud.compute.types import NodeState
 
 from stratuslab.client.errors import ConfigurationError, InvalidArgumentError, NotFoundError
 from stratuslab.libcloud.stratuslab_driver import ImageDescription, StratusLabNodeDriver, Vnc
+from tests.libcloud.conftest import NOTHING
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from stratuslab.sandbox import Sandbox
 
+OCTETS: Any = b"ssh-rsa AAAA"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGFiYw demo@example.org"
 
 
@@ -57,7 +59,7 @@ def image_with(driver: StratusLabNodeDriver, **wanted: str) -> NodeImage:
     )
 
 
-def test_a_node_comes_back_pending_with_its_address(sandbox, driver) -> None:
+def test_a_node_comes_back_pending_with_its_address(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     size, image = driver.list_sizes()[1], driver.list_images()[0]
     node = driver.create_node("web", size, image)
 
@@ -68,20 +70,20 @@ def test_a_node_comes_back_pending_with_its_address(sandbox, driver) -> None:
     assert [found.id for found in driver.list_nodes()] == ["0"]
 
 
-def test_from_a_listed_image_two_requests(sandbox, driver) -> None:
+def test_from_a_listed_image_two_requests(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     start(driver, log=sandbox.request_log)
 
     assert sandbox.request_log.operations() == ["one.vm.allocate", "one.vm.info"]
 
 
-def test_from_a_bare_identifier_three_requests(sandbox, driver) -> None:
-    image = NodeImage(driver.list_images()[0].id, None, driver)
+def test_from_a_bare_identifier_three_requests(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
+    image = NodeImage(driver.list_images()[0].id, NOTHING, driver)
     start(driver, image=image, log=sandbox.request_log)
 
     assert sandbox.request_log.operations() == ["GET /metadata/ID", "one.vm.allocate", "one.vm.info"]
 
 
-def test_the_template_is_that_of_14_06(sandbox, driver) -> None:
+def test_the_template_is_that_of_14_06(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     image = image_with(driver, disks_bus="virtio")
     node = start(driver, image=image, auth=NodeAuthSSHKey(KEY))
     found = sent(sandbox, node)
@@ -108,9 +110,11 @@ def test_the_template_is_that_of_14_06(sandbox, driver) -> None:
 
 
 @pytest.mark.parametrize("bare", [False, True], ids=["listed", "bare"])
-def test_bus_format_and_ports_of_the_image_reach_the_template(sandbox, driver, bare: bool) -> None:
+def test_bus_format_and_ports_of_the_image_reach_the_template(
+    sandbox: Sandbox, driver: StratusLabNodeDriver, bare: bool
+) -> None:
     image = next(image for image in driver.list_images() if image.extra["inbound_ports"])
-    found = sent(sandbox, start(driver, image=NodeImage(image.id, None, driver) if bare else image))
+    found = sent(sandbox, start(driver, image=NodeImage(image.id, NOTHING, driver) if bare else image))
 
     assert found["INBOUND_PORTS"] == [",".join(image.extra["inbound_ports"])]
     assert found["DISK"][0]["DRIVER"] == image.extra["format"]
@@ -118,7 +122,9 @@ def test_bus_format_and_ports_of_the_image_reach_the_template(sandbox, driver, b
     assert found["DISK"][0]["TARGET"] == f"{prefix}a"
 
 
-def test_ports_of_one_image_do_not_reach_the_next_node(sandbox, driver) -> None:
+def test_ports_of_one_image_do_not_reach_the_next_node(
+    sandbox: Sandbox, driver: StratusLabNodeDriver
+) -> None:
     with_ports = next(image for image in driver.list_images() if image.extra["inbound_ports"])
     without = next(image for image in driver.list_images() if not image.extra["inbound_ports"])
     start(driver, image=with_ports)
@@ -126,9 +132,10 @@ def test_ports_of_one_image_do_not_reach_the_next_node(sandbox, driver) -> None:
     assert "INBOUND_PORTS" not in sent(sandbox, start(driver, image=without))
 
 
-def test_any_drivers_size_will_do(sandbox, driver) -> None:
+def test_any_drivers_size_will_do(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     plain = NodeSize("x", "x", 777, 20, None, 0.0, driver)
-    more = NodeSize("y", "y", 888.0, 20, None, 0.0, driver, extra={"cpu": 3.0, "swap": 64})
+    ram: Any = 888.0
+    more = NodeSize("y", "y", ram, 20, None, 0.0, driver, extra={"cpu": 3.0, "swap": 64})
 
     found = sent(sandbox, start(driver, size=plain))
     assert (found["VCPU"], found["MEMORY"], len(found["DISK"])) == (["1"], ["777"], 1)
@@ -145,23 +152,25 @@ def test_any_drivers_size_will_do(sandbox, driver) -> None:
         (512, {"cpu": -1}, r"size.extra\['cpu'\]: found -1; give a whole number from 1"),
     ],
 )
-def test_a_size_that_is_none_is_refused(driver, ram: int | None, extra: dict[str, Any], message: str) -> None:
+def test_a_size_that_is_none_is_refused(
+    driver: StratusLabNodeDriver, ram: Any, extra: dict[str, Any], message: str
+) -> None:
     with pytest.raises(InvalidArgumentError, match=message):
-        start(driver, size=NodeSize("x", "x", ram, 0, None, None, driver, extra=extra))
+        start(driver, size=NodeSize("x", "x", ram, 0, NOTHING, NOTHING, driver, extra=extra))
 
 
-def test_from_a_volume(sandbox, driver) -> None:
+def test_from_a_volume(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     volume = driver.create_volume(1, "boots")
-    node = start(driver, image=NodeImage(volume.id.upper(), None, driver))
+    node = start(driver, image=NodeImage(volume.id.upper(), NOTHING, driver))
 
     base = sandbox.endpoints["here"]["pdisk_endpoint"]
     assert sent(sandbox, node)["DISK"][0]["SOURCE"] == f"pdisk:{base}/{volume.id}"
     assert sandbox.request_log.operations()[-2:] == ["one.vm.allocate", "one.vm.info"]
 
 
-def test_from_a_url(sandbox, driver) -> None:
+def test_from_a_url(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     image = driver.list_images()[0]
-    node = start(driver, image=NodeImage(image.extra["url"], None, driver))
+    node = start(driver, image=NodeImage(image.extra["url"], NOTHING, driver))
 
     assert sent(sandbox, node)["DISK"][0]["SOURCE"] == image.extra["url"]
     assert node.image.id == image.extra["url"]
@@ -169,8 +178,8 @@ def test_from_a_url(sandbox, driver) -> None:
 
 
 @pytest.mark.parametrize("identifier", ["not an image", "", "x" * 28, "ftp://host/image", None, 5])
-def test_what_is_no_image_is_refused(driver, sandbox, identifier: object) -> None:
-    image = NodeImage(identifier, None, driver)
+def test_what_is_no_image_is_refused(driver: StratusLabNodeDriver, sandbox: Sandbox, identifier: Any) -> None:
+    image = NodeImage(identifier, NOTHING, driver)
     sizes = driver.list_sizes()
 
     with pytest.raises(InvalidArgumentError, match="the argument image: found the id"):
@@ -178,9 +187,9 @@ def test_what_is_no_image_is_refused(driver, sandbox, identifier: object) -> Non
     assert len(sandbox.request_log) == 0
 
 
-def test_an_unknown_image_makes_no_node(driver, sandbox) -> None:
+def test_an_unknown_image_makes_no_node(driver: StratusLabNodeDriver, sandbox: Sandbox) -> None:
     with pytest.raises(NotFoundError, match="unknown to the Marketplace"):
-        start(driver, image=NodeImage("A" * 27, None, driver))
+        start(driver, image=NodeImage("A" * 27, NOTHING, driver))
     assert driver.list_nodes() == []
 
 
@@ -198,8 +207,8 @@ def test_an_unknown_image_makes_no_node(driver, sandbox) -> None:
         ({"ex_userdata": 7}, "the argument ex_userdata: found a int"),
         ({"auth": NodeAuthSSHKey("")}, "the argument auth: holds no key"),
         ({"auth": NodeAuthSSHKey(" \n")}, "the argument auth: holds no key"),
-        ({"auth": NodeAuthSSHKey(None)}, "the argument auth: holds no key"),
-        ({"auth": NodeAuthSSHKey(b"ssh-rsa AAAA")}, "the argument auth: found a bytes"),
+        ({"auth": NodeAuthSSHKey(NOTHING)}, "the argument auth: holds no key"),
+        ({"auth": NodeAuthSSHKey(OCTETS)}, "the argument auth: found a bytes"),
         ({"name": "back\\"}, "the argument name: ends with a backslash"),
         ({"name": "smile \U0001f600"}, r"the argument name: holds the character U\+1F600"),
         ({"name": "bell\x07"}, r"the argument name: holds the character U\+0007"),
@@ -239,7 +248,7 @@ def test_an_unknown_image_makes_no_node(driver, sandbox) -> None:
     ],
 )
 def test_bad_arguments_are_refused_before_anything_is_sent(
-    driver, sandbox, arguments: dict[str, Any], message: str
+    driver: StratusLabNodeDriver, sandbox: Sandbox, arguments: dict[str, Any], message: str
 ) -> None:
     image = driver.list_images()[0]
     sandbox.request_log.clear()
@@ -250,20 +259,24 @@ def test_bad_arguments_are_refused_before_anything_is_sent(
     assert len(sandbox.request_log) == 0
 
 
-def test_a_bad_name_with_a_bare_image_is_refused_before_the_marketplace_is_asked(driver, sandbox) -> None:
+def test_a_bad_name_with_a_bare_image_is_refused_before_the_marketplace_is_asked(
+    driver: StratusLabNodeDriver, sandbox: Sandbox
+) -> None:
     with pytest.raises(InvalidArgumentError, match="the argument name"):
-        driver.create_node("a&b", driver.list_sizes()[0], NodeImage("A" * 27, None, driver))
+        driver.create_node("a&b", driver.list_sizes()[0], NodeImage("A" * 27, NOTHING, driver))
     assert len(sandbox.request_log) == 0
 
 
 @pytest.mark.parametrize("auth", [NodeAuthPassword("x"), "ssh-rsa AAAA"], ids=["password", "text"])
-def test_other_authentication_is_refused_by_libclouds_check(driver, sandbox, auth: object) -> None:
+def test_other_authentication_is_refused_by_libclouds_check(
+    driver: StratusLabNodeDriver, sandbox: Sandbox, auth: object
+) -> None:
     with pytest.raises(LibcloudError, match=r"authentication information|argument provided"):
         start(driver, auth=auth)
     assert "one.vm.allocate" not in sandbox.request_log.operations()
 
 
-def test_unicode_quotes_and_newlines_survive(sandbox, driver) -> None:
+def test_unicode_quotes_and_newlines_survive(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     name = 'née "π" [a=b], #1\n☃ \\" end'
     node = start(driver, name=name)
 
@@ -272,11 +285,13 @@ def test_unicode_quotes_and_newlines_survive(sandbox, driver) -> None:
 
 
 @pytest.mark.parametrize("name", [None, ""])
-def test_without_a_name_the_cloud_gives_one(sandbox, driver, name: str | None) -> None:
+def test_without_a_name_the_cloud_gives_one(
+    sandbox: Sandbox, driver: StratusLabNodeDriver, name: str | None
+) -> None:
     assert start(driver, name=name).name == "one-0"
 
 
-def test_every_option_has_its_place(sandbox, driver) -> None:
+def test_every_option_has_its_place(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     image = image_with(driver, disks_bus="virtio")
     disk_image = driver.list_images(ex_kind="disk")[0]
     volumes = [driver.create_volume(1, "a"), driver.create_volume(1, "b")]
@@ -320,7 +335,9 @@ def test_every_option_has_its_place(sandbox, driver) -> None:
     assert node.state == NodeState.RUNNING
 
 
-def test_on_ide_three_extra_disks_have_targets_of_their_own(sandbox, driver) -> None:
+def test_on_ide_three_extra_disks_have_targets_of_their_own(
+    sandbox: Sandbox, driver: StratusLabNodeDriver
+) -> None:
     volumes = [driver.create_volume(1, tag) for tag in "ab"]
     node = start(driver, image=image_with(driver, disks_bus="ide"), ex_volumes=volumes, ex_volatile_disk=1)
 
@@ -328,7 +345,7 @@ def test_on_ide_three_extra_disks_have_targets_of_their_own(sandbox, driver) -> 
     assert targets == ["hda", "hdb", "hdc", "vdd", "vde"]
 
 
-def test_a_specific_address(sandbox, driver) -> None:
+def test_a_specific_address(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     address = start(driver).public_ips[0]
     driver.destroy_node(driver.list_nodes()[0])
     sandbox.clock.step(10)
@@ -337,7 +354,7 @@ def test_a_specific_address(sandbox, driver) -> None:
     assert start(driver, ex_ip_address=address).public_ips == [address]
 
 
-def test_the_network_may_be_one_of_the_list(sandbox, driver) -> None:
+def test_the_network_may_be_one_of_the_list(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     networks = {network.name: network for network in driver.ex_list_networks()}
     assert list(networks) == ["public", "local", "private"]
 
@@ -349,18 +366,20 @@ def test_the_network_may_be_one_of_the_list(sandbox, driver) -> None:
             start(driver, networks=wrong)
 
 
-def test_none_of_the_disks_may_be_said_by_none(sandbox, driver) -> None:
+def test_none_of_the_disks_may_be_said_by_none(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     node = start(driver, ex_volumes=None, ex_readonly_images=None, ex_volatile_disk=None)
 
     assert [disk["type"] for disk in node.extra["disks"]] == [None, "swap"]
 
 
-def test_no_vnc(sandbox, driver) -> None:
+def test_no_vnc(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     assert "GRAPHICS" not in sent(sandbox, start(driver, ex_vnc=None))
 
 
 @pytest.mark.parametrize("data", ["#!/bin/sh\necho é\r\n", b"\x00\xff binary"], ids=["text", "bytes"])
-def test_user_data_ask_for_cloud_init(sandbox, driver, data: str | bytes) -> None:
+def test_user_data_ask_for_cloud_init(
+    sandbox: Sandbox, driver: StratusLabNodeDriver, data: str | bytes
+) -> None:
     node = start(driver, auth=NodeAuthSSHKey(KEY), ex_userdata=data)
     context = sent(sandbox, node)["CONTEXT"][0]
 
@@ -371,7 +390,7 @@ def test_user_data_ask_for_cloud_init(sandbox, driver, data: str | bytes) -> Non
     assert context["PUBLIC_KEY"] == f"{KEY}\n"
 
 
-def test_cloud_init_by_configuration_works_together_with_keys(sandbox, tmp_path: Path) -> None:
+def test_cloud_init_by_configuration_works_together_with_keys(sandbox: Sandbox, tmp_path: Path) -> None:
     file = tmp_path / "user.cfg"
     file.write_text(
         sandbox.config_file.read_text().replace("[default]", "[default]\ndefault_context_method = cloud-init")
@@ -385,7 +404,9 @@ def test_cloud_init_by_configuration_works_together_with_keys(sandbox, tmp_path:
 
 
 @pytest.mark.parametrize("kind", ["ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa"])
-def test_any_type_of_key_and_no_file_for_it(sandbox, driver, kind: str, tmp_path, monkeypatch) -> None:
+def test_any_type_of_key_and_no_file_for_it(
+    sandbox: Sandbox, driver: StratusLabNodeDriver, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     node = start(driver, auth=NodeAuthSSHKey(f"{kind} AAAA me@here"))
 
@@ -393,7 +414,9 @@ def test_any_type_of_key_and_no_file_for_it(sandbox, driver, kind: str, tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
-def test_without_auth_the_first_usual_key_is_taken(sandbox, driver, home: Path) -> None:
+def test_without_auth_the_first_usual_key_is_taken(
+    sandbox: Sandbox, driver: StratusLabNodeDriver, home: Path
+) -> None:
     assert "PUBLIC_KEY" not in sent(sandbox, start(driver))["CONTEXT"][0]
     (home / ".ssh").mkdir()
     for name in ("id_rsa", "id_ecdsa", "id_ed25519"):
@@ -405,7 +428,9 @@ def test_without_auth_the_first_usual_key_is_taken(sandbox, driver, home: Path) 
 
 
 @pytest.mark.parametrize("path", [None, f"/{'x' * 5000}"], ids=["none", "one that cannot be looked into"])
-def test_without_a_home_folder_there_is_no_usual_key(driver, monkeypatch, path: str | None) -> None:
+def test_without_a_home_folder_there_is_no_usual_key(
+    driver: StratusLabNodeDriver, monkeypatch: pytest.MonkeyPatch, path: str | None
+) -> None:
     def nobody(_: int) -> None:
         raise KeyError
 
@@ -418,7 +443,7 @@ def test_without_a_home_folder_there_is_no_usual_key(driver, monkeypatch, path: 
     assert start(driver).id == "0"
 
 
-def test_the_configured_key_is_taken_and_must_be_there(sandbox, tmp_path: Path) -> None:
+def test_the_configured_key_is_taken_and_must_be_there(sandbox: Sandbox, tmp_path: Path) -> None:
     key = tmp_path / "my key.pub"
     text = sandbox.config_file.read_text().replace("[here]", f"[here]\nuser_public_key_file = {key}")
     file = tmp_path / "user.cfg"
@@ -433,7 +458,12 @@ def test_the_configured_key_is_taken_and_must_be_there(sandbox, tmp_path: Path) 
     assert driver.destroy_node(driver.list_nodes()[0])
 
 
-def test_a_node_comes_back_even_if_its_details_do_not(sandbox, driver, caplog, monkeypatch) -> None:
+def test_a_node_comes_back_even_if_its_details_do_not(
+    sandbox: Sandbox,
+    driver: StratusLabNodeDriver,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     image, size = driver.list_images()[0], driver.list_sizes()[0]
     oned = sandbox.location("here").oned
     calls = oned.call
@@ -466,7 +496,9 @@ def test_every_location_has_its_own_nodes(two_clouds: Sandbox) -> None:
     assert driver.ex_get_node_details(node.id, there).uuid == node.uuid
 
 
-def test_a_location_of_another_driver_is_known_by_its_id(driver, sandbox) -> None:
-    node = start(driver, location=NodeLocation("here", "x", "y", None))
+def test_a_location_of_another_driver_is_known_by_its_id(
+    driver: StratusLabNodeDriver, sandbox: Sandbox
+) -> None:
+    node = start(driver, location=NodeLocation("here", "x", "y", NOTHING))
 
     assert node.location is driver.default_location

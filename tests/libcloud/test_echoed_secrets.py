@@ -22,7 +22,10 @@ from stratuslab.client.errors import StratusLabError
 from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Iterator
+
+    from tests.libcloud.conftest import ScriptedServer
 
 PASSWORD = "p%2F \"é&<'/\\☃:x"
 UTF8 = PASSWORD.encode()
@@ -70,7 +73,7 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def shown(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[Callable[[], object]], str]]:
+def shown(caplog: pytest.LogCaptureFixture) -> Callable[[Callable[[], object]], str]:
     """Call, and return all that its error shows and that was logged, at every level."""
 
     def show(call: Callable[[], object]) -> str:
@@ -99,7 +102,12 @@ def at(url: str) -> StratusLabNodeDriver:
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 @pytest.mark.parametrize("echo", ECHOES.values(), ids=ECHOES)
-def test_what_is_no_answer(serve, shown, echo: Callable[[bytes], bytes], form: str) -> None:
+def test_what_is_no_answer(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer],
+    shown: Callable[[Callable[[], object]], str],
+    echo: Callable[[bytes], bytes],
+    form: str,
+) -> None:
     driver = at(serve(echo(form.encode())).url)
 
     assert secrets_in(shown(driver.list_nodes)) == []
@@ -107,7 +115,12 @@ def test_what_is_no_answer(serve, shown, echo: Callable[[bytes], bytes], form: s
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
-def test_what_is_a_refusal(serve, answer, shown, form: str) -> None:
+def test_what_is_a_refusal(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer],
+    answer: Callable[..., bytes],
+    shown: Callable[[Callable[[], object]], str],
+    form: str,
+) -> None:
     message = json.dumps({"message": f"no {form}!"}).encode()
     text = shown(at(serve(answer(message, "409 Conflict", "application/json")).url).list_volumes)
     assert "409 Conflict: no ***!" in text
@@ -123,7 +136,11 @@ def test_what_is_a_refusal(serve, answer, shown, form: str) -> None:
     assert secrets_in(text) == []
 
 
-def test_a_document_named_like_a_password(serve, answer, shown) -> None:
+def test_a_document_named_like_a_password(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer],
+    answer: Callable[..., bytes],
+    shown: Callable[[Callable[[], object]], str],
+) -> None:
     server = serve(answer(b"<opensesame/>"))
     driver = StratusLabNodeDriver("alice", "opensesame", host=server.url, timeout=10)
 
@@ -131,7 +148,11 @@ def test_a_document_named_like_a_password(serve, answer, shown) -> None:
         assert "opensesame" not in shown(call)
 
 
-def test_a_refusal_without_end_is_cut(serve, answer, shown) -> None:
+def test_a_refusal_without_end_is_cut(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer],
+    answer: Callable[..., bytes],
+    shown: Callable[[Callable[[], object]], str],
+) -> None:
     body = json.dumps({"message": "x" * 1_000_000 + "\x1b[31m"}).encode()
     with pytest.raises(StratusLabError) as caught:
         at(serve(answer(body, "409 Conflict", "application/json")).url).list_volumes()
@@ -139,7 +160,9 @@ def test_a_refusal_without_end_is_cut(serve, answer, shown) -> None:
     assert len(str(caught.value)) < 3000
 
 
-def test_a_terminal_is_not_told_what_to_do(serve, answer) -> None:
+def test_a_terminal_is_not_told_what_to_do(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer], answer: Callable[..., bytes]
+) -> None:
     body = json.dumps({"message": "\x1b[31mred\x07\nline"}).encode()
     with pytest.raises(StratusLabError) as caught:
         at(serve(answer(body, "409 Conflict", "application/json")).url).list_volumes()
@@ -147,7 +170,10 @@ def test_a_terminal_is_not_told_what_to_do(serve, answer) -> None:
     assert str(caught.value).endswith("\ufffd[31mred\ufffd\nline")
 
 
-def test_a_proxy_that_repeats_its_password(serve, shown) -> None:
+def test_a_proxy_that_repeats_its_password(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer],
+    shown: Callable[[Callable[[], object]], str],
+) -> None:
     proxy = serve(b"HTTP/1.1 407 opensesame is wrong\r\nContent-Length: 0\r\n\r\n")
     url = proxy.url.replace("//", "//bob:opensesame@")
     driver = StratusLabNodeDriver("alice", "secret", host="https://127.0.0.1:9", timeout=10, proxy_url=url)
@@ -168,7 +194,9 @@ def test_a_proxy_that_repeats_its_password(serve, shown) -> None:
     ],
 )
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_proxy_in_the_environment_that_is_none(shown, monkeypatch, scheme: str, url: str) -> None:
+def test_a_proxy_in_the_environment_that_is_none(
+    shown: Callable[[Callable[[], object]], str], monkeypatch: pytest.MonkeyPatch, scheme: str, url: str
+) -> None:
     monkeypatch.setenv(f"{scheme.upper()}_PROXY", url)
     section = f"endpoint = {scheme}://cloud.invalid:9/one-proxy/xmlrpc\nallow_plain_http = true\n"
     text = f"[default]\nselected_section = a\n[a]\nusername = alice\npassword = secret\n{section}"
@@ -184,11 +212,13 @@ def debug_log(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     log = io.StringIO()
     monkeypatch.setattr(LoggingConnection, "log", None)
     monkeypatch.setattr(Connection, "conn_class", Connection.conn_class)
-    libcloud.enable_debug(log)
+    libcloud.enable_debug(log)  # type: ignore[no-untyped-call]  # Libcloud's own has no types
     return log
 
 
-def test_libclouds_debug_log_does_not_show_the_session(serve, debug_log: io.StringIO) -> None:
+def test_libclouds_debug_log_does_not_show_the_session(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer], debug_log: io.StringIO
+) -> None:
     server = serve(b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n")
     driver = StratusLabNodeDriver("alice", PASSWORD, host=server.url.rpartition(":")[0], port=2633)
     with pytest.raises(StratusLabError):
@@ -198,7 +228,9 @@ def test_libclouds_debug_log_does_not_show_the_session(serve, debug_log: io.Stri
     assert secrets_in(debug_log.getvalue()) == []
 
 
-def test_libclouds_debug_log_does_not_show_the_proxys_password(serve, debug_log: io.StringIO) -> None:
+def test_libclouds_debug_log_does_not_show_the_proxys_password(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer], debug_log: io.StringIO
+) -> None:
     proxy = serve(b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n")
     url = proxy.url.replace("//", "//bob:opensesame@")
     for driver in (

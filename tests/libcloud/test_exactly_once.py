@@ -13,6 +13,9 @@ from stratuslab.client.transport import settlement
 from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stratuslab.libcloud.node import StratusLabNode
     from stratuslab.sandbox import Sandbox
 
 
@@ -22,7 +25,7 @@ def hasty(sandbox: Sandbox) -> StratusLabNodeDriver:
     return StratusLabNodeDriver(stratuslab_user_config=sandbox.config_file, timeout=0.5)
 
 
-def start(driver: StratusLabNodeDriver):
+def start(driver: StratusLabNodeDriver) -> StratusLabNode:
     return driver.create_node("web", driver.list_sizes()[0], driver.list_images()[0])
 
 
@@ -37,7 +40,9 @@ def start(driver: StratusLabNodeDriver):
         *(f"status={status}:carried-out" for status in (302, 400, 401, 403, 404, 408, 409, 429)),
     ],
 )
-def test_a_node_whose_answer_was_lost_is_found_and_returned(sandbox, hasty, lost: str) -> None:
+def test_a_node_whose_answer_was_lost_is_found_and_returned(
+    sandbox: Sandbox, hasty: StratusLabNodeDriver, lost: str
+) -> None:
     sandbox.faults.add(f"one.vm.allocate:{lost}")
 
     node = start(hasty)
@@ -46,7 +51,9 @@ def test_a_node_whose_answer_was_lost_is_found_and_returned(sandbox, hasty, lost
     assert sandbox.request_log.operations().count("one.vm.allocate") == 1
 
 
-def test_a_node_that_is_not_found_is_an_error_with_a_token(sandbox, hasty) -> None:
+def test_a_node_that_is_not_found_is_an_error_with_a_token(
+    sandbox: Sandbox, hasty: StratusLabNodeDriver
+) -> None:
     sandbox.faults.add("one.vm.allocate:cut-before")
 
     with pytest.raises(UnsettledError, match=r"no VM with the token .* has appeared, but it may") as error:
@@ -56,7 +63,7 @@ def test_a_node_that_is_not_found_is_an_error_with_a_token(sandbox, hasty) -> No
     assert hasty.list_nodes() == []
 
 
-def test_a_refusal_is_told_at_once_after_one_look(sandbox, hasty) -> None:
+def test_a_refusal_is_told_at_once_after_one_look(sandbox: Sandbox, hasty: StratusLabNodeDriver) -> None:
     sandbox.faults.add("one.vm.allocate:status=429")
 
     with pytest.raises(ServiceError, match="429") as error:
@@ -65,7 +72,7 @@ def test_a_refusal_is_told_at_once_after_one_look(sandbox, hasty) -> None:
     assert sandbox.request_log.operations()[-2:] == ["one.vm.allocate", "one.vmpool.info"]
 
 
-def test_a_refusal_of_opennebula_itself_is_believed(sandbox, hasty) -> None:
+def test_a_refusal_of_opennebula_itself_is_believed(sandbox: Sandbox, hasty: StratusLabNodeDriver) -> None:
     sandbox.faults.add("one.vm.allocate:error=8192")
 
     with pytest.raises(ServiceError):
@@ -73,7 +80,12 @@ def test_a_refusal_of_opennebula_itself_is_believed(sandbox, hasty) -> None:
     assert sandbox.request_log.operations()[-1] == "one.vm.allocate"
 
 
-def test_an_interruption_is_told_with_the_token(sandbox, hasty, monkeypatch, caplog) -> None:
+def test_an_interruption_is_told_with_the_token(
+    sandbox: Sandbox,
+    hasty: StratusLabNodeDriver,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     call = Rpc.call
 
     def interrupted(*arguments: Any, **settings: Any) -> None:
@@ -88,7 +100,9 @@ def test_an_interruption_is_told_with_the_token(sandbox, hasty, monkeypatch, cap
     assert f"there may be a VM with the token {node.extra['token']}" in caplog.text
 
 
-def test_an_interruption_once_the_vm_is_known_is_told_with_its_id(hasty, monkeypatch, caplog) -> None:
+def test_an_interruption_once_the_vm_is_known_is_told_with_its_id(
+    hasty: StratusLabNodeDriver, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     def interrupted(_: Monitor, vm_id: int) -> None:
         raise KeyboardInterrupt(vm_id)
 
@@ -99,7 +113,9 @@ def test_an_interruption_once_the_vm_is_known_is_told_with_its_id(hasty, monkeyp
     assert f"location 'here': VM {caught.value.args[0]} was started" in caplog.text
 
 
-def test_a_node_that_appears_later_is_found_by_the_token(sandbox, hasty) -> None:
+def test_a_node_that_appears_later_is_found_by_the_token(
+    sandbox: Sandbox, hasty: StratusLabNodeDriver
+) -> None:
     rules = [sandbox.faults.add(rule) for rule in ("one.vm.allocate:cut-after", "one.vmpool.info:status=503")]
 
     with pytest.raises(UnsettledError) as error:
@@ -113,7 +129,9 @@ def test_a_node_that_appears_later_is_found_by_the_token(sandbox, hasty) -> None
     assert node.destroy()
 
 
-def test_a_request_that_is_still_under_way_is_waited_for(sandbox, monkeypatch) -> None:
+def test_a_request_that_is_still_under_way_is_waited_for(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     driver = StratusLabNodeDriver(stratuslab_user_config=sandbox.config_file, timeout=1)
     monkeypatch.setattr(settlement, "_FIRST_PAUSE", 0.05)
     monkeypatch.setattr(settlement, "_LONGEST_PAUSE", 0.05)
@@ -125,7 +143,9 @@ def test_a_request_that_is_still_under_way_is_waited_for(sandbox, monkeypatch) -
 @pytest.mark.parametrize(
     "lost", ["cut-after", "cut-at=3", "status=504:carried-out", "status=409:carried-out", "garbage"]
 )
-def test_a_volume_whose_answer_was_lost_is_found_and_returned(sandbox, hasty, lost: str) -> None:
+def test_a_volume_whose_answer_was_lost_is_found_and_returned(
+    sandbox: Sandbox, hasty: StratusLabNodeDriver, lost: str
+) -> None:
     sandbox.faults.add(f"POST /disks/:{lost}")
 
     volume = hasty.create_volume(1, "data")
@@ -134,7 +154,9 @@ def test_a_volume_whose_answer_was_lost_is_found_and_returned(sandbox, hasty, lo
     assert sandbox.request_log.operations().count("POST /disks/") == 1
 
 
-def test_a_volume_that_is_not_found_is_an_error_that_names_what_to_look_for(sandbox, hasty) -> None:
+def test_a_volume_that_is_not_found_is_an_error_that_names_what_to_look_for(
+    sandbox: Sandbox, hasty: StratusLabNodeDriver
+) -> None:
     sandbox.faults.add("POST /disks/:cut-before")
 
     with pytest.raises(UnsettledError, match="look for it, and for the name 'data'") as error:
@@ -143,7 +165,7 @@ def test_a_volume_that_is_not_found_is_an_error_that_names_what_to_look_for(sand
     assert hasty.list_volumes() == []
 
 
-def test_an_attachment_whose_answer_was_lost_is_found(sandbox, hasty) -> None:
+def test_an_attachment_whose_answer_was_lost_is_found(sandbox: Sandbox, hasty: StratusLabNodeDriver) -> None:
     node, volume = start(hasty), hasty.create_volume(1, "data")
     sandbox.clock.step(60)
     sandbox.faults.add("POST /disks/UUID/mounts/:cut-after")
@@ -152,7 +174,7 @@ def test_an_attachment_whose_answer_was_lost_is_found(sandbox, hasty) -> None:
     assert volume.extra["device"] == "vdz"
 
 
-def test_a_deletion_whose_answer_was_lost_is_repeated(sandbox, hasty) -> None:
+def test_a_deletion_whose_answer_was_lost_is_repeated(sandbox: Sandbox, hasty: StratusLabNodeDriver) -> None:
     volume = hasty.create_volume(1, "data")
     sandbox.faults.add("DELETE /disks/UUID:nth=1:cut-after")
 
@@ -161,15 +183,17 @@ def test_a_deletion_whose_answer_was_lost_is_repeated(sandbox, hasty) -> None:
 
 
 @pytest.mark.parametrize("operation", ["one.vmpool.info", "GET /disks/", "GET /metadata"])
-def test_a_reading_is_repeated_as_soon_as_the_service_asks(sandbox, hasty, operation: str) -> None:
+def test_a_reading_is_repeated_as_soon_as_the_service_asks(
+    sandbox: Sandbox, hasty: StratusLabNodeDriver, operation: str
+) -> None:
     sandbox.faults.add(f"{operation}:sequence=fail,fail,ok:status=503:retry-after=0")
-    reading = {
+    readings: dict[str, Callable[[], object]] = {
         "one.vmpool.info": hasty.list_nodes,
         "GET /disks/": hasty.list_volumes,
         "GET /metadata": hasty.list_images,
-    }[operation]
+    }
 
-    assert isinstance(reading(), list)
+    assert isinstance(readings[operation](), list)
     assert sandbox.request_log.operations() == [operation] * 3
 
 
@@ -184,7 +208,9 @@ def test_a_reading_is_repeated_as_soon_as_the_service_asks(sandbox, hasty, opera
         "status=503:retry-after=0",
     ],
 )
-def test_waiting_survives_a_restart_of_the_service(sandbox, hasty, meanwhile: str, monkeypatch) -> None:
+def test_waiting_survives_a_restart_of_the_service(
+    sandbox: Sandbox, hasty: StratusLabNodeDriver, meanwhile: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("stratuslab.client.transport.retry._FIRST_PAUSE", 0.0)
     node = start(hasty)
     sandbox.clock.step(60)

@@ -19,11 +19,14 @@ from libcloud.compute.types import NodeState
 
 from stratuslab.client import errors
 from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
+from tests.libcloud.conftest import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from stratuslab.sandbox import Sandbox
+    from tests.libcloud.conftest import ScriptedServer
 
 PASSWORD = "kept-%-secret"
 DISK = "95b75092-17d2-459f-9fa0-cd1deaa721f1"
@@ -35,7 +38,7 @@ OPERATIONS: dict[str, tuple[str, Callable[[StratusLabNodeDriver], Any]]] = {
     "create_node": (
         "one.vm.allocate",
         lambda driver: driver.create_node(
-            "web", driver.list_sizes()[0], NodeImage(f"{driver.connection.endpoint.url}/x", None, driver)
+            "web", driver.list_sizes()[0], NodeImage(f"{driver.connection.endpoint.url}/x", NOTHING, driver)
         ),
     ),
     "list_images": ("GET /metadata", lambda driver: driver.list_images()),
@@ -130,7 +133,11 @@ def test_cloud_down(operation: str, call: Callable[..., Any]) -> None:
 
 
 @every_operation
-def test_time_out(serve, operation: str, call: Callable[..., Any]) -> None:
+def test_time_out(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer],
+    operation: str,
+    call: Callable[..., Any],
+) -> None:
     def wait_for_the_end(connection: socket.socket) -> None:
         connection.recv(1)
 
@@ -144,7 +151,11 @@ def test_time_out(serve, operation: str, call: Callable[..., Any]) -> None:
 
 
 @every_operation
-def test_time_out_of_an_answer_that_trickles(serve, operation: str, call: Callable[..., Any]) -> None:
+def test_time_out_of_an_answer_that_trickles(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer],
+    operation: str,
+    call: Callable[..., Any],
+) -> None:
     def trickle(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\n<metadata>")
         while not select.select([connection], [], [], 0.02)[0]:
@@ -169,7 +180,14 @@ def test_time_out_of_an_answer_that_trickles(serve, operation: str, call: Callab
     ],
 )
 @every_operation
-def test_status(serve, answer, operation: str, call: Callable[..., Any], status: str, expected: type) -> None:
+def test_status(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer],
+    answer: Callable[..., bytes],
+    operation: str,
+    call: Callable[..., Any],
+    status: str,
+    expected: type,
+) -> None:
     body = b"" if status.startswith("204") else b"<html>no</html>"
     server = serve(answer(body, status, "text/html"))
     error = failure(lambda: call(at(server.url)))
@@ -217,7 +235,13 @@ def test_status(serve, answer, operation: str, call: Callable[..., Any], status:
     ],
 )
 @every_operation
-def test_not_the_protocol(serve, answer, operation: str, call: Callable[..., Any], body: bytes) -> None:
+def test_not_the_protocol(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer],
+    answer: Callable[..., bytes],
+    operation: str,
+    call: Callable[..., Any],
+    body: bytes,
+) -> None:
     error = settled(failure(lambda: call(at(serve(answer(body)).url))), operation)
 
     assert isinstance(error, errors.MalformedAnswerError)
@@ -225,7 +249,9 @@ def test_not_the_protocol(serve, answer, operation: str, call: Callable[..., Any
     assert named(error, operation)
 
 
-def test_a_node_is_not_taken_for_gone_because_a_path_is_wrong(serve, answer) -> None:
+def test_a_node_is_not_taken_for_gone_because_a_path_is_wrong(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer], answer: Callable[..., bytes]
+) -> None:
     driver = at(serve(answer(b"<html>no</html>", "404 Not Found", "text/html")).url)
     node = Node("7", "web", NodeState.RUNNING, [], [], driver)
 
@@ -234,7 +260,12 @@ def test_a_node_is_not_taken_for_gone_because_a_path_is_wrong(serve, answer) -> 
 
 
 @every_operation
-def test_connection_cut_in_the_middle(serve, answer, operation: str, call: Callable[..., Any]) -> None:
+def test_connection_cut_in_the_middle(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer],
+    answer: Callable[..., bytes],
+    operation: str,
+    call: Callable[..., Any],
+) -> None:
     error = settled(failure(lambda: call(at(serve(answer(b"<half>", length=1000)).url))), operation)
 
     assert type(error) is errors.AnswerLostError
@@ -242,7 +273,11 @@ def test_connection_cut_in_the_middle(serve, answer, operation: str, call: Calla
 
 
 @every_operation
-def test_connection_cut_before_the_answer(serve, operation: str, call: Callable[..., Any]) -> None:
+def test_connection_cut_before_the_answer(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer],
+    operation: str,
+    call: Callable[..., Any],
+) -> None:
     server = serve(lambda connection: None)
     error = settled(failure(lambda: call(at(server.url))), operation)
 
@@ -253,7 +288,9 @@ def test_connection_cut_before_the_answer(serve, operation: str, call: Callable[
 
 
 @pytest.mark.parametrize("name", ["list_nodes", "create_node", "list_volumes", "create_volume"])
-def test_credentials_follow_no_redirect(serve, name: str) -> None:
+def test_credentials_follow_no_redirect(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer], name: str
+) -> None:
     elsewhere = serve(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
     head = f"HTTP/1.1 307 Temporary Redirect\r\nLocation: {elsewhere.url}/\r\nContent-Length: 0\r\n\r\n"
     operation, call = OPERATIONS[name]
@@ -265,7 +302,11 @@ def test_credentials_follow_no_redirect(serve, name: str) -> None:
 
 
 @pytest.mark.parametrize("status", ["200 OK", "302 Found\r\nLocation: /elsewhere", "500 Error"])
-def test_an_endless_answer_is_given_up(serve, monkeypatch, status: str) -> None:
+def test_an_endless_answer_is_given_up(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer],
+    monkeypatch: pytest.MonkeyPatch,
+    status: str,
+) -> None:
     monkeypatch.setattr("stratuslab.client.transport.connection.MAX_WHOLE_ANSWER_BYTES", 1 << 20)
 
     def pour(connection: socket.socket) -> None:
@@ -299,14 +340,21 @@ def test_an_endless_answer_is_given_up(serve, monkeypatch, status: str) -> None:
     ],
 )
 @every_operation
-def test_heads_that_are_none(serve, operation: str, call: Callable[..., Any], head: str) -> None:
+def test_heads_that_are_none(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer],
+    operation: str,
+    call: Callable[..., Any],
+    head: str,
+) -> None:
     server = serve(f"HTTP/1.1 {head}".encode("latin-1"))
     error = failure(lambda: call(at(server.url)))
 
     assert named(error, operation)
 
 
-def test_an_endless_redirect_is_followed_and_not_read(serve, answer) -> None:
+def test_an_endless_redirect_is_followed_and_not_read(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer], answer: Callable[..., bytes]
+) -> None:
     def pour(connection: socket.socket) -> None:
         connection.sendall(f"HTTP/1.1 302 Found\r\nLocation: {elsewhere.url}/\r\n\r\n".encode())
         while True:
@@ -317,7 +365,9 @@ def test_an_endless_redirect_is_followed_and_not_read(serve, answer) -> None:
     assert at(serve(pour).url).list_images() == []
 
 
-def test_no_request_follows_an_answer_that_is_none(serve) -> None:
+def test_no_request_follows_an_answer_that_is_none(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer],
+) -> None:
     """The answer proper may still come, and would be taken for that of the next request."""
     followed: list[bytes] = []
 
@@ -346,11 +396,17 @@ def test_no_request_follows_an_answer_that_is_none(serve) -> None:
         (77, errors.ServiceError),
     ],
 )
-def test_codes_of_opennebula(serve, answer, code: int, expected: type) -> None:
+def test_codes_of_opennebula(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer],
+    answer: Callable[..., bytes],
+    code: int,
+    expected: type,
+) -> None:
     values = f"<value><boolean>0</boolean></value><value>what it says</value><value><i4>{code}</i4></value>"
     error = failure(lambda: at(serve(answer(rpc(values))).url).list_nodes())
 
     assert isinstance(error, expected)
+    assert isinstance(error, errors.ServiceError)
     assert (error.code, error.message) == (code, "what it says")
 
 
@@ -358,7 +414,12 @@ def test_codes_of_opennebula(serve, answer, code: int, expected: type) -> None:
     ("code", "expected"),
     [(-501, errors.BadRequestError), (-506, errors.NotSupportedError), (0, errors.ServiceError)],
 )
-def test_faults(serve, answer, code: int, expected: type) -> None:
+def test_faults(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer],
+    answer: Callable[..., bytes],
+    code: int,
+    expected: type,
+) -> None:
     fault = (
         f"<methodResponse><fault><value><struct><member><name>faultCode</name><value><int>{code}</int></value>"
         "</member><member><name>faultString</name><value><string>no such thing</string></value></member>"
@@ -370,7 +431,9 @@ def test_faults(serve, answer, code: int, expected: type) -> None:
     assert str(error).endswith(f"fault {code}: no such thing")
 
 
-def test_a_server_that_repeats_the_password_is_not_quoted(serve, answer) -> None:
+def test_a_server_that_repeats_the_password_is_not_quoted(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer], answer: Callable[..., bytes]
+) -> None:
     values = (
         f"<value><boolean>0</boolean></value><value>no {PASSWORD} please</value><value><i4>512</i4></value>"
     )
@@ -382,7 +445,9 @@ def test_a_server_that_repeats_the_password_is_not_quoted(serve, answer) -> None
     assert str(error).endswith("409 Conflict: bad ***")
 
 
-def test_the_password_is_not_in_the_body_behind_the_proxy(serve, answer) -> None:
+def test_the_password_is_not_in_the_body_behind_the_proxy(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer], answer: Callable[..., bytes]
+) -> None:
     server = serve(answer(rpc("<value><boolean>1</boolean></value><value>&lt;VM_POOL/&gt;</value>")))
     at(server.url).list_nodes()
 
@@ -391,20 +456,24 @@ def test_the_password_is_not_in_the_body_behind_the_proxy(serve, answer) -> None
     assert b"Authorization: Basic " in request
 
 
-def test_netrc_does_not_replace_the_credentials(sandbox, home) -> None:
+def test_netrc_does_not_replace_the_credentials(sandbox: Sandbox, home: Path) -> None:
     (home / ".netrc").write_text("machine 127.0.0.1 login demo password wrong\n")
 
     assert StratusLabNodeDriver("demo", "demo-pass", host=f"{sandbox.url}/here").list_nodes() == []
 
 
-def test_a_compressed_answer_is_read(serve, answer) -> None:
+def test_a_compressed_answer_is_read(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer], answer: Callable[..., bytes]
+) -> None:
     body = gzip.compress(rpc("<value><boolean>1</boolean></value><value>&lt;VM_POOL/&gt;</value>"))
     packed = answer(body).replace(b"\r\n\r\n", b"\r\nContent-Encoding: gzip\r\n\r\n", 1)
 
     assert at(serve(packed).url).list_nodes() == []
 
 
-def test_text_is_utf8_whatever_the_media_type_says(serve, answer) -> None:
+def test_text_is_utf8_whatever_the_media_type_says(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer], answer: Callable[..., bytes]
+) -> None:
     pool = escape("<VM_POOL><VM><ID>1</ID><NAME>café ☃</NAME></VM></VM_POOL>")
     body = rpc(f"<value><boolean>1</boolean></value><value>{pool}</value>")
 
@@ -414,14 +483,20 @@ def test_text_is_utf8_whatever_the_media_type_says(serve, answer) -> None:
 @pytest.mark.parametrize(
     "value", ["<i4>7</i4>", "", "<boolean>1</boolean>"], ids=["number", "none", "boolean"]
 )
-def test_a_value_of_another_type_is_malformed(serve, answer, value: str) -> None:
+def test_a_value_of_another_type_is_malformed(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer],
+    answer: Callable[..., bytes],
+    value: str,
+) -> None:
     second = f"<value>{value}</value>" if value else ""
     body = rpc(f"<value><boolean>1</boolean></value>{second}")
 
     assert isinstance(failure(lambda: at(serve(answer(body)).url).list_nodes()), errors.MalformedAnswerError)
 
 
-def test_an_id_that_is_no_number_is_malformed_and_says_what_may_be(serve, answer) -> None:
+def test_an_id_that_is_no_number_is_malformed_and_says_what_may_be(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer], answer: Callable[..., bytes]
+) -> None:
     body = rpc("<value><boolean>1</boolean></value><value>seven</value>")
     error = failure(lambda: OPERATIONS["create_node"][1](at(serve(answer(body)).url)))
 
@@ -432,7 +507,11 @@ def test_an_id_that_is_no_number_is_malformed_and_says_what_may_be(serve, answer
 @pytest.mark.parametrize(
     "document", ["&lt;VM/&gt;", "&lt;VM_POOL&gt;&lt;VM/&gt;&lt;/VM_POOL&gt;", "&lt;VM_POOL&gt;"]
 )
-def test_a_pool_that_is_none_is_malformed(serve, answer, document: str) -> None:
+def test_a_pool_that_is_none_is_malformed(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer],
+    answer: Callable[..., bytes],
+    document: str,
+) -> None:
     body = rpc(f"<value><boolean>1</boolean></value><value>{document}</value>")
     error = failure(lambda: at(serve(answer(body)).url).list_nodes())
 
@@ -453,13 +532,19 @@ def test_a_pool_that_is_none_is_malformed(serve, answer, document: str) -> None:
         b'"owner": "x"' + b" " * 200_000 + b"x",
     ],
 )
-def test_a_disk_that_is_none_is_malformed(serve, answer, body: bytes) -> None:
+def test_a_disk_that_is_none_is_malformed(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer],
+    answer: Callable[..., bytes],
+    body: bytes,
+) -> None:
     error = failure(lambda: at(serve(answer(body, media_type="application/json")).url).list_volumes())
 
     assert isinstance(error, errors.MalformedAnswerError)
 
 
-def test_what_is_no_text_of_a_disk_is_as_if_it_were_not_there(serve, answer) -> None:
+def test_what_is_no_text_of_a_disk_is_as_if_it_were_not_there(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer], answer: Callable[..., bytes]
+) -> None:
     odd = b'"tag": 5, "owner": {}, "type": [1], "visibility": [], "identifier": 7, "quarantine": true'
     body = f'[{{"uuid": "{DISK}", "size": 1, '.encode() + odd + b"}]"
     [volume] = at(serve(answer(body, media_type="application/json")).url).list_volumes()
@@ -470,7 +555,11 @@ def test_what_is_no_text_of_a_disk_is_as_if_it_were_not_there(serve, answer) -> 
 
 
 @pytest.mark.parametrize("uuid", ["u", "../../x", f"{DISK}/mounts", f"{DISK}\\n"])
-def test_an_id_that_is_no_uuid_is_malformed_and_says_what_may_be(serve, answer, uuid: str) -> None:
+def test_an_id_that_is_no_uuid_is_malformed_and_says_what_may_be(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer],
+    answer: Callable[..., bytes],
+    uuid: str,
+) -> None:
     server = serve(answer(f'{{"uuid": "{uuid}"}}'.encode(), "201 Created"))
     error = failure(lambda: at(server.url).create_volume(1, "x"))
 
@@ -478,21 +567,27 @@ def test_an_id_that_is_no_uuid_is_malformed_and_says_what_may_be(serve, answer, 
 
 
 @pytest.mark.parametrize("number", [-1, 2**31, 99999999999999999])
-def test_an_id_that_no_vm_has_is_malformed_and_says_what_may_be(serve, answer, number: int) -> None:
+def test_an_id_that_no_vm_has_is_malformed_and_says_what_may_be(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer],
+    answer: Callable[..., bytes],
+    number: int,
+) -> None:
     body = rpc(f"<value><boolean>1</boolean></value><value><i8>{number}</i8></value>")
     error = failure(lambda: OPERATIONS["create_node"][1](at(serve(answer(body)).url)))
 
     assert f"the VM's id is {number}" in str(settled(error, "one.vm.allocate"))
 
 
-def test_what_is_said_of_another_vm_is_malformed(serve, answer) -> None:
+def test_what_is_said_of_another_vm_is_malformed(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer], answer: Callable[..., bytes]
+) -> None:
     body = rpc(f"<value><boolean>1</boolean></value><value>{escape('<VM><ID>7</ID></VM>')}</value>")
     driver = at(serve(answer(body)).url)
 
     assert "it is about VM 7" in str(failure(lambda: driver.ex_get_node_details("5")))
 
 
-def test_an_error_of_one_location_names_it_and_has_no_nodes(sandbox) -> None:
+def test_an_error_of_one_location_names_it_and_has_no_nodes(sandbox: Sandbox) -> None:
     error = failure(lambda: at(f"{sandbox.url}/here").list_nodes())
 
     assert list(error.errors) == ["127.0.0.1"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from libcloud.compute.types import NodeState
@@ -12,8 +12,6 @@ from stratuslab.client.errors import InvalidArgumentError
 from stratuslab.libcloud.stratuslab_driver import StratusLabNode, StratusLabNodeDriver
 
 if TYPE_CHECKING:
-    from libcloud.compute.base import Node
-
     from stratuslab.sandbox import Sandbox
 
 TEMPLATE = "<CPU>1</CPU><MEMORY>512</MEMORY><VCPU>2</VCPU>"
@@ -42,7 +40,7 @@ def vm(
     )
 
 
-def listed(sandbox: Sandbox, driver: StratusLabNodeDriver, *documents: str) -> list[Node]:
+def listed(sandbox: Sandbox, driver: StratusLabNodeDriver, *documents: str) -> list[StratusLabNode]:
     """Return the nodes of the documents, which stand between two plain ones."""
     oned = sandbox.location("here").oned
     for document in (vm(10, name="first"), *documents, vm(99, name="last")):
@@ -52,7 +50,7 @@ def listed(sandbox: Sandbox, driver: StratusLabNodeDriver, *documents: str) -> l
     return nodes[1:-1]
 
 
-def test_a_node_says_what_the_cloud_says(sandbox, driver) -> None:
+def test_a_node_says_what_the_cloud_says(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     template = TEMPLATE + DISK.format(IMAGE) + SWAP + NIC.format(7, 7, "public")
     [node] = listed(sandbox, driver, vm(42, name="web", template=template))
 
@@ -66,7 +64,9 @@ def test_a_node_says_what_the_cloud_says(sandbox, driver) -> None:
     assert node.extra["networks"] == [{"network": "public", "ip": "192.0.2.7", "mac": "02:00:c0:00:02:07"}]
 
 
-def test_the_nodes_of_others_are_listed_only_if_asked_for(sandbox, driver) -> None:
+def test_the_nodes_of_others_are_listed_only_if_asked_for(
+    sandbox: Sandbox, driver: StratusLabNodeDriver
+) -> None:
     """A VM of the same group that the group may use: OpenNebula's filter -1 would list it, too."""
     oned = sandbox.location("here").oned
     for owner in ("alice", "demo"):
@@ -78,40 +78,44 @@ def test_the_nodes_of_others_are_listed_only_if_asked_for(sandbox, driver) -> No
     assert [node.name for node in driver.list_nodes(ex_all_users=True)] == ["of alice", "of demo"]
 
 
-def test_every_key_of_extra_is_documented(sandbox, driver) -> None:
+def test_every_key_of_extra_is_documented(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     [node] = listed(sandbox, driver, vm(42))
     documented = type(node).__doc__ or ""
 
     assert [key for key in node.extra if f"``{key}``" not in documented] == []
 
 
-def test_a_node_without_nic_has_no_address(sandbox, driver) -> None:
+def test_a_node_without_nic_has_no_address(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     [node] = listed(sandbox, driver, vm(42))
 
     assert (node.public_ips, node.private_ips) == ([], [])
 
 
-def test_a_nic_without_address_gives_none(sandbox, driver) -> None:
+def test_a_nic_without_address_gives_none(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     [node] = listed(sandbox, driver, vm(42, template=f"{TEMPLATE}<NIC><NETWORK>public</NETWORK><IP/></NIC>"))
 
     assert node.public_ips == []
 
 
-def test_addresses_are_sorted_by_network(sandbox, driver) -> None:
+def test_addresses_are_sorted_by_network(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     nics = NIC.format(1, 1, "local") + NIC.format(2, 2, "public") + NIC.format(3, 3, "private")
     [node] = listed(sandbox, driver, vm(42, template=TEMPLATE + nics))
 
     assert (node.public_ips, node.private_ips) == (["192.0.2.2"], ["192.0.2.1", "192.0.2.3"])
 
 
-def test_on_networks_of_other_names_the_address_decides(sandbox, driver) -> None:
+def test_on_networks_of_other_names_the_address_decides(
+    sandbox: Sandbox, driver: StratusLabNodeDriver
+) -> None:
     nics = "".join(f"<NIC><NETWORK>lab</NETWORK><IP>{ip}</IP></NIC>" for ip in ("10.1.2.3", "8.8.8.8", "odd"))
     [node] = listed(sandbox, driver, vm(42, template=TEMPLATE + nics))
 
     assert (node.public_ips, node.private_ips) == (["8.8.8.8", "odd"], ["10.1.2.3"])
 
 
-def test_an_ipv6_address_for_the_site_alone_is_private(sandbox, driver) -> None:
+def test_an_ipv6_address_for_the_site_alone_is_private(
+    sandbox: Sandbox, driver: StratusLabNodeDriver
+) -> None:
     nic = "<NIC><NETWORK>lab</NETWORK><IP6_GLOBAL>2001:db8::7</IP6_GLOBAL><IP6_ULA>fd00::7</IP6_ULA></NIC>"
     [node] = listed(sandbox, driver, vm(42, template=TEMPLATE + nic))
 
@@ -119,7 +123,9 @@ def test_an_ipv6_address_for_the_site_alone_is_private(sandbox, driver) -> None:
 
 
 @pytest.mark.parametrize("network", ["public", "lab"])
-def test_an_address_behind_a_carriers_nat_is_private(sandbox, driver, network: str) -> None:
+def test_an_address_behind_a_carriers_nat_is_private(
+    sandbox: Sandbox, driver: StratusLabNodeDriver, network: str
+) -> None:
     """The whole of 100.64.0.0/10, and nothing beside it, on whatever network."""
     ips = ("100.63.255.254", "100.64.0.1", "100.127.255.254", "100.128.0.1")
     nics = "".join(f"<NIC><NETWORK>{network}</NETWORK><IP>{ip}</IP></NIC>" for ip in ips)
@@ -130,7 +136,7 @@ def test_an_address_behind_a_carriers_nat_is_private(sandbox, driver, network: s
     assert node.private_ips == ["100.64.0.1", "100.127.255.254", "10.0.0.1", "100.64.9.9"]
 
 
-def test_addresses_of_every_kind(sandbox, driver) -> None:
+def test_addresses_of_every_kind(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     """Of cards, their aliases, PCI cards and what the guest says; each once, public or private."""
     template = (
         "<NIC><NETWORK>lab</NETWORK><IP>10.0.0.1</IP><EXTERNAL_IP>203.0.113.1</EXTERNAL_IP></NIC>"
@@ -152,13 +158,15 @@ def test_addresses_of_every_kind(sandbox, driver) -> None:
     assert node.extra["networks"][0]["external"] == "203.0.113.1"
 
 
-def test_a_node_without_swap_has_none(sandbox, driver) -> None:
+def test_a_node_without_swap_has_none(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     [node] = listed(sandbox, driver, vm(42, template=TEMPLATE + DISK.format(IMAGE)))
 
     assert node.size.swap == 0
 
 
-def test_the_root_disk_is_the_image_whatever_comes_after(sandbox, driver) -> None:
+def test_the_root_disk_is_the_image_whatever_comes_after(
+    sandbox: Sandbox, driver: StratusLabNodeDriver
+) -> None:
     others = (
         "<DISK><DISK_ID>2</DISK_ID><SOURCE>pdisk:host:8445/95b75092-17d2-459f-9fa0-cd1deaa721f1</SOURCE></DISK>"
         "<DISK><DISK_ID>3</DISK_ID><SIZE>10240</SIZE><TYPE>fs</TYPE></DISK>"
@@ -170,21 +178,25 @@ def test_the_root_disk_is_the_image_whatever_comes_after(sandbox, driver) -> Non
     assert [disk["disk_id"] for disk in node.extra["disks"]] == [0, 1, 2, 3]
 
 
-def test_an_image_named_with_endorser_and_date_keeps_its_identifier(sandbox, driver) -> None:
+def test_an_image_named_with_endorser_and_date_keeps_its_identifier(
+    sandbox: Sandbox, driver: StratusLabNodeDriver
+) -> None:
     source = f"{IMAGE}/jane@example.org/2014-03-08T14:10:40Z"
     [node] = listed(sandbox, driver, vm(42, template=TEMPLATE + DISK.format(source)))
 
     assert node.image.id == IMAGE
 
 
-def test_a_node_booted_from_a_volume_has_it_as_its_image(sandbox, driver) -> None:
+def test_a_node_booted_from_a_volume_has_it_as_its_image(
+    sandbox: Sandbox, driver: StratusLabNodeDriver
+) -> None:
     disk = "<DISK><DISK_ID>0</DISK_ID><SOURCE>pdisk:h:1/95b75092-17d2-459f-9fa0-cd1deaa721f1</SOURCE></DISK>"
     [node] = listed(sandbox, driver, vm(42, template=TEMPLATE + disk))
 
     assert node.image.id == "95b75092-17d2-459f-9fa0-cd1deaa721f1"
 
 
-def test_the_host_is_that_of_the_newest_record(sandbox, driver) -> None:
+def test_the_host_is_that_of_the_newest_record(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     history = HISTORY.format(1, "host-b") + HISTORY.format(0, "host-a")
     [node] = listed(sandbox, driver, vm(42, history=history))
 
@@ -192,13 +204,13 @@ def test_the_host_is_that_of_the_newest_record(sandbox, driver) -> None:
     assert [record["hostname"] for record in node.extra["history"]] == ["host-a", "host-b"]
 
 
-def test_a_node_that_was_never_deployed_has_no_host(sandbox, driver) -> None:
+def test_a_node_that_was_never_deployed_has_no_host(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     [node] = listed(sandbox, driver, vm(42, state=1, lcm_state=0, history=""))
 
     assert node.host is None
 
 
-def test_a_failed_node_says_why(sandbox, driver) -> None:
+def test_a_failed_node_says_why(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     error = "<ERROR><MESSAGE>no such disk</MESSAGE><TIMESTAMP>now</TIMESTAMP></ERROR>"
     [node] = listed(sandbox, driver, vm(42, state=7, lcm_state=0, template=TEMPLATE + error))
 
@@ -206,13 +218,13 @@ def test_a_failed_node_says_why(sandbox, driver) -> None:
 
 
 @pytest.mark.parametrize("name", ["&lt;&amp;&quot;é☃", '<![CDATA[<&"é☃]]>'], ids=["escaped", "cdata"])
-def test_any_name_is_listed(sandbox, driver, name: str) -> None:
+def test_any_name_is_listed(sandbox: Sandbox, driver: StratusLabNodeDriver, name: str) -> None:
     [node] = listed(sandbox, driver, vm(42, name=name))
 
     assert node.name == '<&"é☃'
 
 
-def test_a_node_without_name_has_the_clouds(sandbox, driver) -> None:
+def test_a_node_without_name_has_the_clouds(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     [node] = listed(sandbox, driver, vm(42, name=""))
 
     assert node.name == "one-42"
@@ -250,13 +262,15 @@ def test_a_node_without_name_has_the_clouds(sandbox, driver) -> None:
         (-7, 0, NodeState.UNKNOWN),
     ],
 )
-def test_states(sandbox, driver, state: int, lcm_state: int, expected: NodeState) -> None:
+def test_states(
+    sandbox: Sandbox, driver: StratusLabNodeDriver, state: int, lcm_state: int, expected: NodeState
+) -> None:
     [node] = listed(sandbox, driver, vm(42, state=state, lcm_state=lcm_state))
 
     assert node._state == expected
 
 
-def test_nodes_of_an_instance_type_have_its_name(sandbox, driver) -> None:
+def test_nodes_of_an_instance_type_have_its_name(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     template = TEMPLATE.replace(">2<", ">1<") + SWAP.replace("256", "512")
     [node] = listed(sandbox, driver, vm(42, template=template))
 
@@ -306,13 +320,14 @@ def test_one_location_is_asked_alone(two_clouds: Sandbox) -> None:
     assert {request.location for request in two_clouds.request_log} == {"there"}
 
 
-def test_an_unknown_location_is_refused(driver, sandbox) -> None:
+def test_an_unknown_location_is_refused(driver: StratusLabNodeDriver, sandbox: Sandbox) -> None:
     with pytest.raises(InvalidArgumentError, match="found 'elsewhere'; give one of list_locations"):
         driver.list_nodes(ex_location=["elsewhere"])
     with pytest.raises(InvalidArgumentError, match="found 'elsewhere'; give one of list_locations"):
         driver.list_nodes(ex_location="elsewhere")
+    no_location: Any = 7
     with pytest.raises(InvalidArgumentError, match=r"argument ex_location: found .*; give a list"):
-        driver.list_nodes(ex_location=7)
+        driver.list_nodes(ex_location=no_location)
     assert len(sandbox.request_log) == 0
 
 
@@ -324,7 +339,7 @@ def test_no_location_is_the_default_one(two_clouds: Sandbox) -> None:
     assert [node.location.id for node in driver.list_nodes_in_location(None)] == ["here"]
 
 
-def test_a_user_sees_the_own_nodes(sandbox) -> None:
+def test_a_user_sees_the_own_nodes(sandbox: Sandbox) -> None:
     base = f"{sandbox.url}/here"
     demo = StratusLabNodeDriver("demo", "demo-pass", host=base)
     guest = StratusLabNodeDriver("guest", "guest-pass", host=base)
@@ -334,7 +349,7 @@ def test_a_user_sees_the_own_nodes(sandbox) -> None:
     assert guest.list_nodes() == []
 
 
-def test_details_of_one_node(sandbox, driver) -> None:
+def test_details_of_one_node(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     [node] = listed(sandbox, driver, vm(42, template=TEMPLATE + DISK.format(IMAGE)))
     details = driver.ex_get_node_details("42")
 
@@ -343,7 +358,9 @@ def test_details_of_one_node(sandbox, driver) -> None:
     assert driver.ex_get_node_details("4242") is None
 
 
-def test_a_node_beyond_opennebula_s_numbers_is_unknown(sandbox, driver) -> None:
+def test_a_node_beyond_opennebula_s_numbers_is_unknown(
+    sandbox: Sandbox, driver: StratusLabNodeDriver
+) -> None:
     node = StratusLabNode(str(2**31), "far", NodeState.RUNNING, [], [], driver, driver.default_location)
 
     assert driver.ex_get_node_details(node.id) is None
@@ -353,7 +370,9 @@ def test_a_node_beyond_opennebula_s_numbers_is_unknown(sandbox, driver) -> None:
 
 
 @pytest.mark.parametrize("node_id", ["", None, "abc", "../1", "-1", "1" * 30, True])
-def test_details_of_what_is_no_id_are_refused(driver, sandbox, node_id: object) -> None:
+def test_details_of_what_is_no_id_are_refused(
+    driver: StratusLabNodeDriver, sandbox: Sandbox, node_id: Any
+) -> None:
     with pytest.raises(InvalidArgumentError, match=r"the argument node_id:"):
         driver.ex_get_node_details(node_id)
     assert len(sandbox.request_log) == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from libcloud.compute.base import NodeLocation
@@ -13,6 +13,7 @@ from stratuslab.client.errors import ConfigurationError, InvalidArgumentError
 from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
 
 if TYPE_CHECKING:
+    from stratuslab.libcloud.node import StratusLabNode
     from stratuslab.sandbox import Sandbox
 
 FILE = """
@@ -33,7 +34,9 @@ def of_region(sandbox: Sandbox, region: str) -> StratusLabNodeDriver:
     return StratusLabNodeDriver("default", region=region, stratuslab_user_config=sandbox.config_file)
 
 
-def start(driver: StratusLabNodeDriver, name: str, location=None):
+def start(
+    driver: StratusLabNodeDriver, name: str, location: NodeLocation | str | None = None
+) -> StratusLabNode:
     return driver.create_node(name, driver.list_sizes()[0], driver.list_images()[0], location)
 
 
@@ -56,7 +59,9 @@ def test_a_driver_of_a_region_knows_no_other_location(two_clouds: Sandbox) -> No
     assert (here.list_volumes(), [it.name for it in there.list_volumes()]) == ([], ["data"])
     for driver, name in ((here, "first"), (there, "second")):
         assert driver.ex_get_node_details("0").name == name
-    assert here.destroy_node(here.ex_get_node_details("0"))
+    found = here.ex_get_node_details("0")
+    assert found
+    assert here.destroy_node(found)
     assert [node.name for node in there.list_nodes()] == ["second"]
 
 
@@ -86,7 +91,7 @@ def test_a_region_is_an_id_or_a_name(region: str) -> None:
 
 
 @pytest.mark.parametrize("region", ["rome", "", "instance_types", 7])
-def test_an_unknown_region_is_an_error_that_lists_them(region) -> None:
+def test_an_unknown_region_is_an_error_that_lists_them(region: Any) -> None:
     with pytest.raises(InvalidArgumentError, match=r"the argument region: found .*: lyon, paris$"):
         StratusLabNodeDriver("x", region=region, stratuslab_user_config=io.StringIO(FILE))
 
@@ -174,7 +179,9 @@ def test_two_computing_elements_of_one_file_do_not_see_each_other(two_clouds: Sa
     two_clouds.clock.step(60)
 
     assert [len(element.list_nodes()) for element in elements.values()] == [1, 1]
-    elements["here"].destroy_node(elements["here"].ex_get_node_details(jobs["here"]))
+    job = elements["here"].ex_get_node_details(jobs["here"])
+    assert job
+    elements["here"].destroy_node(job)
     two_clouds.clock.step(60)
 
     assert elements["here"].ex_get_node_details(jobs["here"]) is None

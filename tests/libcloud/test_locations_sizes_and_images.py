@@ -16,6 +16,7 @@ from stratuslab.client import ImageMetadata
 from stratuslab.client.errors import ConfigurationError, InvalidArgumentError, NotFoundError
 from stratuslab.client.marketplace.marketplace import Marketplace
 from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver, StratusLabNodeSize
+from tests.libcloud.conftest import NOTHING
 
 if TYPE_CHECKING:
     from stratuslab.sandbox import Sandbox
@@ -36,7 +37,7 @@ big.one = 8, 16384, 0
 """
 
 
-def configured(text: str, **arguments: str) -> StratusLabNodeDriver:
+def configured(text: str, **arguments: Any) -> StratusLabNodeDriver:
     return StratusLabNodeDriver("default", stratuslab_user_config=io.StringIO(text), **arguments)
 
 
@@ -84,9 +85,11 @@ def test_a_bad_name_of_a_section_is_no_obstacle_to_the_use_of_another(sandbox: S
         configured(text).list_volumes(broken)
 
 
-def test_a_bad_instance_type_is_no_obstacle_to_nodes(sandbox: Sandbox, caplog) -> None:
+def test_a_bad_instance_type_is_no_obstacle_to_nodes(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
     bad = configured(sandbox.config_file.read_text() + "\n[instance_types]\nbig = many\n")
-    size = NodeSize("x", "x", 512, 0, None, None, bad)
+    size = NodeSize("x", "x", 512, 0, NOTHING, NOTHING, bad)
     node = bad.create_node("web", size, bad.list_images()[0])
 
     assert [listed.size.ram for listed in bad.list_nodes()] == [512]
@@ -119,7 +122,7 @@ def test_sizes_are_the_standard_types_and_those_of_the_file() -> None:
 
 
 def test_no_swap_is_none_whatever_the_disk() -> None:
-    size = StratusLabNodeSize("x", "x", 1024, 333, None, None, configured(SECTIONS), cpu=1, swap=0)
+    size = StratusLabNodeSize("x", "x", 1024, 333, NOTHING, NOTHING, configured(SECTIONS), cpu=1, swap=0)
     assert (size.swap, size.extra["swap"]) == (0, 0)
 
 
@@ -130,7 +133,7 @@ def test_a_size_made_as_in_14_06_keeps_its_swap() -> None:
 
 
 @pytest.mark.parametrize(
-    "location", ["rome", NodeLocation("rome", "Rome", "IT", None)], ids=["text", "foreign"]
+    "location", ["rome", NodeLocation("rome", "Rome", "IT", NOTHING)], ids=["text", "foreign"]
 )
 def test_a_foreign_location_is_refused(location: object) -> None:
     driver = configured(SECTIONS)
@@ -139,7 +142,7 @@ def test_a_foreign_location_is_refused(location: object) -> None:
         driver.list_sizes(location)  # type: ignore[arg-type]
 
 
-def test_host_key_and_secret_make_one_location(sandbox) -> None:
+def test_host_key_and_secret_make_one_location(sandbox: Sandbox) -> None:
     driver = StratusLabNodeDriver("demo", "demo-pass", host=f"{sandbox.url}/here")
 
     assert len(driver.list_locations()) == 1
@@ -150,8 +153,9 @@ def test_host_key_and_secret_make_one_location(sandbox) -> None:
 
 
 @pytest.mark.parametrize("secure", [True, "True", "true", 1, False, "False", 0], ids=repr)
-def test_secure_and_port_may_be_text_as_in_configuration_files(secure: object) -> None:
-    driver = StratusLabNodeDriver("demo", "x", secure, "127.0.0.1", "8443")
+def test_secure_and_port_may_be_text_as_in_configuration_files(secure: Any) -> None:
+    port: Any = "8443"
+    driver = StratusLabNodeDriver("demo", "x", secure, "127.0.0.1", port)
 
     scheme = "http" if secure in (False, "False", 0) else "https"
     assert driver.connection.endpoint.url == f"{scheme}://127.0.0.1:8443/one-proxy/pswd/xmlrpc"
@@ -206,7 +210,9 @@ def test_features_are_the_drivers_own() -> None:
 
 
 @pytest.mark.parametrize("newest_first", [True, False])
-def test_of_several_endorsements_the_newest_counts(driver, monkeypatch, newest_first: bool) -> None:
+def test_of_several_endorsements_the_newest_counts(
+    driver: StratusLabNodeDriver, monkeypatch: pytest.MonkeyPatch, newest_first: bool
+) -> None:
     twice = next(image for image in driver.list_images() if len(image.extra["endorsers"]) == 2)
     fields = {field.name: twice.extra[field.name] for field in dataclasses.fields(ImageMetadata)}
     entries = [
@@ -221,7 +227,9 @@ def test_of_several_endorsements_the_newest_counts(driver, monkeypatch, newest_f
     assert [image.extra["endorsers"] for image in driver.list_images()] == [["2014", "2012"]]
 
 
-def test_images_are_one_an_identifier_with_everything_in_extra(sandbox, driver) -> None:
+def test_images_are_one_an_identifier_with_everything_in_extra(
+    sandbox: Sandbox, driver: StratusLabNodeDriver
+) -> None:
     images = driver.list_images()
 
     assert isinstance(images, list)
@@ -235,7 +243,9 @@ def test_images_are_one_an_identifier_with_everything_in_extra(sandbox, driver) 
     assert sandbox.request_log.operations() == ["GET /metadata"]
 
 
-def test_image_names_are_title_else_description_else_system_else_identifier(driver, sandbox) -> None:
+def test_image_names_are_title_else_description_else_system_else_identifier(
+    driver: StratusLabNodeDriver, sandbox: Sandbox
+) -> None:
     images = driver.list_images()
 
     for image in images:
@@ -247,14 +257,14 @@ def test_image_names_are_title_else_description_else_system_else_identifier(driv
 
 
 @pytest.mark.parametrize("kind", ["disk", "machine", "all"])
-def test_images_of_a_kind(driver, kind: str) -> None:
+def test_images_of_a_kind(driver: StratusLabNodeDriver, kind: str) -> None:
     kinds = {image.extra["kind"] for image in driver.list_images(ex_kind=kind)}
 
     said_or_not = {"disk": {"disk"}, "machine": {"machine", None}, "all": {"disk", "machine", None}}
     assert kinds == said_or_not[kind]
 
 
-def test_expired_and_deprecated_images_are_listed_on_request(driver) -> None:
+def test_expired_and_deprecated_images_are_listed_on_request(driver: StratusLabNodeDriver) -> None:
     valid = {image.id for image in driver.list_images()}
     expired = {image.id for image in driver.list_images(ex_status="expired")}
     deprecated = driver.list_images(ex_status="deprecated")
@@ -266,23 +276,26 @@ def test_expired_and_deprecated_images_are_listed_on_request(driver) -> None:
     assert everything >= valid | expired | {image.id for image in deprecated}
 
 
-def test_images_are_found_by_text_in_any_case(driver) -> None:
+def test_images_are_found_by_text_in_any_case(driver: StratusLabNodeDriver) -> None:
     image = driver.list_images()[0]
 
     assert image.id in {found.id for found in driver.list_images(ex_search=image.extra["os"].upper())}
     assert driver.list_images(ex_search="no such thing") == []
+    no_text: Any = 7
     with pytest.raises(InvalidArgumentError, match="the argument ex_search: found 7; give text"):
-        driver.list_images(ex_search=7)
+        driver.list_images(ex_search=no_text)
 
 
 @pytest.mark.parametrize("arguments", [{"ex_kind": "cd"}, {"ex_status": "old"}])
-def test_unknown_filters_of_images_are_refused(driver, sandbox, arguments: dict[str, str]) -> None:
+def test_unknown_filters_of_images_are_refused(
+    driver: StratusLabNodeDriver, sandbox: Sandbox, arguments: dict[str, Any]
+) -> None:
     with pytest.raises(InvalidArgumentError, match="use one of"):
         driver.list_images(**arguments)
     assert len(sandbox.request_log) == 0
 
 
-def test_an_empty_marketplace_has_no_images(driver, sandbox) -> None:
+def test_an_empty_marketplace_has_no_images(driver: StratusLabNodeDriver, sandbox: Sandbox) -> None:
     catalogue = sandbox.location("here").catalogue
     for identifier in {image.id for image in driver.list_images(ex_status="all", ex_kind="all")}:
         catalogue.remove(identifier)
@@ -290,7 +303,7 @@ def test_an_empty_marketplace_has_no_images(driver, sandbox) -> None:
     assert driver.list_images() == []
 
 
-def test_get_image_asks_once(driver, sandbox) -> None:
+def test_get_image_asks_once(driver: StratusLabNodeDriver, sandbox: Sandbox) -> None:
     image = driver.list_images()[0]
     sandbox.request_log.clear()
 
@@ -300,7 +313,7 @@ def test_get_image_asks_once(driver, sandbox) -> None:
     assert sandbox.request_log.operations() == ["GET /metadata/ID"]
 
 
-def test_get_image_says_why_an_image_is_not_offered(driver, sandbox) -> None:
+def test_get_image_says_why_an_image_is_not_offered(driver: StratusLabNodeDriver, sandbox: Sandbox) -> None:
     first, second, third = (image.id for image in driver.list_images()[:3])
     catalogue = sandbox.location("here").catalogue
     catalogue.expire(first)
@@ -315,20 +328,20 @@ def test_get_image_says_why_an_image_is_not_offered(driver, sandbox) -> None:
         driver.get_image(third)
 
 
-def test_get_image_refuses_what_is_no_identifier(driver, sandbox) -> None:
+def test_get_image_refuses_what_is_no_identifier(driver: StratusLabNodeDriver, sandbox: Sandbox) -> None:
     with pytest.raises(InvalidArgumentError, match="27 letters, digits"):
         driver.get_image("../../etc/passwd")
     assert len(sandbox.request_log) == 0
 
 
-def test_image_metadata_of_an_image_or_its_identifier(driver) -> None:
+def test_image_metadata_of_an_image_or_its_identifier(driver: StratusLabNodeDriver) -> None:
     image = driver.list_images()[0]
 
     assert driver.ex_get_image_metadata(image) == driver.ex_get_image_metadata(image.id)
     assert driver.ex_get_image_metadata(image).checksums["SHA-1"]
 
 
-def test_every_function_that_the_cloud_lacks_says_so(driver) -> None:
+def test_every_function_that_the_cloud_lacks_says_so(driver: StratusLabNodeDriver) -> None:
     calls = {
         "create_image": (None, "x"),
         "delete_image": (None,),

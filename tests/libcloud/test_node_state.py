@@ -34,7 +34,7 @@ def running(driver: StratusLabNodeDriver, sandbox: Sandbox) -> StratusLabNode:
     return node
 
 
-def test_polling_sees_the_way_of_a_node(sandbox, driver) -> None:
+def test_polling_sees_the_way_of_a_node(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     node = started(driver)
     seen = [node.state]
     while seen[-1] != NodeState.RUNNING:
@@ -46,7 +46,7 @@ def test_polling_sees_the_way_of_a_node(sandbox, driver) -> None:
     assert node.host == node.extra["host"] == driver.list_nodes()[0].host is not None
 
 
-def test_reading_a_fresh_node_sends_nothing(sandbox, patient) -> None:
+def test_reading_a_fresh_node_sends_nothing(sandbox: Sandbox, patient: StratusLabNodeDriver) -> None:
     started(patient)
     sandbox.clock.step(60)
     [node] = patient.list_nodes()
@@ -56,7 +56,7 @@ def test_reading_a_fresh_node_sends_nothing(sandbox, patient) -> None:
     assert len(sandbox.request_log) == 0
 
 
-def test_reading_an_old_node_asks_once(sandbox, patient) -> None:
+def test_reading_an_old_node_asks_once(sandbox: Sandbox, patient: StratusLabNodeDriver) -> None:
     node = started(patient)
     sandbox.clock.step(60)
     node.expire()
@@ -66,7 +66,7 @@ def test_reading_an_old_node_asks_once(sandbox, patient) -> None:
     assert sandbox.request_log.operations() == ["one.vm.info"]
 
 
-def test_a_terminated_node_is_never_asked_again(sandbox, driver) -> None:
+def test_a_terminated_node_is_never_asked_again(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     node = started(driver)
     node.destroy()
     assert node.state == NodeState.TERMINATED
@@ -76,25 +76,28 @@ def test_a_terminated_node_is_never_asked_again(sandbox, driver) -> None:
     assert len(sandbox.request_log) == 0
 
 
-def test_a_node_that_the_cloud_forgot_is_terminated(sandbox, driver) -> None:
+def test_a_node_that_the_cloud_forgot_is_terminated(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     node = started(driver)
     node.id = "4711"
 
     assert node.state == NodeState.TERMINATED
 
 
-def test_repr_comparison_copying_and_pickling_send_nothing(sandbox, driver) -> None:
+def test_repr_comparison_copying_and_pickling_send_nothing(
+    sandbox: Sandbox, driver: StratusLabNodeDriver
+) -> None:
     node = started(driver)
     sandbox.request_log.clear()
 
     assert repr(node).startswith(f"<Node: uuid={node.uuid}, name=web, state=PENDING, public_ips=['")
     assert node != copy.copy(node)
-    assert node not in [started]
+    others: list[object] = [started]
+    assert node not in others
     assert copy.copy(node).id == copy.deepcopy(node).id == node.id
     assert len(sandbox.request_log) == 0
 
 
-def test_a_pickled_node_is_of_use(sandbox, driver) -> None:
+def test_a_pickled_node_is_of_use(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     node = pickle.loads(pickle.dumps(started(driver)))
     assert len(driver.list_nodes()) == 1
 
@@ -105,7 +108,9 @@ def test_a_pickled_node_is_of_use(sandbox, driver) -> None:
     assert driver.list_nodes() == []
 
 
-def test_destroy_asks_once_also_when_the_image_is_gone(sandbox, driver) -> None:
+def test_destroy_asks_once_also_when_the_image_is_gone(
+    sandbox: Sandbox, driver: StratusLabNodeDriver
+) -> None:
     node = started(driver)
     for identifier in {image.id for image in driver.list_images()}:
         sandbox.location("here").catalogue.expire(identifier)
@@ -116,7 +121,9 @@ def test_destroy_asks_once_also_when_the_image_is_gone(sandbox, driver) -> None:
     assert driver.list_nodes() == []
 
 
-def test_destroying_again_and_destroying_what_never_was_succeeds(sandbox, driver) -> None:
+def test_destroying_again_and_destroying_what_never_was_succeeds(
+    sandbox: Sandbox, driver: StratusLabNodeDriver
+) -> None:
     node = started(driver)
 
     assert driver.destroy_node(node) is True
@@ -125,7 +132,7 @@ def test_destroying_again_and_destroying_what_never_was_succeeds(sandbox, driver
     assert driver.destroy_node(node) is True
 
 
-def test_a_node_is_destroyed_in_whatever_state(sandbox, driver) -> None:
+def test_a_node_is_destroyed_in_whatever_state(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     oned = sandbox.location("here").oned
     for state, lcm_state in ((1, 0), (2, 0), (3, 1), (3, 2), (3, 3), (4, 0), (5, 0), (7, 0)):
         node = started(driver)
@@ -136,7 +143,7 @@ def test_a_node_is_destroyed_in_whatever_state(sandbox, driver) -> None:
         assert node.state == NodeState.TERMINATED
 
 
-def test_somebody_elses_node_is_not_destroyed(sandbox) -> None:
+def test_somebody_elses_node_is_not_destroyed(sandbox: Sandbox) -> None:
     base = f"{sandbox.url}/here"
     node = started(StratusLabNodeDriver("demo", "demo-pass", host=base))
     guest = StratusLabNodeDriver("guest", "guest-pass", host=base)
@@ -146,7 +153,7 @@ def test_somebody_elses_node_is_not_destroyed(sandbox) -> None:
         guest.destroy_node(node)
 
 
-def test_stop_and_start(sandbox, driver) -> None:
+def test_stop_and_start(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     node = running(driver, sandbox)
 
     assert driver.stop_node(node) is True
@@ -157,7 +164,7 @@ def test_stop_and_start(sandbox, driver) -> None:
     assert node.state == NodeState.RUNNING
 
 
-def test_suspend_and_start(sandbox, driver) -> None:
+def test_suspend_and_start(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     node = running(driver, sandbox)
 
     assert driver.ex_suspend_node(node) is True
@@ -168,7 +175,7 @@ def test_suspend_and_start(sandbox, driver) -> None:
     assert node.state == NodeState.RUNNING
 
 
-def test_reboot(sandbox, driver) -> None:
+def test_reboot(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     node = running(driver, sandbox)
     sandbox.request_log.clear()
 
@@ -177,7 +184,7 @@ def test_reboot(sandbox, driver) -> None:
     assert node.state == NodeState.RUNNING
 
 
-def test_shutdown_ends_a_node_whose_guest_listens(sandbox, driver) -> None:
+def test_shutdown_ends_a_node_whose_guest_listens(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     node = running(driver, sandbox)
 
     assert driver.ex_shutdown_node(node) is True
@@ -188,16 +195,16 @@ def test_shutdown_ends_a_node_whose_guest_listens(sandbox, driver) -> None:
 @pytest.mark.parametrize(
     "function", ["reboot_node", "stop_node", "ex_suspend_node", "start_node", "ex_shutdown_node"]
 )
-def test_what_the_state_forbids_is_an_error(driver, function: str) -> None:
+def test_what_the_state_forbids_is_an_error(driver: StratusLabNodeDriver, function: str) -> None:
     node = started(driver)
 
     with pytest.raises(ConflictError, match=r"location 'here': one.vm.action: .*Wrong state"):
         getattr(driver, function)(node)
-    with pytest.raises(ConflictError, match="VM 0 is PENDING, in which the cloud refuses"):
+    with pytest.raises(ConflictError, match="VM 0 is PENDING; in this state the cloud refuses"):
         getattr(driver, function)(node)
 
 
-def test_a_node_made_to_be_saved_is_shut_down(sandbox, driver) -> None:
+def test_a_node_made_to_be_saved_is_shut_down(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     node = driver.create_node(
         "web",
         driver.list_sizes()[0],
@@ -211,7 +218,7 @@ def test_a_node_made_to_be_saved_is_shut_down(sandbox, driver) -> None:
     assert node.state == NodeState.TERMINATED
 
 
-def test_another_node_cannot_be_saved_and_goes_on(sandbox, driver) -> None:
+def test_another_node_cannot_be_saved_and_goes_on(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     node = running(driver, sandbox)
 
     with pytest.raises(ConflictError, match="was not created with ex_save_as"):
@@ -219,7 +226,7 @@ def test_another_node_cannot_be_saved_and_goes_on(sandbox, driver) -> None:
     assert node.state == NodeState.RUNNING
 
 
-def test_refresh_brings_a_node_up_to_date(sandbox, patient) -> None:
+def test_refresh_brings_a_node_up_to_date(sandbox: Sandbox, patient: StratusLabNodeDriver) -> None:
     node = started(patient)
     sandbox.clock.step(60)
 
@@ -245,7 +252,9 @@ def test_wait_until_running_asks_only_where_the_nodes_are(two_clouds: Sandbox) -
     }
 
 
-def test_a_node_object_of_plain_libcloud_is_understood(sandbox, driver) -> None:
+def test_a_node_object_of_plain_libcloud_is_understood(
+    sandbox: Sandbox, driver: StratusLabNodeDriver
+) -> None:
     node = running(driver, sandbox)
     plain = Node(node.id, node.name, NodeState.RUNNING, [], [], driver, extra={"location": "here"})
 

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import json
 import logging
+from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
 import pytest
 
 from stratuslab.client.errors import MalformedAnswerError
 from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+    from tests.libcloud.conftest import ScriptedServer
+
 
 DISK = "95b75092-17d2-459f-9fa0-cd1deaa721f1"
 NO_IDS = ["-5", "1_0", "\u0667", "../../x", "+7", "7.0", "", "99999999999", "0x7"]
@@ -43,7 +51,11 @@ def rpc(document: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("message", MESSAGES, ids=repr)
-def test_an_odd_message_of_one_vm_hides_none(serve, answer, message: bytes) -> None:
+def test_an_odd_message_of_one_vm_hides_none(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer],
+    answer: Callable[..., bytes],
+    message: bytes,
+) -> None:
     driver = at(serve(answer(rpc(pool(vm("1"), vm("2", message), vm("3"))))).url)
 
     assert [node.id for node in driver.list_nodes()] == ["1", "2", "3"]
@@ -53,7 +65,11 @@ def test_an_odd_message_of_one_vm_hides_none(serve, answer, message: bytes) -> N
 
 
 @pytest.mark.parametrize("message", MESSAGES, ids=repr)
-def test_an_odd_message_of_a_vm_does_not_hide_itself(serve, answer, message: bytes) -> None:
+def test_an_odd_message_of_a_vm_does_not_hide_itself(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer],
+    answer: Callable[..., bytes],
+    message: bytes,
+) -> None:
     node = at(serve(answer(rpc(vm("2", message)))).url).ex_get_node_details("2")
 
     assert node is not None
@@ -61,7 +77,12 @@ def test_an_odd_message_of_a_vm_does_not_hide_itself(serve, answer, message: byt
 
 
 @pytest.mark.parametrize("wrong", NO_IDS, ids=repr)
-def test_what_is_no_id_of_a_vm_is_left_out_with_a_warning(serve, answer, caplog, wrong: str) -> None:
+def test_what_is_no_id_of_a_vm_is_left_out_with_a_warning(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer],
+    answer: Callable[..., bytes],
+    caplog: pytest.LogCaptureFixture,
+    wrong: str,
+) -> None:
     driver = at(serve(answer(rpc(pool(vm("1"), vm(wrong), vm("3"))))).url)
     with caplog.at_level(logging.WARNING):
         assert [node.id for node in driver.list_nodes()] == ["1", "3"]
@@ -69,12 +90,20 @@ def test_what_is_no_id_of_a_vm_is_left_out_with_a_warning(serve, answer, caplog,
 
 
 @pytest.mark.parametrize("wrong", NO_IDS, ids=repr)
-def test_a_list_of_which_nothing_can_be_read_is_malformed(serve, answer, wrong: str) -> None:
+def test_a_list_of_which_nothing_can_be_read_is_malformed(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer],
+    answer: Callable[..., bytes],
+    wrong: str,
+) -> None:
     with pytest.raises(MalformedAnswerError, match="has no numeric <ID>"):
         at(serve(answer(rpc(pool(vm(wrong))))).url).list_nodes()
 
 
-def test_a_vm_that_cannot_be_read_is_left_out_and_named(serve, answer, caplog) -> None:
+def test_a_vm_that_cannot_be_read_is_left_out_and_named(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer],
+    answer: Callable[..., bytes],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     broken = b"<VM><ID>4711</ID><NAME>a < b</NAME></VM>"
     driver = at(serve(answer(rpc(pool(vm("1"), broken, vm("3"))))).url)
     with caplog.at_level(logging.WARNING):
@@ -94,7 +123,12 @@ def test_a_vm_that_cannot_be_read_is_left_out_and_named(serve, answer, caplog) -
         {},
     ],
 )
-def test_an_odd_disk_is_left_out_and_named(serve, answer, caplog, odd: dict[str, str]) -> None:
+def test_an_odd_disk_is_left_out_and_named(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer],
+    answer: Callable[..., bytes],
+    caplog: pytest.LogCaptureFixture,
+    odd: dict[str, str],
+) -> None:
     fine = {"uuid": DISK.replace("9", "8"), "size": "1", "tag": "fine"}
     body = json.dumps([odd, fine]).encode()
     driver = at(serve(answer(body, media_type="application/json")).url)
@@ -106,7 +140,11 @@ def test_an_odd_disk_is_left_out_and_named(serve, answer, caplog, odd: dict[str,
 
 
 @pytest.mark.parametrize("number", ["-5", "1_0", "\u0667", "+7", " 7", "7.0", True, 7.0, None])
-def test_what_is_no_id_of_a_mounts_vm_is_refused(serve, answer, number: object) -> None:
+def test_what_is_no_id_of_a_mounts_vm_is_refused(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer],
+    answer: Callable[..., bytes],
+    number: object,
+) -> None:
     body = json.dumps([{"uuid": DISK, "vmId": number, "device": "vdz"}]).encode()
     driver = at(serve(answer(body, media_type="application/json")).url)
     with pytest.raises(MalformedAnswerError, match="vmId"):
@@ -133,14 +171,21 @@ def entry(image_id: str, title: str = "fine") -> bytes:
         (entry("-5"), ["fine", "fine"]),
     ],
 )
-def test_an_odd_image_hides_none(serve, answer, odd: bytes, names: list[str]) -> None:
+def test_an_odd_image_hides_none(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer],
+    answer: Callable[..., bytes],
+    odd: bytes,
+    names: list[str],
+) -> None:
     body = b"<metadata>" + entry("A" * 27) + odd + entry("C" * 27) + b"</metadata>"
     driver = at(serve(answer(body, media_type="application/xml")).url)
 
     assert [image.name for image in driver.list_images()] == names
 
 
-def test_nodes_are_in_the_order_of_their_ids(serve, answer) -> None:
+def test_nodes_are_in_the_order_of_their_ids(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer], answer: Callable[..., bytes]
+) -> None:
     driver = at(serve(answer(rpc(pool(vm("10"), vm("9"), vm("11"))))).url)
 
     assert [node.id for node in driver.list_nodes()] == ["9", "10", "11"]

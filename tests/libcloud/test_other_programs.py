@@ -9,6 +9,7 @@ import logging
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from libcloud.compute.base import NodeImage, NodeSize
@@ -17,9 +18,13 @@ from libcloud.compute.types import NodeState
 from stratuslab.client.errors import InvalidArgumentError
 from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
 from stratuslab.sandbox import Sandbox
+from tests.libcloud.conftest import NOTHING
+
+if TYPE_CHECKING:
+    from stratuslab.libcloud.node import StratusLabNode
 
 
-def start(driver: StratusLabNodeDriver, **arguments):
+def start(driver: StratusLabNodeDriver, **arguments: Any) -> StratusLabNode:
     given = {"name": "web", "size": driver.list_sizes()[0], "image": driver.list_images()[0]}
     return driver.create_node(**{**given, **arguments})
 
@@ -27,14 +32,32 @@ def start(driver: StratusLabNodeDriver, **arguments):
 @pytest.mark.parametrize(
     "size",
     [
-        NodeSize(id="m1.small", name=None, ram=None, disk=None, bandwidth=None, price=None, driver=None),
-        NodeSize(id=None, name="m1.small", ram=None, disk=None, bandwidth=None, price=None, driver=None),
-        NodeSize("m1.small", "", 0, 0, 0, 0.0, None),
+        NodeSize(
+            id="m1.small",
+            name=NOTHING,
+            ram=NOTHING,
+            disk=NOTHING,
+            bandwidth=NOTHING,
+            price=NOTHING,
+            driver=NOTHING,
+        ),
+        NodeSize(
+            id=NOTHING,
+            name="m1.small",
+            ram=NOTHING,
+            disk=NOTHING,
+            bandwidth=NOTHING,
+            price=NOTHING,
+            driver=NOTHING,
+        ),
+        NodeSize("m1.small", "", 0, 0, 0, 0.0, NOTHING),
         "m1.small",
     ],
     ids=["id", "name", "nothing", "text"],
 )
-def test_a_size_that_is_an_id_alone_is_looked_up(driver, sandbox, size) -> None:
+def test_a_size_that_is_an_id_alone_is_looked_up(
+    driver: StratusLabNodeDriver, sandbox: Sandbox, size: NodeSize | str
+) -> None:
     """StackStorm and Ansible keep the ids of sizes."""
     node = start(driver, size=size)
 
@@ -46,14 +69,18 @@ def test_a_size_that_is_an_id_alone_is_looked_up(driver, sandbox, size) -> None:
 @pytest.mark.parametrize(
     "size",
     [
-        NodeSize(id="m9", name=None, ram=None, disk=None, bandwidth=None, price=None, driver=None),
+        NodeSize(
+            id="m9", name=NOTHING, ram=NOTHING, disk=NOTHING, bandwidth=NOTHING, price=NOTHING, driver=NOTHING
+        ),
         "m9",
         None,
         7,
     ],
     ids=["id", "text", "none", "number"],
 )
-def test_an_unknown_size_is_an_error_that_lists_them(driver, sandbox, size) -> None:
+def test_an_unknown_size_is_an_error_that_lists_them(
+    driver: StratusLabNodeDriver, sandbox: Sandbox, size: Any
+) -> None:
     image = driver.list_images()[0]
     sandbox.request_log.clear()
 
@@ -66,16 +93,18 @@ def test_an_unknown_size_is_an_error_that_lists_them(driver, sandbox, size) -> N
     assert len(sandbox.request_log) == 0
 
 
-def test_an_image_may_be_its_id(driver) -> None:
+def test_an_image_may_be_its_id(driver: StratusLabNodeDriver) -> None:
     identifier = driver.list_images()[0].id
 
     assert start(driver, image=identifier).image.id == identifier
-    assert start(driver, image=NodeImage(identifier, None, None)).image.id == identifier
+    assert start(driver, image=NodeImage(identifier, NOTHING, NOTHING)).image.id == identifier
 
 
 @pytest.mark.parametrize("kind", ["stratuslab", "opennebula-6.10"])
-@pytest.mark.parametrize("image", ["ubuntu", NodeImage("ubuntu", None, None)], ids=["text", "object"])
-def test_an_unknown_image_is_an_error_that_says_where_they_are_listed(kind: str, image) -> None:
+@pytest.mark.parametrize("image", ["ubuntu", NodeImage("ubuntu", NOTHING, NOTHING)], ids=["text", "object"])
+def test_an_unknown_image_is_an_error_that_says_where_they_are_listed(
+    kind: str, image: NodeImage | str
+) -> None:
     with Sandbox(locations=["here"], cloud=kind) as sandbox:
         driver = StratusLabNodeDriver(stratuslab_user_config=sandbox.config_file)
         with pytest.raises(
@@ -85,7 +114,9 @@ def test_an_unknown_image_is_an_error_that_says_where_they_are_listed(kind: str,
         assert "one.vm.allocate" not in sandbox.request_log.operations()
 
 
-def test_unknown_arguments_of_the_driver_are_taken_with_a_warning(sandbox, caplog) -> None:
+def test_unknown_arguments_of_the_driver_are_taken_with_a_warning(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
     """jupyterhub, VMDIRAC and elasticluster pass what OpenStack's driver takes."""
     with caplog.at_level(logging.WARNING, "stratuslab"):
         driver = StratusLabNodeDriver(
@@ -102,7 +133,9 @@ def test_unknown_arguments_of_the_driver_are_taken_with_a_warning(sandbox, caplo
     ]
 
 
-def test_unknown_arguments_of_a_node_are_an_error_that_names_the_nearest(driver, sandbox) -> None:
+def test_unknown_arguments_of_a_node_are_an_error_that_names_the_nearest(
+    driver: StratusLabNodeDriver, sandbox: Sandbox
+) -> None:
     with pytest.raises(TypeError, match=r"'ex_user_data'; did you mean 'ex_userdata'\?$"):
         start(driver, ex_user_data="#!/bin/sh")
     with pytest.raises(TypeError, match=r"'ex_security_groups'$"):
@@ -117,7 +150,7 @@ def test_unknown_arguments_of_a_node_are_an_error_that_names_the_nearest(driver,
     ]
 
 
-def test_a_node_needs_no_name_and_no_order(driver) -> None:
+def test_a_node_needs_no_name_and_no_order(driver: StratusLabNodeDriver) -> None:
     """As `create_node(**kwargs)` of 14.06."""
     size, image = driver.list_sizes()[0], driver.list_images()[0]
     first = driver.create_node(image=image, size=size)
@@ -134,7 +167,7 @@ def test_the_attributes_of_14_06(two_clouds: Sandbox) -> None:
     assert driver.default_location is driver.locations["here"]
 
 
-def test_the_image_of_a_node_started_from_a_volume_is_the_volume(driver) -> None:
+def test_the_image_of_a_node_started_from_a_volume_is_the_volume(driver: StratusLabNodeDriver) -> None:
     volume = driver.create_volume(1, "root")
     node = start(driver, image=NodeImage(volume.id, volume.name, driver))
 
@@ -142,7 +175,7 @@ def test_the_image_of_a_node_started_from_a_volume_is_the_volume(driver) -> None
     assert [it.image.id for it in driver.list_nodes()] == [volume.id]
 
 
-def test_a_cache_of_nodes_finds_the_state(driver) -> None:
+def test_a_cache_of_nodes_finds_the_state(driver: StratusLabNodeDriver) -> None:
     """salt writes `vars(node)` into its cache."""
     node = start(driver)
 
@@ -150,7 +183,9 @@ def test_a_cache_of_nodes_finds_the_state(driver) -> None:
     assert vars(driver.list_nodes()[0])["state"] == NodeState.PENDING
 
 
-def test_extra_is_plain_data_and_times_are_attributes_beside(driver, sandbox) -> None:
+def test_extra_is_plain_data_and_times_are_attributes_beside(
+    driver: StratusLabNodeDriver, sandbox: Sandbox
+) -> None:
     """msgpack and `json.dumps` take no datetime, no tuple of ours and no location."""
     node = start(driver, ex_metadata={"role": "web"})
     sandbox.clock.step(60)
@@ -175,7 +210,9 @@ def test_extra_is_plain_data_and_times_are_attributes_beside(driver, sandbox) ->
     assert ended.ended_at.tzinfo is not None
 
 
-def test_nodes_start_and_stop_by_the_names_of_other_drivers(driver, sandbox) -> None:
+def test_nodes_start_and_stop_by_the_names_of_other_drivers(
+    driver: StratusLabNodeDriver, sandbox: Sandbox
+) -> None:
     node = start(driver)
     sandbox.clock.step(60)
 
@@ -196,7 +233,7 @@ METADATA = {
 }
 
 
-def test_metadata_are_kept_with_the_node(driver) -> None:
+def test_metadata_are_kept_with_the_node(driver: StratusLabNodeDriver) -> None:
     node = start(driver, ex_metadata=METADATA)
 
     assert node.extra["metadata"] == METADATA
@@ -215,7 +252,9 @@ def test_metadata_are_kept_with_the_node(driver) -> None:
         ({"half": "\ud800"}, "the argument ex_metadata: has text with a surrogate"),
     ],
 )
-def test_metadata_that_are_no_texts_are_refused(driver, sandbox, metadata, message: str) -> None:
+def test_metadata_that_are_no_texts_are_refused(
+    driver: StratusLabNodeDriver, sandbox: Sandbox, metadata: Any, message: str
+) -> None:
     with pytest.raises(InvalidArgumentError, match=message):
         start(driver, ex_metadata=metadata)
     assert "one.vm.allocate" not in sandbox.request_log.operations()
@@ -240,13 +279,17 @@ def status_of_job(driver: StratusLabNodeDriver, job: str) -> str:
     return "Done" if node.state == NodeState.STOPPED else "Running"
 
 
-def test_a_job_whose_node_has_ended_does_not_run_for_ever(driver, sandbox) -> None:
+def test_a_job_whose_node_has_ended_does_not_run_for_ever(
+    driver: StratusLabNodeDriver, sandbox: Sandbox
+) -> None:
     node = start(driver, name="VMDIRAC3_0", ex_keyname=None, ex_config_drive=True)
     job = f"cloud://{node.id}"
     sandbox.clock.step(60)
     assert status_of_job(driver, job) == "Running"
 
-    driver.destroy_node(driver.ex_get_node_details(node.id))
+    found = driver.ex_get_node_details(node.id)
+    assert found
+    driver.destroy_node(found)
     sandbox.clock.step(60)
 
     assert status_of_job(driver, job) == "Deleted"

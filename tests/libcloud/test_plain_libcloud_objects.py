@@ -10,8 +10,11 @@ from libcloud.compute.types import NodeState
 
 from stratuslab.client.errors import InvalidArgumentError
 from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
+from tests.libcloud.conftest import NOTHING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from stratuslab.sandbox import Sandbox
 
 
@@ -36,7 +39,9 @@ def volume(driver: StratusLabNodeDriver, where: NodeLocation, **extra: Any) -> S
 
 
 @pytest.mark.parametrize("place", [lambda there: there, lambda there: there.id], ids=["object", "id"])
-def test_they_are_where_their_extra_says(two_clouds, driver, place) -> None:
+def test_they_are_where_their_extra_says(
+    two_clouds: Sandbox, driver: StratusLabNodeDriver, place: Callable[..., object]
+) -> None:
     here, there = driver.list_locations()
     other = volume(driver, there, location=place(there))
 
@@ -48,7 +53,9 @@ def test_they_are_where_their_extra_says(two_clouds, driver, place) -> None:
 
 
 @pytest.mark.parametrize("extra", [{}, {"location": None}, {"owner": "demo"}], ids=repr)
-def test_without_a_place_none_of_several_locations_is_guessed(two_clouds, driver, extra) -> None:
+def test_without_a_place_none_of_several_locations_is_guessed(
+    two_clouds: Sandbox, driver: StratusLabNodeDriver, extra: dict[str, Any]
+) -> None:
     lost = volume(driver, driver.default_location, **extra)
     mine = node(driver, **extra)
     two_clouds.request_log.clear()
@@ -72,7 +79,9 @@ def test_without_a_place_none_of_several_locations_is_guessed(two_clouds, driver
 
 
 @pytest.mark.parametrize("region", ["here", "there"])
-def test_without_a_place_they_are_at_the_region(two_clouds, driver, region) -> None:
+def test_without_a_place_they_are_at_the_region(
+    two_clouds: Sandbox, driver: StratusLabNodeDriver, region: str
+) -> None:
     of_region = StratusLabNodeDriver("default", region=region, stratuslab_user_config=two_clouds.config_file)
     [place] = of_region.list_locations()
 
@@ -84,9 +93,11 @@ def test_without_a_place_they_are_at_the_region(two_clouds, driver, region) -> N
 
 
 @pytest.mark.parametrize(
-    "place", ["nowhere", NodeLocation("nowhere", "", "", None), 7], ids=["id", "object", "number"]
+    "place", ["nowhere", NodeLocation("nowhere", "", "", NOTHING), 7], ids=["id", "object", "number"]
 )
-def test_at_a_location_that_is_none_nothing_is_ended(two_clouds, driver, place) -> None:
+def test_at_a_location_that_is_none_nothing_is_ended(
+    two_clouds: Sandbox, driver: StratusLabNodeDriver, place: NodeLocation | int | str
+) -> None:
     [found] = driver.list_volumes()
     lost = StorageVolume(found.id, "lost", 1, driver, extra={"location": place})
     two_clouds.request_log.clear()
@@ -104,23 +115,26 @@ def test_at_a_location_that_is_none_nothing_is_ended(two_clouds, driver, place) 
 
 
 @pytest.mark.parametrize("thing", [None, "0", 0], ids=repr)
-def test_what_is_no_node_or_volume_is_refused(two_clouds, driver, thing) -> None:
+def test_what_is_no_node_or_volume_is_refused(
+    two_clouds: Sandbox, driver: StratusLabNodeDriver, thing: Any
+) -> None:
     for change in (driver.destroy_node, driver.reboot_node, driver.ex_save_node):
         with pytest.raises(InvalidArgumentError, match=f"found {thing!r}; give a node"):
             change(thing)
-    for change in (driver.destroy_volume, driver.detach_volume):
+    for change_volume in (driver.destroy_volume, driver.detach_volume):
         with pytest.raises(InvalidArgumentError, match=f"found {thing!r}; give a volume"):
-            change(thing)
+            change_volume(thing)
     with pytest.raises(InvalidArgumentError, match=f"found {thing!r}; give a node"):
         driver.attach_volume(thing, driver.create_volume(1, "data"))
 
 
-def test_a_volume_is_detached_from_nodes_only(driver) -> None:
+def test_a_volume_is_detached_from_nodes_only(driver: StratusLabNodeDriver) -> None:
+    no_node: Any = "0"
     with pytest.raises(InvalidArgumentError, match="found '0'; give a node"):
-        driver.detach_volume(driver.create_volume(1, "data"), ex_node="0")
+        driver.detach_volume(driver.create_volume(1, "data"), ex_node=no_node)
 
 
-def test_they_are_waited_for(two_clouds, driver) -> None:
+def test_they_are_waited_for(two_clouds: Sandbox, driver: StratusLabNodeDriver) -> None:
     here, there = driver.list_locations()
     two_clouds.clock.step(60)
     two_clouds.request_log.clear()
@@ -131,7 +145,8 @@ def test_they_are_waited_for(two_clouds, driver) -> None:
     assert [request.location for request in two_clouds.request_log] == ["here", "there"]
 
 
-def test_they_are_not_brought_up_to_date(two_clouds, driver) -> None:
+def test_they_are_not_brought_up_to_date(two_clouds: Sandbox, driver: StratusLabNodeDriver) -> None:
+    plain: Any = node(driver)
     with pytest.raises(InvalidArgumentError, match=r"give one of list_nodes\(\), or use ex_get_node_details"):
-        driver.ex_refresh_node(node(driver))
+        driver.ex_refresh_node(plain)
     assert len(two_clouds.request_log) == 0

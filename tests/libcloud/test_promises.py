@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from stratuslab.sandbox import Sandbox
+    from tests.libcloud.conftest import ScriptedServer
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +49,9 @@ def start(driver: StratusLabNodeDriver, **arguments: Any) -> Any:
 
 
 @pytest.mark.parametrize("status", [404, 200])
-def test_a_page_of_the_web_server_deletes_no_volume(sandbox, hasty, status: int) -> None:
+def test_a_page_of_the_web_server_deletes_no_volume(
+    sandbox: Sandbox, hasty: StratusLabNodeDriver, status: int
+) -> None:
     volume = hasty.create_volume(1, "data")
     rules = ["DELETE /disks/UUID:nth=1:status=503", f"DELETE /disks/UUID:nth=2:status={status}"]
     for rule in rules if status == 404 else ["DELETE /disks/UUID:status=200"]:
@@ -61,7 +64,9 @@ def test_a_page_of_the_web_server_deletes_no_volume(sandbox, hasty, status: int)
 
 
 @pytest.mark.parametrize("status", [404, 200])
-def test_a_page_of_the_web_server_detaches_no_volume(sandbox, driver, hasty, status: int) -> None:
+def test_a_page_of_the_web_server_detaches_no_volume(
+    sandbox: Sandbox, driver: StratusLabNodeDriver, hasty: StratusLabNodeDriver, status: int
+) -> None:
     node, volume = start(driver), hasty.create_volume(1, "data")
     sandbox.clock.step(60)
     hasty.attach_volume(node, volume)
@@ -74,7 +79,9 @@ def test_a_page_of_the_web_server_detaches_no_volume(sandbox, driver, hasty, sta
     assert hasty.ex_get_volume(volume.id).extra["count"] == 1
 
 
-def test_a_deletion_whose_answer_was_lost_is_believed_on_pdisks_own_404(sandbox, hasty) -> None:
+def test_a_deletion_whose_answer_was_lost_is_believed_on_pdisks_own_404(
+    sandbox: Sandbox, hasty: StratusLabNodeDriver
+) -> None:
     volume = hasty.create_volume(1, "data")
     sandbox.faults.add("DELETE /disks/UUID:nth=1:cut-after")
 
@@ -94,7 +101,11 @@ ABOUT_ANOTHER: dict[str, tuple[dict[str, Any] | list[str], Callable[[Any, Any], 
 
 
 @pytest.mark.parametrize(("answer", "ask"), ABOUT_ANOTHER.values(), ids=ABOUT_ANOTHER)
-def test_an_answer_about_another_disk_is_refused(serve, answer, ask) -> None:
+def test_an_answer_about_another_disk_is_refused(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer],
+    answer: dict[str, str],
+    ask: Callable[..., object],
+) -> None:
     body = json.dumps(answer).encode()
     head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     server = serve(head.encode() + body)
@@ -104,7 +115,9 @@ def test_an_answer_about_another_disk_is_refused(serve, answer, ask) -> None:
         ask(driver, THIS)
 
 
-def test_a_404_about_another_disk_deletes_no_volume(serve) -> None:
+def test_a_404_about_another_disk_deletes_no_volume(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer],
+) -> None:
     """The first try may have been carried out; the second is answered in PDisk's way, of another disk."""
     answers = [page(503, b""), page(404, json.dumps({"message": f"disk {OTHER} not found"}).encode())]
     server = serve(lambda connection: connection.sendall(answers.pop(0)))
@@ -132,7 +145,11 @@ MOUNTS: dict[str, tuple[dict[str, str], Callable[[Any], Any]]] = {
 
 
 @pytest.mark.parametrize(("mount", "ask"), MOUNTS.values(), ids=MOUNTS)
-def test_an_answer_about_another_mount_is_refused(serve, mount, ask) -> None:
+def test_an_answer_about_another_mount_is_refused(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer],
+    mount: dict[str, str],
+    ask: Callable[..., object],
+) -> None:
     server = serve(page(200, json.dumps(mount).encode()))
     driver = StratusLabNodeDriver("demo", "demo-pass", host=server.url, timeout=0.5)
 
@@ -157,7 +174,9 @@ REPEATED: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {
 @pytest.mark.parametrize("second", ["status=401", "status=403", "status=404", "status=413"])
 @pytest.mark.parametrize("first", ["cut-after", "status=503:carried-out"])
 @pytest.mark.parametrize("operation", REPEATED)
-def test_a_refusal_of_the_repetition_is_not_the_whole_truth(sandbox, hasty, operation, first, second) -> None:
+def test_a_refusal_of_the_repetition_is_not_the_whole_truth(
+    sandbox: Sandbox, hasty: StratusLabNodeDriver, operation: str, first: str, second: str
+) -> None:
     request, act = REPEATED[operation]
     item = start(hasty) if operation == "destroy_node" else hasty.create_volume(1, "data")
     sandbox.faults.add(f"{request}:nth=1:{first}")
@@ -170,7 +189,9 @@ def test_a_refusal_of_the_repetition_is_not_the_whole_truth(sandbox, hasty, oper
 
 @pytest.mark.parametrize("status", [307, 408, 413, 429])
 @pytest.mark.parametrize("action", ["ex_shutdown_node", "reboot_node", "ex_suspend_node"])
-def test_a_status_in_place_of_the_answer_does_not_deny_an_action(sandbox, hasty, action, status) -> None:
+def test_a_status_in_place_of_the_answer_does_not_deny_an_action(
+    sandbox: Sandbox, hasty: StratusLabNodeDriver, action: str, status: int
+) -> None:
     node = start(hasty)
     sandbox.clock.step(60)
     sandbox.faults.add(f"one.vm.action:status={status}:carried-out")
@@ -210,7 +231,9 @@ def volume_of(driver: StratusLabNodeDriver, uuid: str) -> StorageVolume:
 @pytest.mark.parametrize("look", ["status=500", "cut-before"])
 @pytest.mark.parametrize("status", [307, 404, 408, 413, 429])
 @pytest.mark.parametrize("kind", ["node", "volume"])
-def test_a_look_that_failed_settles_nothing(sandbox, hasty, kind: str, status: int, look: str) -> None:
+def test_a_look_that_failed_settles_nothing(
+    sandbox: Sandbox, hasty: StratusLabNodeDriver, kind: str, status: int, look: str
+) -> None:
     image, size = hasty.list_images()[0], hasty.list_sizes()[0]
     request, listing = (
         ("one.vm.allocate", "one.vmpool.info") if kind == "node" else ("POST /disks/", "GET /disks/")
@@ -228,7 +251,7 @@ def test_a_look_that_failed_settles_nothing(sandbox, hasty, kind: str, status: i
         assert [volume.extra["identifier"] for volume in hasty.list_volumes()] == [caught.value.token]
 
 
-def test_whom_the_cloud_does_not_know_has_made_nothing(sandbox) -> None:
+def test_whom_the_cloud_does_not_know_has_made_nothing(sandbox: Sandbox) -> None:
     driver = StratusLabNodeDriver("demo", "wrong", host=f"{sandbox.url}/here", timeout=5)
     with pytest.raises(CredentialsError):
         driver.create_volume(1, "x")
@@ -237,7 +260,7 @@ def test_whom_the_cloud_does_not_know_has_made_nothing(sandbox) -> None:
 # A token of the caller's own
 
 
-def test_a_node_of_ones_own_token_is_started_once(sandbox, driver) -> None:
+def test_a_node_of_ones_own_token_is_started_once(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     node = start(driver, ex_token="job-1")
     again = start(driver, ex_token="job-1")
 
@@ -249,14 +272,14 @@ def test_a_node_of_ones_own_token_is_started_once(sandbox, driver) -> None:
     assert found.id == node.id
 
 
-def test_a_node_that_is_done_does_not_count(sandbox, driver) -> None:
+def test_a_node_that_is_done_does_not_count(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     node = start(driver, ex_token="job-1")
     node.destroy()
     sandbox.clock.step(60)
     assert start(driver, ex_token="job-1").id != node.id
 
 
-def test_two_nodes_of_one_token_are_named(sandbox, driver) -> None:
+def test_two_nodes_of_one_token_are_named(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     document = 'LIBCLOUD_TOKEN = "job-1"\nNAME = "x"\nCPU = "1"\nMEMORY = "64"'
     ids = [
         str(sandbox.location("here").oned.call("one.vm.allocate", [document], "demo")[1]) for _ in range(2)
@@ -268,7 +291,7 @@ def test_two_nodes_of_one_token_are_named(sandbox, driver) -> None:
         assert (caught.value.token, caught.value.ids) == ("job-1", ids)
 
 
-def test_a_volume_of_ones_own_token_is_made_once(sandbox, driver) -> None:
+def test_a_volume_of_ones_own_token_is_made_once(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     volume = driver.create_volume(1, "data", ex_token="job-1")
     again = driver.create_volume(1, "data", ex_token="job-1")
 
@@ -278,14 +301,16 @@ def test_a_volume_of_ones_own_token_is_made_once(sandbox, driver) -> None:
 
 
 @pytest.mark.parametrize("token", ["", 7, b"x", "a b\n", "A" * 27])
-def test_what_is_no_token_is_refused(sandbox, driver, token: Any) -> None:
+def test_what_is_no_token_is_refused(sandbox: Sandbox, driver: StratusLabNodeDriver, token: Any) -> None:
     sandbox.request_log.clear()
     with pytest.raises(InvalidArgumentError, match="token"):
         driver.create_volume(1, "data", ex_token=token)
     assert len(sandbox.request_log) == 0
 
 
-def test_an_older_node_is_not_taken_for_ours(sandbox, hasty, monkeypatch) -> None:
+def test_an_older_node_is_not_taken_for_ours(
+    sandbox: Sandbox, hasty: StratusLabNodeDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A proxy gives the answer to an earlier request."""
     image = hasty.list_images()[0]
     old = hasty.create_node("old", hasty.list_sizes()[0], image)
@@ -302,7 +327,9 @@ def test_an_older_node_is_not_taken_for_ours(sandbox, hasty, monkeypatch) -> Non
     assert new.name == "new"
 
 
-def test_an_action_on_another_node_is_not_ours(sandbox, hasty, monkeypatch) -> None:
+def test_an_action_on_another_node_is_not_ours(
+    sandbox: Sandbox, hasty: StratusLabNodeDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
     node = start(hasty)
     oned = sandbox.location("here").oned
     call = oned.call
@@ -322,7 +349,13 @@ def test_an_action_on_another_node_is_not_ours(sandbox, hasty, monkeypatch) -> N
     "error", [requests.exceptions.InvalidHeader, requests.exceptions.ContentDecodingError]
 )
 @pytest.mark.parametrize("kind", ["node", "volume"])
-def test_a_request_that_could_not_be_made_was_not_sent(sandbox, hasty, monkeypatch, kind, error) -> None:
+def test_a_request_that_could_not_be_made_was_not_sent(
+    sandbox: Sandbox,
+    hasty: StratusLabNodeDriver,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    error: type[Exception],
+) -> None:
     image, size = hasty.list_images()[0], hasty.list_sizes()[0]
     sandbox.request_log.clear()
 
@@ -335,7 +368,9 @@ def test_a_request_that_could_not_be_made_was_not_sent(sandbox, hasty, monkeypat
     assert len(sandbox.request_log) == 0
 
 
-def test_a_deletion_that_is_late_and_then_repeated_is_a_deletion(sandbox, hasty) -> None:
+def test_a_deletion_that_is_late_and_then_repeated_is_a_deletion(
+    sandbox: Sandbox, hasty: StratusLabNodeDriver
+) -> None:
     volume = hasty.create_volume(1, "data")
     hasty.list_volumes()
     sandbox.faults.add("DELETE /disks/UUID:nth=1:delay=1:carried-out")

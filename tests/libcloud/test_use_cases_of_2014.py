@@ -9,19 +9,28 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
+from typing import TYPE_CHECKING
 
 import pytest
 from libcloud.compute.types import NodeState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stratuslab.libcloud.node import StratusLabNode
+    from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
+    from stratuslab.sandbox import Sandbox
+
 
 NASTY_NAME = '"tag\'with}very\\\\dangerous\\"characters\\"'
 SYSTEMS = ("ttylinux", "Ubuntu", "CentOS")
 
 
 @pytest.fixture
-def started(driver, sandbox):
+def started(driver: StratusLabNodeDriver, sandbox: Sandbox) -> Callable[..., StratusLabNode]:
     """Start a node of a system and wait until it runs, as all of them did."""
 
-    def start(system: str = "ttylinux"):
+    def start(system: str = "ttylinux") -> StratusLabNode:
         size = next(size for size in driver.list_sizes() if size.id == "m1.medium")
         image = next(image for image in driver.list_images() if system.lower() in image.name.lower())
         location = next((it for it in driver.list_locations() if it.id == "default"), None)
@@ -35,7 +44,7 @@ def started(driver, sandbox):
     return start
 
 
-def test_the_driver_is_found_under_the_module_of_14_06(sandbox) -> None:
+def test_the_driver_is_found_under_the_module_of_14_06(sandbox: Sandbox) -> None:
     script = """
         from libcloud.compute.providers import get_driver, set_driver
         set_driver("stratuslab", "stratuslab.libcloud.compute_driver", "StratusLabNodeDriver")
@@ -54,7 +63,9 @@ def test_the_driver_is_found_under_the_module_of_14_06(sandbox) -> None:
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_life_of_a_vm(driver, started, system: str) -> None:
+def test_life_of_a_vm(
+    driver: StratusLabNodeDriver, started: Callable[..., StratusLabNode], system: str
+) -> None:
     node = started(system)
 
     assert node.state == NodeState.RUNNING
@@ -62,7 +73,7 @@ def test_life_of_a_vm(driver, started, system: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["testBasicPersistentDiskLifecycle", NASTY_NAME], ids=["plain", "nasty"])
-def test_life_of_a_disk(driver, name: str) -> None:
+def test_life_of_a_disk(driver: StratusLabNodeDriver, name: str) -> None:
     volume = driver.create_volume(1, name)
 
     assert (volume.name, volume.size) == (name, 1)
@@ -71,7 +82,9 @@ def test_life_of_a_disk(driver, name: str) -> None:
     assert driver.destroy_volume(volume)
 
 
-def test_a_disk_is_attached_and_detached(driver, started) -> None:
+def test_a_disk_is_attached_and_detached(
+    driver: StratusLabNodeDriver, started: Callable[..., StratusLabNode]
+) -> None:
     volume = driver.create_volume(1, "data")
     node = started("Ubuntu")
 
@@ -81,7 +94,9 @@ def test_a_disk_is_attached_and_detached(driver, started) -> None:
     assert driver.destroy_volume(volume)
 
 
-def test_the_end_of_a_vm_releases_its_disk(driver, sandbox, started) -> None:
+def test_the_end_of_a_vm_releases_its_disk(
+    driver: StratusLabNodeDriver, sandbox: Sandbox, started: Callable[..., StratusLabNode]
+) -> None:
     volume = driver.create_volume(1, "data")
     node = started("Ubuntu")
     assert driver.attach_volume(node, volume)
@@ -92,7 +107,9 @@ def test_the_end_of_a_vm_releases_its_disk(driver, sandbox, started) -> None:
     assert driver.destroy_volume(volume)
 
 
-def test_a_disk_goes_from_one_vm_to_another(driver, started) -> None:
+def test_a_disk_goes_from_one_vm_to_another(
+    driver: StratusLabNodeDriver, started: Callable[..., StratusLabNode]
+) -> None:
     volume = driver.create_volume(1, "data")
 
     for node in [started("Ubuntu"), started("Ubuntu")]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from libcloud.compute.base import StorageVolume, VolumeSnapshot
@@ -20,13 +20,16 @@ from stratuslab.client.errors import (
 from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver, StratusLabVolume
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stratuslab.libcloud.node import StratusLabNode
     from stratuslab.sandbox import Sandbox
 
 NOBODYS = "95b75092-17d2-459f-9fa0-cd1deaa721f1"
 
 
 @pytest.fixture
-def node(driver: StratusLabNodeDriver, sandbox: Sandbox):
+def node(driver: StratusLabNodeDriver, sandbox: Sandbox) -> StratusLabNode:
     """A running node; the log is empty."""
     node = driver.create_node("web", driver.list_sizes()[0], driver.list_images()[0])
     sandbox.clock.step(60)
@@ -39,7 +42,9 @@ def own(driver: StratusLabNodeDriver) -> list[StorageVolume]:
     return [volume for volume in driver.list_volumes() if not volume.extra["snapshot_of"]]
 
 
-def test_a_new_volume_is_known_at_once_and_in_the_list(sandbox, driver) -> None:
+def test_a_new_volume_is_known_at_once_and_in_the_list(
+    sandbox: Sandbox, driver: StratusLabNodeDriver
+) -> None:
     volume = driver.create_volume(5, "data one")
     assert sandbox.request_log.operations() == ["POST /disks/"]
 
@@ -54,7 +59,7 @@ def test_a_new_volume_is_known_at_once_and_in_the_list(sandbox, driver) -> None:
     assert sandbox.request_log.operations()[1:] == ["GET /disks/"]
 
 
-def test_a_volume_by_its_id_tells_type_and_visibility(sandbox, driver) -> None:
+def test_a_volume_by_its_id_tells_type_and_visibility(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     volume = driver.create_volume(5, "data", ex_visibility="public")
     sandbox.request_log.clear()
 
@@ -66,7 +71,7 @@ def test_a_volume_by_its_id_tells_type_and_visibility(sandbox, driver) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 999, 1000, 1024, "7"])
-def test_sizes_are_numbers_however_the_server_writes_them(driver, size: int | str) -> None:
+def test_sizes_are_numbers_however_the_server_writes_them(driver: StratusLabNodeDriver, size: Any) -> None:
     driver.create_volume(size, "data")
 
     [volume] = driver.list_volumes()
@@ -75,15 +80,18 @@ def test_sizes_are_numbers_however_the_server_writes_them(driver, size: int | st
 
 
 @pytest.mark.parametrize("size", [0, 1025, -1, 1.5, "many", None, True])
-def test_a_size_beyond_the_clouds_is_refused(driver, sandbox, size: object) -> None:
+def test_a_size_beyond_the_clouds_is_refused(
+    driver: StratusLabNodeDriver, sandbox: Sandbox, size: Any
+) -> None:
     with pytest.raises(InvalidArgumentError, match=r"the (argument )?size"):
         driver.create_volume(size, "data")
     assert len(sandbox.request_log) == 0
 
 
-def test_unknown_visibility_and_snapshots_are_refused(driver, sandbox) -> None:
+def test_unknown_visibility_and_snapshots_are_refused(driver: StratusLabNodeDriver, sandbox: Sandbox) -> None:
+    unknown: Any = "friends"
     with pytest.raises(InvalidArgumentError, match="the visibility: found 'friends'; use private or public"):
-        driver.create_volume(1, "data", ex_visibility="friends")
+        driver.create_volume(1, "data", ex_visibility=unknown)
     with pytest.raises(InvalidArgumentError, match="the argument snapshot"):
         driver.create_volume(1, "data", snapshot=VolumeSnapshot("x", driver))
     with pytest.raises(InvalidArgumentError, match="the name"):
@@ -92,7 +100,7 @@ def test_unknown_visibility_and_snapshots_are_refused(driver, sandbox) -> None:
 
 
 @pytest.mark.parametrize("name", ["données ☃", 'a "b" \\ c & d=e', "back\\", "", "\\u0041", "100%+1"])
-def test_names_survive(driver, name: str) -> None:
+def test_names_survive(driver: StratusLabNodeDriver, name: str) -> None:
     volume = driver.create_volume(1, name)
 
     assert volume.name == name
@@ -112,7 +120,9 @@ def test_an_owner_with_backslashes_does_not_break_the_list() -> None:
         assert (volume.extra["owner"], volume.name) == (owner, r"tag \ with \"both\"")
 
 
-def test_the_root_disk_of_a_running_node_can_be_told_apart(driver, node) -> None:
+def test_the_root_disk_of_a_running_node_can_be_told_apart(
+    driver: StratusLabNodeDriver, node: StratusLabNode
+) -> None:
     volume = driver.create_volume(1, "mine")
     volumes = driver.list_volumes()
 
@@ -137,7 +147,7 @@ def test_volumes_are_those_of_the_default_location(two_clouds: Sandbox) -> None:
     assert driver.list_volumes(there) == []
 
 
-def test_attach_and_detach(sandbox, driver, node) -> None:
+def test_attach_and_detach(sandbox: Sandbox, driver: StratusLabNodeDriver, node: StratusLabNode) -> None:
     volume = driver.create_volume(1, "data")
     sandbox.request_log.clear()
 
@@ -155,7 +165,7 @@ def test_attach_and_detach(sandbox, driver, node) -> None:
     assert own(driver)[0].state == StorageVolumeState.AVAILABLE
 
 
-def test_the_methods_of_a_volume(driver, node) -> None:
+def test_the_methods_of_a_volume(driver: StratusLabNodeDriver, node: StratusLabNode) -> None:
     volume = driver.create_volume(1, "data")
 
     assert volume.attach(node)
@@ -164,7 +174,9 @@ def test_the_methods_of_a_volume(driver, node) -> None:
     assert own(driver) == []
 
 
-def test_detach_asks_where_it_does_not_know(sandbox, driver, node) -> None:
+def test_detach_asks_where_it_does_not_know(
+    sandbox: Sandbox, driver: StratusLabNodeDriver, node: StratusLabNode
+) -> None:
     driver.attach_volume(node, driver.create_volume(1, "data"))
     [listed] = own(driver)
     sandbox.request_log.clear()
@@ -178,7 +190,9 @@ def test_detach_asks_where_it_does_not_know(sandbox, driver, node) -> None:
         listed.detach()
 
 
-def test_detach_does_not_guess_between_two_nodes(sandbox, driver, node) -> None:
+def test_detach_does_not_guess_between_two_nodes(
+    sandbox: Sandbox, driver: StratusLabNodeDriver, node: StratusLabNode
+) -> None:
     other = driver.create_node("other", driver.list_sizes()[0], driver.list_images()[0])
     sandbox.clock.step(60)
     volume = driver.create_volume(1, "data")
@@ -186,9 +200,9 @@ def test_detach_does_not_guess_between_two_nodes(sandbox, driver, node) -> None:
         assert driver.attach_volume(it, volume)
     found = driver.ex_get_volume(volume.id)
 
-    for it in (found, volume):
+    for each in (found, volume):
         with pytest.raises(ConflictError, match=r"is attached to the nodes 0, 1; give ex_node"):
-            driver.detach_volume(it)
+            driver.detach_volume(each)
     assert driver.detach_volume(found, ex_node=node)
     assert (found.state, found.extra["count"]) == (StorageVolumeState.INUSE, 1)
     with pytest.raises(ConflictError, match="is not attached to node 0"):
@@ -197,7 +211,9 @@ def test_detach_does_not_guess_between_two_nodes(sandbox, driver, node) -> None:
     assert driver.destroy_volume(volume)
 
 
-def test_detach_from_the_node_that_is_named_not_from_the_last_one(sandbox, driver, node) -> None:
+def test_detach_from_the_node_that_is_named_not_from_the_last_one(
+    sandbox: Sandbox, driver: StratusLabNodeDriver, node: StratusLabNode
+) -> None:
     other = driver.create_node("other", driver.list_sizes()[0], driver.list_images()[0])
     sandbox.clock.step(60)
     volume = driver.create_volume(1, "data")
@@ -210,7 +226,9 @@ def test_detach_from_the_node_that_is_named_not_from_the_last_one(sandbox, drive
     assert mount.vm_id == other.id
 
 
-def test_detach_asks_where_what_it_knew_is_over(sandbox, driver, node) -> None:
+def test_detach_asks_where_what_it_knew_is_over(
+    sandbox: Sandbox, driver: StratusLabNodeDriver, node: StratusLabNode
+) -> None:
     other = driver.create_node("other", driver.list_sizes()[0], driver.list_images()[0])
     sandbox.clock.step(60)
     volume = driver.create_volume(1, "data")
@@ -245,7 +263,9 @@ def test_a_node_of_another_location_has_no_volume_of_this_one(two_clouds: Sandbo
     assert driver.ex_get_volume(volume.id).extra["count"] == 1
 
 
-def test_a_volume_from_the_start_of_a_node_cannot_be_unplugged(sandbox, driver) -> None:
+def test_a_volume_from_the_start_of_a_node_cannot_be_unplugged(
+    sandbox: Sandbox, driver: StratusLabNodeDriver
+) -> None:
     volume = driver.create_volume(1, "data")
     node = driver.create_node("web", driver.list_sizes()[0], driver.list_images()[0], ex_volumes=[volume])
     sandbox.clock.step(60)
@@ -265,7 +285,9 @@ def test_a_volume_from_the_start_of_a_node_cannot_be_unplugged(sandbox, driver) 
 @pytest.mark.parametrize(
     "again", [copy.copy, copy.deepcopy, lambda volume: pickle.loads(pickle.dumps(volume))]
 )
-def test_a_copy_of_a_volume_is_of_use(driver, sandbox, again, read_before: bool) -> None:
+def test_a_copy_of_a_volume_is_of_use(
+    driver: StratusLabNodeDriver, sandbox: Sandbox, again: Callable[..., object], read_before: bool
+) -> None:
     volume = driver.create_volume(1, "data")
     expected = dict(driver.ex_get_volume(volume.id).extra)
     sandbox.request_log.clear()
@@ -282,7 +304,7 @@ def test_a_copy_of_a_volume_is_of_use(driver, sandbox, again, read_before: bool)
     assert driver.list_volumes() == []
 
 
-def test_a_volume_has_all_that_libcloud_s_own_has(driver) -> None:
+def test_a_volume_has_all_that_libcloud_s_own_has(driver: StratusLabNodeDriver) -> None:
     volume = driver.create_volume(1, "data")
     plain = StorageVolume("x", "data", 1, driver)
 
@@ -290,7 +312,7 @@ def test_a_volume_has_all_that_libcloud_s_own_has(driver) -> None:
     assert repr(volume) == f"<StorageVolume id={volume.id} size=1 driver={driver.name}>"
 
 
-def test_the_extra_of_a_volume_is_the_caller_s(driver, node) -> None:
+def test_the_extra_of_a_volume_is_the_caller_s(driver: StratusLabNodeDriver, node: StratusLabNode) -> None:
     volume = driver.create_volume(1, "data")
     volume.extra["mine"] = 1
     assert volume.extra["mine"] == 1
@@ -301,7 +323,7 @@ def test_the_extra_of_a_volume_is_the_caller_s(driver, node) -> None:
     assert (volume.extra["device"], volume.extra["node"]) == ("vdz", node.id)
 
 
-def test_attach_needs_a_running_node(sandbox, driver) -> None:
+def test_attach_needs_a_running_node(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     node = driver.create_node("web", driver.list_sizes()[0], driver.list_images()[0])
     volume = driver.create_volume(1, "data")
 
@@ -321,7 +343,9 @@ def test_attach_refuses_a_volume_of_another_location(two_clouds: Sandbox) -> Non
     assert len(two_clouds.request_log) == 0
 
 
-def test_the_clouds_refusals_are_errors_of_their_own_with_its_words(sandbox, driver, node) -> None:
+def test_the_clouds_refusals_are_errors_of_their_own_with_its_words(
+    sandbox: Sandbox, driver: StratusLabNodeDriver, node: StratusLabNode
+) -> None:
     volume = driver.create_volume(1, "data")
     driver.attach_volume(node, volume)
     stranger = StratusLabNodeDriver("guest", "guest-pass", host=f"{sandbox.url}/here")
@@ -340,7 +364,7 @@ def test_the_clouds_refusals_are_errors_of_their_own_with_its_words(sandbox, dri
 
 
 @pytest.mark.parametrize("volume_id", ["../..", "", None, 7, f"{NOBODYS}/mounts", f"{NOBODYS}?x=y"])
-def test_what_is_no_volume_is_refused(driver, sandbox, volume_id: object) -> None:
+def test_what_is_no_volume_is_refused(driver: StratusLabNodeDriver, sandbox: Sandbox, volume_id: Any) -> None:
     with pytest.raises(InvalidArgumentError, match="the argument volume: found the id"):
         driver.ex_get_volume(volume_id)
     with pytest.raises(InvalidArgumentError, match="the argument volume: found the id"):
@@ -348,7 +372,9 @@ def test_what_is_no_volume_is_refused(driver, sandbox, volume_id: object) -> Non
     assert len(sandbox.request_log) == 0
 
 
-def test_a_volume_object_of_plain_libcloud_is_understood(driver, node) -> None:
+def test_a_volume_object_of_plain_libcloud_is_understood(
+    driver: StratusLabNodeDriver, node: StratusLabNode
+) -> None:
     volume = driver.create_volume(1, "data")
     plain = StorageVolume(volume.id, "data", 1, driver)
 
@@ -377,14 +403,16 @@ def test_a_volume_that_does_not_say_where_it_is_is_where_the_node_is(two_clouds:
     )
 
 
-def test_an_opennebula_3_2_without_stratuslab_has_no_volumes(sandbox) -> None:
+def test_an_opennebula_3_2_without_stratuslab_has_no_volumes(sandbox: Sandbox) -> None:
     driver = StratusLabNodeDriver("demo", "demo-pass", host=f"{sandbox.url}/here/RPC2")
 
     with pytest.raises(ValueError, match="pdisk_endpoint: is missing"):
         driver.list_volumes()
 
 
-def test_attach_needs_a_running_node_even_where_it_has_a_host(sandbox, driver, node) -> None:
+def test_attach_needs_a_running_node_even_where_it_has_a_host(
+    sandbox: Sandbox, driver: StratusLabNodeDriver, node: StratusLabNode
+) -> None:
     volume = driver.create_volume(1, "data")
     driver.ex_suspend_node(node)
 
@@ -393,7 +421,9 @@ def test_attach_needs_a_running_node_even_where_it_has_a_host(sandbox, driver, n
     assert "POST /disks/UUID/mounts/" not in sandbox.request_log.operations()
 
 
-def test_a_volume_from_the_start_of_a_node_stays_whoever_asks(sandbox, driver) -> None:
+def test_a_volume_from_the_start_of_a_node_stays_whoever_asks(
+    sandbox: Sandbox, driver: StratusLabNodeDriver
+) -> None:
     volume = driver.create_volume(1, "data")
     image, size = driver.list_images()[0], driver.list_sizes()[0]
     node = driver.create_node("web", size, image, ex_volumes=[volume])
@@ -405,7 +435,9 @@ def test_a_volume_from_the_start_of_a_node_stays_whoever_asks(sandbox, driver) -
     assert sandbox.request_log.operations() == ["GET /disks/UUID/mounts/"]
 
 
-def test_a_volume_that_knows_its_node_and_no_count_is_free_after_it(driver, node) -> None:
+def test_a_volume_that_knows_its_node_and_no_count_is_free_after_it(
+    driver: StratusLabNodeDriver, node: StratusLabNode
+) -> None:
     volume = driver.create_volume(1, "data")
     driver.attach_volume(node, volume)
     volume.extra = {"location": "here", "node": node.id}

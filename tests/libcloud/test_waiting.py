@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from libcloud.compute.base import Node
@@ -14,16 +14,19 @@ from stratuslab.client.errors import InvalidArgumentError, NodesNotCreatedError,
 from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stratuslab.libcloud.node import StratusLabNode
     from stratuslab.sandbox import Sandbox
 
 LONG = 3600
 
 
-def start(driver: StratusLabNodeDriver, name: str = "web", **arguments):
+def start(driver: StratusLabNodeDriver, name: str = "web", **arguments: Any) -> StratusLabNode:
     return driver.create_node(name, driver.list_sizes()[0], driver.list_images()[0], **arguments)
 
 
-def test_a_node_that_failed_ends_the_wait_at_once(sandbox, driver) -> None:
+def test_a_node_that_failed_ends_the_wait_at_once(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     healthy, node = start(driver, "healthy"), start(driver)
     sandbox.location("here").oned.fail(int(node.id), "The host is on fire.")
 
@@ -40,20 +43,22 @@ def test_a_node_that_failed_ends_the_wait_at_once(sandbox, driver) -> None:
 
 
 @pytest.mark.parametrize("waiting", ["wait_until_running", "ex_wait_for_state"])
-def test_a_node_that_is_gone_ends_the_wait_at_once(sandbox, driver, waiting: str) -> None:
+def test_a_node_that_is_gone_ends_the_wait_at_once(
+    sandbox: Sandbox, driver: StratusLabNodeDriver, waiting: str
+) -> None:
     node = start(driver)
     driver.destroy_node(node)
     sandbox.clock.step(60)
 
-    wait = {
+    waits: dict[str, Callable[[], object]] = {
         "wait_until_running": lambda: driver.wait_until_running([node], wait_period=0, timeout=LONG),
         "ex_wait_for_state": lambda: driver.ex_wait_for_state([node], "running", LONG, wait_period=0),
-    }[waiting]
+    }
     with pytest.raises(WaitError, match=r"node 0 \(web\) at 'here' is TERMINATED"):
-        wait()
+        waits[waiting]()
 
 
-def test_the_time_out_says_the_state(driver) -> None:
+def test_the_time_out_says_the_state(driver: StratusLabNodeDriver) -> None:
     node = start(driver)
 
     with pytest.raises(
@@ -64,7 +69,7 @@ def test_the_time_out_says_the_state(driver) -> None:
         driver.ex_wait_for_state(node, "stopped", 0, wait_period=0.01)
 
 
-def test_destroyed_and_waited_for_is_gone(sandbox, driver) -> None:
+def test_destroyed_and_waited_for_is_gone(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     node = start(driver)
     driver.destroy_node(node)
     sandbox.clock.step(60)
@@ -74,11 +79,13 @@ def test_destroyed_and_waited_for_is_gone(sandbox, driver) -> None:
     assert (gone.state, driver.list_nodes()) == (NodeState.TERMINATED, [])
 
 
-def test_progress_is_told_when_something_changes(sandbox, driver, caplog) -> None:
+def test_progress_is_told_when_something_changes(
+    sandbox: Sandbox, driver: StratusLabNodeDriver, caplog: pytest.LogCaptureFixture
+) -> None:
     node = start(driver)
     told: list[NodeState] = []
 
-    def step(seen) -> None:
+    def step(seen: StratusLabNode) -> None:
         told.append(seen._state)
         sandbox.clock.step(60)
 
@@ -93,7 +100,9 @@ def test_progress_is_told_when_something_changes(sandbox, driver, caplog) -> Non
     assert running.id == node.id
 
 
-def test_nodes_come_back_in_the_order_in_which_they_were_given(sandbox, driver) -> None:
+def test_nodes_come_back_in_the_order_in_which_they_were_given(
+    sandbox: Sandbox, driver: StratusLabNodeDriver
+) -> None:
     nodes = [start(driver, name) for name in ("a", "b", "c")]
     sandbox.clock.step(60)
 
@@ -103,7 +112,7 @@ def test_nodes_come_back_in_the_order_in_which_they_were_given(sandbox, driver) 
     assert [node.name for node, _ in driver.wait_until_running(nodes[::-1], wait_period=0)] == ["c", "b", "a"]
 
 
-def test_a_node_of_plain_libcloud_is_waited_for(sandbox, driver) -> None:
+def test_a_node_of_plain_libcloud_is_waited_for(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     start(driver)
     sandbox.clock.step(60)
     plain = Node("0", "web", NodeState.UNKNOWN, [], [], driver)
@@ -112,7 +121,7 @@ def test_a_node_of_plain_libcloud_is_waited_for(sandbox, driver) -> None:
 
 
 @pytest.mark.parametrize("states", ["asleep", ["running", "asleep"], [7], 7, None])
-def test_what_is_no_state_is_refused(sandbox, driver, states) -> None:
+def test_what_is_no_state_is_refused(sandbox: Sandbox, driver: StratusLabNodeDriver, states: Any) -> None:
     node = start(driver)
     sandbox.request_log.clear()
 
@@ -124,7 +133,7 @@ def test_what_is_no_state_is_refused(sandbox, driver, states) -> None:
 
 
 @pytest.mark.parametrize("nodes", [None, 7, "0", [None], ["0"]], ids=repr)
-def test_what_is_no_node_is_refused(sandbox, driver, nodes) -> None:
+def test_what_is_no_node_is_refused(sandbox: Sandbox, driver: StratusLabNodeDriver, nodes: Any) -> None:
     for wait in (
         lambda: driver.wait_until_running(nodes),
         lambda: driver.ex_wait_for_state(nodes, "running"),
@@ -134,13 +143,13 @@ def test_what_is_no_node_is_refused(sandbox, driver, nodes) -> None:
     assert len(sandbox.request_log) == 0
 
 
-def test_nodes_are_found_by_name_state_and_metadata(sandbox, driver) -> None:
+def test_nodes_are_found_by_name_state_and_metadata(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:
     start(driver, "old", ex_metadata={"role": "web", "team": "a"})
     sandbox.clock.step(60)
     start(driver, "new", ex_metadata={"role": "web"})
     start(driver, "new")
 
-    def names(**wanted) -> list[str]:
+    def names(**wanted: Any) -> list[str]:
         return [node.name for node in driver.list_nodes(**wanted)]
 
     assert names(ex_name="new") == ["new", "new"]
@@ -158,12 +167,12 @@ def test_nodes_are_found_by_name_state_and_metadata(sandbox, driver) -> None:
         names(ex_name=7)
 
 
-def test_several_nodes_are_created_side_by_side(two_clouds: Sandbox, monkeypatch) -> None:
+def test_several_nodes_are_created_side_by_side(two_clouds: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     driver = StratusLabNodeDriver("default", stratuslab_user_config=two_clouds.config_file)
     all_there = threading.Barrier(3, timeout=30)
     create_node = driver.create_node
 
-    def together(*arguments, **keywords):
+    def together(*arguments: Any, **keywords: Any) -> StratusLabNode:
         all_there.wait()
         return create_node(*arguments, **keywords)
 
@@ -180,10 +189,12 @@ def test_several_nodes_are_created_side_by_side(two_clouds: Sandbox, monkeypatch
     ]
 
 
-def test_those_that_were_created_are_in_the_error(sandbox, driver, monkeypatch) -> None:
+def test_those_that_were_created_are_in_the_error(
+    sandbox: Sandbox, driver: StratusLabNodeDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
     create_node = driver.create_node
 
-    def second_fails(name, *arguments, **keywords):
+    def second_fails(name: str, *arguments: Any, **keywords: Any) -> StratusLabNode:
         if name.endswith("-2"):
             raise WaitError("no room")
         return create_node(name, *arguments, **keywords)
@@ -198,13 +209,16 @@ def test_those_that_were_created_are_in_the_error(sandbox, driver, monkeypatch) 
 
 
 def test_an_interruption_starts_no_more_and_tells_of_those_that_were(
-    sandbox, driver, monkeypatch, caplog
+    sandbox: Sandbox,
+    driver: StratusLabNodeDriver,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     create_node = driver.create_node
     asked: list[str] = []
     first_is_there, interrupted = threading.Event(), threading.Event()
 
-    def second_is_interrupted(name, *arguments, **keywords):
+    def second_is_interrupted(name: str, *arguments: Any, **keywords: Any) -> StratusLabNode:
         asked.append(name)
         if name.endswith("-2"):
             assert first_is_there.wait(30)
@@ -239,7 +253,9 @@ def test_an_interruption_starts_no_more_and_tells_of_those_that_were(
         ({"ex_network": "lan"}, "the argument ex_network: found 'lan'"),
     ],
 )
-def test_wrong_arguments_create_none(sandbox, driver, arguments, message: str) -> None:
+def test_wrong_arguments_create_none(
+    sandbox: Sandbox, driver: StratusLabNodeDriver, arguments: dict[str, Any], message: str
+) -> None:
     given = {"count": 2, "name": "x", "size": "m1.small", "image": driver.list_images()[0], **arguments}
 
     with pytest.raises(InvalidArgumentError, match=message):

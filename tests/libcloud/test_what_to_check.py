@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import io
 import socket
+from typing import TYPE_CHECKING
 
 import pytest
 
 from stratuslab.client.errors import AnswerLostError, UnreachableError
 from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.libcloud.conftest import ScriptedServer
 
 
 def driver_at(endpoint: str, more: str = "") -> StratusLabNodeDriver:
@@ -26,7 +32,9 @@ def test_a_refused_connection() -> None:
             driver.list_nodes()
 
 
-def test_http_spoken_to_an_https_port(serve) -> None:
+def test_http_spoken_to_an_https_port(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer],
+) -> None:
     """A server of TLS answers what it cannot read with an alert."""
     server = serve(b"\x15\x03\x01\x00\x02\x02\x16")
     with pytest.raises(AnswerLostError, match="if the service speaks https, write https in its address"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import socket
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from libcloud.compute.base import NodeAuthPassword, NodeAuthSSHKey, NodeDriver
@@ -22,6 +22,13 @@ from stratuslab.client.opennebula.rpc import Rpc
 from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
 from stratuslab.sandbox import Clock, Sandbox
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.libcloud.deployment.conftest import KeyPair
+
+
 GREET = """#!/bin/sh
 echo "for $1"
 cat motd
@@ -35,14 +42,20 @@ cat .ssh/authorized_keys
 
 
 @pytest.fixture
-def key(new_key, home) -> Any:
+def key(new_key: Callable[..., KeyPair], home: Path) -> KeyPair:
     """The user's own key, in its usual place."""
     key = new_key()
     key.write(home / ".ssh" / "id_ed25519")
     return key
 
 
-def test_a_deployment_of_several_steps(driver, deploy, key, new_key, tmp_path) -> None:
+def test_a_deployment_of_several_steps(
+    driver: StratusLabNodeDriver,
+    deploy: Callable[..., Any],
+    key: KeyPair,
+    new_key: Callable[..., KeyPair],
+    tmp_path: Path,
+) -> None:
     colleague = new_key().public
     (tmp_path / "motd").write_text("Welcome ☃\n")
     greeting = ScriptDeployment(GREET, args=["web"], delete=True)
@@ -59,7 +72,9 @@ def test_a_deployment_of_several_steps(driver, deploy, key, new_key, tmp_path) -
     assert [listed.id for listed in driver.list_nodes()] == [node.id]
 
 
-def test_as_another_user_where_the_first_is_not_let_in(driver, deploy, key) -> None:
+def test_as_another_user_where_the_first_is_not_let_in(
+    driver: StratusLabNodeDriver, deploy: Callable[..., Any], key: KeyPair
+) -> None:
     seen: list[str] = []
 
     class Nobody(Deployment):
@@ -74,7 +89,9 @@ def test_as_another_user_where_the_first_is_not_let_in(driver, deploy, key) -> N
     assert seen == ["root", "ubuntu"]
 
 
-def test_a_step_that_fails_gives_back_the_node(driver, deploy, key) -> None:
+def test_a_step_that_fails_gives_back_the_node(
+    driver: StratusLabNodeDriver, deploy: Callable[..., Any], key: KeyPair
+) -> None:
     class Checked(ScriptDeployment):
         runs = 0
 
@@ -94,14 +111,16 @@ def test_a_step_that_fails_gives_back_the_node(driver, deploy, key) -> None:
     assert driver.list_nodes() == []
 
 
-def test_a_script_that_takes_too_long_gives_back_the_node(driver, deploy, key) -> None:
+def test_a_script_that_takes_too_long_gives_back_the_node(
+    driver: StratusLabNodeDriver, deploy: Callable[..., Any], key: KeyPair
+) -> None:
     with pytest.raises(DeploymentError, match=r"SSHCommandTimeoutError: .*timeout=0\.1") as caught:
         deploy(driver, ScriptDeployment("#!/bin/sh\nexec sleep 600\n", timeout=0.1))
 
     assert [node.id for node in driver.list_nodes()] == [caught.value.node.id]
 
 
-def test_a_node_that_does_not_run_in_time_is_given_back(key, deploy) -> None:
+def test_a_node_that_does_not_run_in_time_is_given_back(key: KeyPair, deploy: Callable[..., Any]) -> None:
     clock = Clock()
     clock.stop()
     with Sandbox(locations=["here"], clock=clock, ssh=True) as sandbox:
@@ -112,7 +131,9 @@ def test_a_node_that_does_not_run_in_time_is_given_back(key, deploy) -> None:
         assert [node.id for node in driver.list_nodes()] == [caught.value.node.id]
 
 
-def test_a_node_that_lets_nobody_in_is_given_back(driver, deploy, key) -> None:
+def test_a_node_that_lets_nobody_in_is_given_back(
+    driver: StratusLabNodeDriver, deploy: Callable[..., Any], key: KeyPair
+) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         with pytest.raises(DeploymentError, match="Could not connect to the remote SSH server") as caught:
@@ -121,7 +142,9 @@ def test_a_node_that_lets_nobody_in_is_given_back(driver, deploy, key) -> None:
     assert [node.id for node in driver.list_nodes()] == [caught.value.node.id]
 
 
-def test_a_node_that_fails_is_not_waited_for(deploy, key) -> None:
+def test_a_node_that_fails_is_not_waited_for(
+    deploy: Callable[..., Any], key: KeyPair, monkeypatch: pytest.MonkeyPatch
+) -> None:
     clock = Clock()
     clock.stop()
     with Sandbox(locations=["here"], clock=clock, ssh=True) as sandbox:
@@ -133,14 +156,16 @@ def test_a_node_that_fails_is_not_waited_for(deploy, key) -> None:
             sandbox.location("here").oned.fail(int(node.id), "The host is on fire.")
             return node
 
-        driver.create_node = create_and_fail
+        monkeypatch.setattr(driver, "create_node", create_and_fail)
         with pytest.raises(DeploymentError, match=r"is ERROR: The host is on fire\.") as caught:
             deploy(driver, timeout=3600)
 
         assert [node.id for node in driver.list_nodes()] == [caught.value.node.id]
 
 
-def test_a_node_is_destroyed_if_its_deployment_fails(driver, deploy, key) -> None:
+def test_a_node_is_destroyed_if_its_deployment_fails(
+    driver: StratusLabNodeDriver, deploy: Callable[..., Any], key: KeyPair
+) -> None:
     class Failing(Deployment):
         def run(self, node: Any, client: Any) -> Any:
             raise RuntimeError("no such package")
@@ -157,7 +182,7 @@ def test_a_node_is_destroyed_if_its_deployment_fails(driver, deploy, key) -> Non
 @pytest.mark.parametrize("kind", ["stratuslab", "opennebula-6.10"])
 @pytest.mark.parametrize("moment", ["start", "wait", "deployment"])
 def test_a_node_is_destroyed_if_its_deployment_is_interrupted(
-    key, deploy, monkeypatch, kind: str, moment: str
+    key: KeyPair, deploy: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, kind: str, moment: str
 ) -> None:
     """Ctrl-C comes at any moment; whoever pressed it holds no node and no token."""
 
@@ -192,7 +217,12 @@ def test_a_node_is_destroyed_if_its_deployment_is_interrupted(
 
 
 def test_an_interrupted_node_that_cannot_be_looked_for_is_told_in_the_log(
-    sandbox, driver, deploy, key, monkeypatch, caplog
+    sandbox: Sandbox,
+    driver: StratusLabNodeDriver,
+    deploy: Callable[..., Any],
+    key: KeyPair,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     def interrupted(*arguments: Any, **keywords: Any) -> Any:
         sandbox.faults.add("one.vmpool.info:error=8192")
@@ -205,7 +235,13 @@ def test_an_interrupted_node_that_cannot_be_looked_for_is_told_in_the_log(
     assert "a node with the token job-1 at 'here' could not be looked for, and may be left: " in caplog.text
 
 
-def test_a_node_that_cannot_be_destroyed_is_told_in_the_log(driver, deploy, key, monkeypatch, caplog) -> None:
+def test_a_node_that_cannot_be_destroyed_is_told_in_the_log(
+    driver: StratusLabNodeDriver,
+    deploy: Callable[..., Any],
+    key: KeyPair,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     class Failing(Deployment):
         def run(self, node: Any, client: Any) -> Any:
             raise RuntimeError("no such package")
@@ -220,7 +256,9 @@ def test_a_node_that_cannot_be_destroyed_is_told_in_the_log(driver, deploy, key,
     assert "node 0 could not be destroyed and is left: out of reach" in caplog.text
 
 
-def test_only_the_location_of_the_node_is_asked_while_it_is_waited_for(deploy, key) -> None:
+def test_only_the_location_of_the_node_is_asked_while_it_is_waited_for(
+    deploy: Callable[..., Any], key: KeyPair
+) -> None:
     with Sandbox(locations=["here", "there"], boot_seconds=0, ssh=True) as sandbox:
         driver = StratusLabNodeDriver("default", stratuslab_user_config=sandbox.config_file)
         node = deploy(driver, location=driver.list_locations()[1], ssh_port=sandbox.ssh_port)
@@ -230,25 +268,33 @@ def test_only_the_location_of_the_node_is_asked_while_it_is_waited_for(deploy, k
     assert asked == {"there"}
 
 
-def test_the_node_takes_what_create_node_takes(driver, deploy, key) -> None:
+def test_the_node_takes_what_create_node_takes(
+    driver: StratusLabNodeDriver, deploy: Callable[..., Any], key: KeyPair
+) -> None:
     node = deploy(driver, ex_network="local", ssh_interface="private_ips")
 
     assert (node.public_ips, len(node.private_ips)) == ([], 1)
 
 
-def test_what_create_node_does_not_take_is_refused(driver, deploy, key) -> None:
+def test_what_create_node_does_not_take_is_refused(
+    driver: StratusLabNodeDriver, deploy: Callable[..., Any], key: KeyPair
+) -> None:
     with pytest.raises(TypeError, match="ex_colour"):
         deploy(driver, ex_colour="red")
     assert driver.list_nodes() == []
 
 
-def test_a_password_is_refused(driver, deploy, key) -> None:
+def test_a_password_is_refused(
+    driver: StratusLabNodeDriver, deploy: Callable[..., Any], key: KeyPair
+) -> None:
     with pytest.raises(LibcloudError, match="password"):
         deploy(driver, auth=NodeAuthPassword("x"))
     assert driver.list_nodes() == []
 
 
-def test_without_any_key_no_node_is_started(driver, deploy, sandbox) -> None:
+def test_without_any_key_no_node_is_started(
+    driver: StratusLabNodeDriver, deploy: Callable[..., Any], sandbox: Sandbox
+) -> None:
     with pytest.raises(InvalidArgumentError, match=r"deploy_node finds no private key.* section \[here\]"):
         deploy(driver)
     assert "one.vm.allocate" not in sandbox.request_log.operations()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import paramiko
 import pytest
@@ -16,7 +16,14 @@ from libcloud.compute.ssh import ParamikoSSHClient
 
 from stratuslab.client.errors import InvalidArgumentError
 
-MAKERS = {
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
+    from stratuslab.sandbox import Sandbox
+
+
+MAKERS: dict[str, Callable[[], Any]] = {
     "ed25519": ed25519.Ed25519PrivateKey.generate,
     "ecdsa": functools.partial(ec.generate_private_key, ec.SECP256R1()),
     "rsa": functools.partial(rsa.generate_private_key, 65537, 2048),
@@ -48,7 +55,13 @@ def write(folder: Path, kind: str, form: str, pass_phrase: str | None = None) ->
 )
 @pytest.mark.filterwarnings("ignore:The 'warn' method is deprecated")  # Libcloud calls it
 def test_every_format_works_or_is_refused_at_once(
-    driver, deploy, sandbox, tmp_path, kind: str, form: str, pass_phrase: str | None
+    driver: StratusLabNodeDriver,
+    deploy: Callable[..., Any],
+    sandbox: Sandbox,
+    tmp_path: Path,
+    kind: str,
+    form: str,
+    pass_phrase: str | None,
 ) -> None:
     private, public = write(tmp_path, kind, form, pass_phrase)
     arguments = {"ssh_key": private, "ssh_key_password": pass_phrase, "auth": NodeAuthSSHKey(public)}
@@ -73,7 +86,9 @@ def loads(file: str, pass_phrase: str | None) -> bool:
     return False
 
 
-def refused(driver, deploy, sandbox, message: str, **arguments: Any) -> None:
+def refused(
+    driver: StratusLabNodeDriver, deploy: Callable[..., Any], sandbox: Sandbox, message: str, **arguments: Any
+) -> None:
     with pytest.raises(InvalidArgumentError, match=rf"^the argument ssh_key: .*{message}") as caught:
         deploy(driver, **arguments)
     assert "one.vm.allocate" not in sandbox.request_log.operations()
@@ -81,7 +96,9 @@ def refused(driver, deploy, sandbox, message: str, **arguments: Any) -> None:
 
 
 @pytest.mark.parametrize("form", ["openssh", "pkcs8", "pkcs1"])
-def test_a_wrong_pass_phrase_is_refused(driver, deploy, sandbox, tmp_path, form: str) -> None:
+def test_a_wrong_pass_phrase_is_refused(
+    driver: StratusLabNodeDriver, deploy: Callable[..., Any], sandbox: Sandbox, tmp_path: Path, form: str
+) -> None:
     private, public = write(tmp_path, "rsa", form, PASS_PHRASE)
     auth = NodeAuthSSHKey(public)
 
@@ -108,7 +125,12 @@ def test_a_wrong_pass_phrase_is_refused(driver, deploy, sandbox, tmp_path, form:
     ids=["empty", "blank", "putty", "public", "public pem", "public ssh2", "broken", "text"],
 )
 def test_what_is_no_private_key_is_refused(
-    driver, deploy, sandbox, tmp_path, content: str, message: str
+    driver: StratusLabNodeDriver,
+    deploy: Callable[..., Any],
+    sandbox: Sandbox,
+    tmp_path: Path,
+    content: str,
+    message: str,
 ) -> None:
     file = tmp_path / "key"
     file.write_text(content)
@@ -116,7 +138,9 @@ def test_what_is_no_private_key_is_refused(
     refused(driver, deploy, sandbox, message, ssh_key=str(file))
 
 
-def test_a_file_that_cannot_be_read_is_refused(driver, deploy, sandbox, tmp_path) -> None:
+def test_a_file_that_cannot_be_read_is_refused(
+    driver: StratusLabNodeDriver, deploy: Callable[..., Any], sandbox: Sandbox, tmp_path: Path
+) -> None:
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
 
     refused(driver, deploy, sandbox, "cannot be read: No such file", ssh_key=str(tmp_path / "gone"))
@@ -124,7 +148,9 @@ def test_a_file_that_cannot_be_read_is_refused(driver, deploy, sandbox, tmp_path
     refused(driver, deploy, sandbox, "give a list", ssh_key=7)
 
 
-def test_the_key_of_another_pair_is_refused(driver, deploy, sandbox, tmp_path, home) -> None:
+def test_the_key_of_another_pair_is_refused(
+    driver: StratusLabNodeDriver, deploy: Callable[..., Any], sandbox: Sandbox, tmp_path: Path, home: Path
+) -> None:
     private, _ = write(tmp_path, "ed25519", "openssh")
     _, other = write(tmp_path, "ecdsa", "openssh")
     refused(driver, deploy, sandbox, "is not the private key of", ssh_key=private, auth=NodeAuthSSHKey(other))
@@ -134,7 +160,9 @@ def test_the_key_of_another_pair_is_refused(driver, deploy, sandbox, tmp_path, h
     refused(driver, deploy, sandbox, "is not the private key of", ssh_key=private)
 
 
-def test_one_of_several_keys_is_enough(driver, deploy, tmp_path) -> None:
+def test_one_of_several_keys_is_enough(
+    driver: StratusLabNodeDriver, deploy: Callable[..., Any], tmp_path: Path
+) -> None:
     """The guest's server ends the connection at the first key that it does not know, many do after some."""
     first, _ = write(tmp_path, "ecdsa", "openssh")
     second, public = write(tmp_path, "ed25519", "openssh")
@@ -143,7 +171,9 @@ def test_one_of_several_keys_is_enough(driver, deploy, tmp_path) -> None:
         assert deploy(driver, ssh_key=keys, auth=NodeAuthSSHKey(public), timeout=5).name == "web"
 
 
-def test_a_key_in_the_home_folder_and_as_a_path(driver, deploy, home) -> None:
+def test_a_key_in_the_home_folder_and_as_a_path(
+    driver: StratusLabNodeDriver, deploy: Callable[..., Any], home: Path
+) -> None:
     private, public = write(home, "ed25519", "openssh")
 
     for key in (f"~/{Path(private).name}", Path(private)):

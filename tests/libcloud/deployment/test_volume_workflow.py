@@ -11,28 +11,39 @@ from libcloud.compute.types import StorageVolumeState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
+
+    from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
+    from stratuslab.sandbox import Sandbox
+    from tests.libcloud.deployment.conftest import KeyPair
 
 
 @pytest.fixture
-def run(sandbox, tmp_path) -> Callable[[Any, str], str]:
+def run(sandbox: Sandbox, tmp_path: Path) -> Callable[[Any, str], str]:
     """Run a command on a node with the key in ``tmp_path`` and return what it says."""
 
     def run_on(node: Any, command: str) -> str:
         client = ParamikoSSHClient(
             node.public_ips[0], sandbox.ssh_port, "root", key_files=str(tmp_path / "key"), timeout=20
         )
-        client.connect()
+        client.connect()  # type: ignore[no-untyped-call]  # Libcloud's own has no types
         try:
             out, err, status = client.run(command, timeout=20)
         finally:
-            client.close()
+            client.close()  # type: ignore[no-untyped-call]  # Libcloud's own has no types
         assert (err, status) == ("", 0)
         return out
 
     return run_on
 
 
-def test_what_is_written_on_a_volume_outlives_the_node(driver, deploy, new_key, run, tmp_path) -> None:
+def test_what_is_written_on_a_volume_outlives_the_node(
+    driver: StratusLabNodeDriver,
+    deploy: Callable[..., Any],
+    new_key: Callable[..., KeyPair],
+    run: Callable[[Any, str], str],
+    tmp_path: Path,
+) -> None:
     key = new_key()
     key.write(tmp_path / "key")
     given = {"auth": NodeAuthSSHKey(key.public), "ssh_key": str(tmp_path / "key")}

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -11,7 +11,7 @@ from stratuslab.sandbox import Sandbox
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from libcloud.compute.base import Node
+    from stratuslab.libcloud.node import StratusLabNode
 
 KINDS = ("opennebula-5.12", "opennebula-6.10", "opennebula-7.4")
 
@@ -40,11 +40,14 @@ def driver(sandbox: Sandbox) -> OpenNebulaNodeDriver:
 
 
 @pytest.fixture
-def start(driver: OpenNebulaNodeDriver) -> Callable[..., Node]:
+def start(driver: OpenNebulaNodeDriver) -> Callable[..., StratusLabNode]:
     """Start a node of the first image and size, and wait until it runs."""
 
-    def started(name: str = "web", *, running: bool = True, **arguments: object) -> Node:
-        values = {"image": driver.list_images()[0], "size": driver.list_sizes()[0]} | arguments
+    def started(name: str = "web", *, running: bool = True, **arguments: Any) -> StratusLabNode:
+        values: dict[str, Any] = {
+            "image": driver.list_images()[0],
+            "size": driver.list_sizes()[0],
+        } | arguments
         node = driver.create_node(name, **values)
         if running:
             [(node, _)] = driver.wait_until_running([node], wait_period=0.05, timeout=20)
@@ -54,5 +57,5 @@ def start(driver: OpenNebulaNodeDriver) -> Callable[..., Node]:
 
 
 @pytest.fixture
-def node(start: Callable[..., Node]) -> Node:
+def node(start: Callable[..., StratusLabNode]) -> StratusLabNode:
     return start()

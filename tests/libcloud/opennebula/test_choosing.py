@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import unittest
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import libcloud.pricing
 import pytest
@@ -27,7 +27,7 @@ from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
 from stratuslab.sandbox import Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 ANSWER = (
     "<?xml version='1.0'?><methodResponse><params><param><value><array><data>"
@@ -59,7 +59,7 @@ def test_libcloud_knows_the_driver(name: str) -> None:
         ),
     ],
 )
-def test_the_host_takes_port_and_path_by_itself(arguments: dict[str, object], url: str) -> None:
+def test_the_host_takes_port_and_path_by_itself(arguments: dict[str, Any], url: str) -> None:
     driver = OpenNebulaNodeDriver("user", "token", **arguments)
 
     assert driver._at(None).cloud.compute.url == url
@@ -69,15 +69,18 @@ def test_the_host_takes_port_and_path_by_itself(arguments: dict[str, object], ur
     "arguments",
     [{"host": "one.example.org", "secure": False}, {"host": "http://one.example.org"}, {"host": "a b"}],
 )
-def test_what_is_no_address_or_shows_the_password_is_refused(arguments: dict[str, object]) -> None:
+def test_what_is_no_address_or_shows_the_password_is_refused(arguments: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match="the argument host"):
         OpenNebulaNodeDriver("user", "password", **arguments)
+    no_truth: Any = "perhaps"
     with pytest.raises(InvalidArgumentError, match="ex_allow_plain_http"):
-        OpenNebulaNodeDriver("user", "password", host="x", ex_allow_plain_http="perhaps")
+        OpenNebulaNodeDriver("user", "password", host="x", ex_allow_plain_http=no_truth)
 
 
 @pytest.mark.parametrize("version", ["3.8.5", "4.14.2", "5.10.0", "nonsense"])
-def test_what_lies_between_is_refused_in_a_sentence(version: str, httpserver_of) -> None:
+def test_what_lies_between_is_refused_in_a_sentence(
+    version: str, httpserver_of: Callable[[str], str]
+) -> None:
     driver = OpenNebulaNodeDriver("user", "password", host=httpserver_of(ANSWER.format(version)))
 
     with pytest.raises(NotSupportedError, match=f"OpenNebula {version} is not supported: .* 5.12 and later"):
@@ -85,7 +88,7 @@ def test_what_lies_between_is_refused_in_a_sentence(version: str, httpserver_of)
 
 
 @pytest.fixture
-def httpserver_of() -> Iterator[object]:
+def httpserver_of() -> Iterator[Callable[[str], str]]:
     """A server that answers every request with one body."""
     import threading
     from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -117,13 +120,13 @@ def httpserver_of() -> Iterator[object]:
         server.server_close()
 
 
-def test_a_wrong_password(sandbox) -> None:
+def test_a_wrong_password(sandbox: Sandbox) -> None:
     driver = OpenNebulaNodeDriver("demo", "wrong", host=f"{sandbox.url}/here/RPC2")
     with pytest.raises(CredentialsError):
         driver.list_nodes()
 
 
-def test_no_idle_connection_is_kept(sandbox, driver) -> None:
+def test_no_idle_connection_is_kept(sandbox: Sandbox, driver: OpenNebulaNodeDriver) -> None:
     driver.list_nodes()
     driver.list_images()
 
@@ -131,14 +134,15 @@ def test_no_idle_connection_is_kept(sandbox, driver) -> None:
     assert len(connections) == len(set(connections)) == 3
 
 
-def test_the_way_of_a_grid_site(sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_way_of_a_grid_site(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     """The calls of DIRAC's computing element, with the options of its configuration."""
     host, port = sandbox.url.removeprefix("http://").split(":")
     options = {"host": f"http://{host}:{port}/here/RPC2", "port": port, "secure": "False"}
     cloud_type = "stratuslab.libcloud.opennebula_driver.OpenNebulaNodeDriver"
     monkeypatch.setattr(providers, "DRIVERS", dict(providers.DRIVERS))
     path, _, name = cloud_type.rpartition(".")
-    element = set_driver(cloud_type, path, name)("demo", secret="demo-pass", **options)
+    register: Any = set_driver  # whose types ask for objects where it takes their names
+    element = register(cloud_type, path, name)("demo", secret="demo-pass", **options)
 
     [image] = [found for found in element.list_images() if found.name == "debian-12"]
     [flavour] = [found for found in element.list_sizes() if found.name == "small"]
@@ -158,7 +162,7 @@ def both() -> Iterator[StratusLabNodeDriver]:
         yield StratusLabNodeDriver(stratuslab_user_config=sandbox.config_file, timeout=8)
 
 
-def test_both_kinds_in_one_driver(both) -> None:
+def test_both_kinds_in_one_driver(both: StratusLabNodeDriver) -> None:
     sizes = both.list_sizes()
     ours = {
         place: both.create_node(place, sizes[0], both.list_images(place)[0], place)
@@ -176,7 +180,7 @@ def test_both_kinds_in_one_driver(both) -> None:
         assert both.destroy_node(node)
 
 
-def test_an_image_of_the_other_kind_is_refused_with_a_sentence(both) -> None:
+def test_an_image_of_the_other_kind_is_refused_with_a_sentence(both: StratusLabNodeDriver) -> None:
     size = both.list_sizes()[0]
     marketplace, pool = both.list_images("paris")[0], both.list_images("lyon")[0]
 

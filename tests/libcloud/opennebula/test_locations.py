@@ -11,6 +11,7 @@ from libcloud.compute.types import NodeState
 from stratuslab.client.errors import InvalidArgumentError, NotOfferedError
 from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
 from stratuslab.sandbox import Sandbox
+from tests.libcloud.conftest import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,7 +59,9 @@ def changes(driver: StratusLabNodeDriver, **extra: Any) -> dict[str, Callable[[]
 
 
 @pytest.mark.parametrize("name", sorted(changes(None)))  # type: ignore[arg-type]  # only its keys
-def test_what_states_no_location_is_not_changed_at_the_default_one(sandbox, driver, name: str) -> None:
+def test_what_states_no_location_is_not_changed_at_the_default_one(
+    sandbox: Sandbox, driver: StratusLabNodeDriver, name: str
+) -> None:
     sandbox.request_log.clear()
 
     with pytest.raises(InvalidArgumentError, match=r"which states no location; .* here, there, old"):
@@ -69,7 +72,7 @@ def test_what_states_no_location_is_not_changed_at_the_default_one(sandbox, driv
     assert set(sandbox.request_log.operations()) <= {"one.system.version"}
 
 
-def test_an_image_is_changed_where_it_is(driver) -> None:
+def test_an_image_is_changed_where_it_is(driver: StratusLabNodeDriver) -> None:
     driver.copy_image("there", NodeImage("0", "mine", driver), "copy")
     [copy] = [image for image in driver.list_images("there") if image.name == "copy"]
     here = [image.id for image in driver.list_images("here")]
@@ -81,7 +84,7 @@ def test_an_image_is_changed_where_it_is(driver) -> None:
     assert "copy" not in [image.name for image in driver.list_images("there")]
 
 
-def test_images_of_a_stratuslab_cloud_are_not_changed_whatever_is_given(driver) -> None:
+def test_images_of_a_stratuslab_cloud_are_not_changed_whatever_is_given(driver: StratusLabNodeDriver) -> None:
     for change in (
         lambda: driver.copy_image("old", NodeImage("0", "mine", driver), "copy"),
         lambda: driver.delete_image(NodeImage("0", "mine", driver, extra={"location": "old"})),
@@ -94,13 +97,15 @@ WAYS: dict[str, Callable[[NodeLocation], NodeLocation | str]] = {
     "object": lambda place: place,
     "id": lambda place: place.id,
     "name": lambda place: place.name,
-    "other driver's": lambda place: NodeLocation(place.id, "x", "x", None),
+    "other driver's": lambda place: NodeLocation(place.id, "x", "x", NOTHING),
 }
 
 
 @pytest.mark.parametrize("way", sorted(WAYS))
 @pytest.mark.parametrize("place", ["there", "old"])
-def test_a_location_is_an_object_an_id_or_a_name_wherever_one_is_taken(driver, way: str, place: str) -> None:
+def test_a_location_is_an_object_an_id_or_a_name_wherever_one_is_taken(
+    driver: StratusLabNodeDriver, way: str, place: str
+) -> None:
     """Every method of both kinds of cloud with an argument for a location."""
     meant = next(it for it in driver.list_locations() if it.id == place)
     given = WAYS[way](meant)
@@ -114,7 +119,7 @@ def test_a_location_is_an_object_an_id_or_a_name_wherever_one_is_taken(driver, w
     ]
     volume = driver.create_volume(1, "data", given)
 
-    assert {it.location.id for it in [*nodes, volume]} == {place}
+    assert {*(node.location.id for node in nodes), volume.location.id} == {place}
     ids = {node.id for node in nodes}
     assert {it.id for it in driver.list_nodes(ex_location=given)} == ids
     assert {it.id for it in driver.list_nodes(ex_location=[given, "here"])} == ids
@@ -131,8 +136,12 @@ def test_a_location_is_an_object_an_id_or_a_name_wherever_one_is_taken(driver, w
 
 
 @pytest.mark.parametrize("way", ["id", "name"])
-def test_a_region_is_an_id_or_a_name_of_either_kind(sandbox, driver, way: str) -> None:
+def test_a_region_is_an_id_or_a_name_of_either_kind(
+    sandbox: Sandbox, driver: StratusLabNodeDriver, way: str
+) -> None:
     for place in driver.list_locations():
-        of_region = StratusLabNodeDriver(region=WAYS[way](place), stratuslab_user_config=sandbox.config_file)
+        of_region = StratusLabNodeDriver(
+            region=str(WAYS[way](place)), stratuslab_user_config=sandbox.config_file
+        )
         assert [it.id for it in of_region.list_locations()] == [place.id]
         assert of_region.list_nodes() == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from libcloud.compute.base import NodeAuthSSHKey, NodeImage, NodeSize
@@ -19,19 +20,27 @@ from stratuslab.client.errors import (
 )
 from stratuslab.libcloud.opennebula_driver import OpenNebulaNodeDriver
 from stratuslab.libcloud.stratuslab_driver import ImageDescription, Vnc
+from tests.libcloud.conftest import NOTHING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stratuslab.libcloud.node import StratusLabNode
+    from stratuslab.sandbox import Sandbox
+
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJx0Lq8mVQp1y0y9l2dC7M4b0pJm4v9n1b0v0V7m0Qk4 me@here"
 
 
-def operations(sandbox) -> list[str]:
+def operations(sandbox: Sandbox) -> list[str]:
     return [seen.operation for seen in sandbox.request_log if seen.operation.startswith("one.")]
 
 
-def document(sandbox, node) -> str:
+def document(sandbox: Sandbox, node: StratusLabNode) -> str:
     return str(sandbox.opennebula("here").oned.call("one.vm.info", ["demo:demo-pass", int(node.id)])[1])
 
 
-def test_a_node_says_what_the_cloud_says(driver, node) -> None:
+def test_a_node_says_what_the_cloud_says(driver: OpenNebulaNodeDriver, node: StratusLabNode) -> None:
     [listed] = driver.list_nodes()
     [detailed] = driver.list_nodes(ex_details=True)
 
@@ -47,7 +56,9 @@ def test_a_node_says_what_the_cloud_says(driver, node) -> None:
     assert listed.extra["token"] in (None, detailed.extra["token"])
 
 
-def test_what_the_short_list_does_not_say_is_none(kind, driver, start) -> None:
+def test_what_the_short_list_does_not_say_is_none(
+    kind: str, driver: OpenNebulaNodeDriver, start: Callable[..., StratusLabNode]
+) -> None:
     start(ex_metadata={"a": "b"}, ex_template={"colour": "blue"}, running=False)
     [listed], [detailed] = driver.list_nodes(), driver.list_nodes(ex_details=True)
 
@@ -60,7 +71,7 @@ def test_what_the_short_list_does_not_say_is_none(kind, driver, start) -> None:
     assert listed.extra["cpu"] == detailed.extra["cpu"] == 1
 
 
-def test_creating_and_destroying_takes_four_requests(sandbox, driver) -> None:
+def test_creating_and_destroying_takes_four_requests(sandbox: Sandbox, driver: OpenNebulaNodeDriver) -> None:
     image, size = driver.list_images()[0], driver.list_sizes()[0]
     driver.destroy_node(driver.create_node("first", size, image))
     sandbox.request_log.clear()
@@ -72,7 +83,7 @@ def test_creating_and_destroying_takes_four_requests(sandbox, driver) -> None:
     assert driver.list_nodes() == []
 
 
-def test_the_release_is_asked_for_once(sandbox, driver) -> None:
+def test_the_release_is_asked_for_once(sandbox: Sandbox, driver: OpenNebulaNodeDriver) -> None:
     driver.list_nodes()
     driver.list_images()
     driver.ex_list_networks()
@@ -82,7 +93,9 @@ def test_the_release_is_asked_for_once(sandbox, driver) -> None:
 
 
 @pytest.mark.parametrize("stage", ["fails", "shutdown"])
-def test_a_termination_that_comes_back_is_no_success(sandbox, driver, node, stage: str) -> None:
+def test_a_termination_that_comes_back_is_no_success(
+    sandbox: Sandbox, driver: OpenNebulaNodeDriver, node: StratusLabNode, stage: str
+) -> None:
     sandbox.faults.add(f"one.vm.action:nth=1:driver={stage}")
 
     with pytest.raises(ConflictError, match="RUNNING"):
@@ -92,7 +105,9 @@ def test_a_termination_that_comes_back_is_no_success(sandbox, driver, node, stag
     assert driver.ex_get_node_details(node.id) is None
 
 
-def test_an_epilog_that_fails_is_no_success(sandbox, driver, node) -> None:
+def test_an_epilog_that_fails_is_no_success(
+    sandbox: Sandbox, driver: OpenNebulaNodeDriver, node: StratusLabNode
+) -> None:
     sandbox.faults.add("one.vm.action:nth=1:driver=epilog")
 
     with pytest.raises(ConflictError, match="EPILOG_FAILURE"):
@@ -100,21 +115,25 @@ def test_an_epilog_that_fails_is_no_success(sandbox, driver, node) -> None:
     assert driver.destroy_node(node)
 
 
-def test_a_node_that_boots_is_destroyed_when_it_has_booted(sandbox, driver, start) -> None:
+def test_a_node_that_boots_is_destroyed_when_it_has_booted(
+    sandbox: Sandbox, driver: OpenNebulaNodeDriver, start: Callable[..., StratusLabNode]
+) -> None:
     node = start(running=False)
 
     assert driver.destroy_node(node)
     assert driver.list_nodes() == []
 
 
-def test_destroying_again_is_no_error(driver, node) -> None:
+def test_destroying_again_is_no_error(driver: OpenNebulaNodeDriver, node: StratusLabNode) -> None:
     assert driver.destroy_node(node)
     assert driver.destroy_node(node)
     node.id = "4711"
     assert driver.destroy_node(node)
 
 
-def test_stop_start_and_suspend_are_seen_to_be_done(driver, node) -> None:
+def test_stop_start_and_suspend_are_seen_to_be_done(
+    driver: OpenNebulaNodeDriver, node: StratusLabNode
+) -> None:
     assert driver.stop_node(node)
     assert driver.list_nodes()[0].extra["state"] == "POWEROFF"
     assert driver.start_node(node)
@@ -127,20 +146,22 @@ def test_stop_start_and_suspend_are_seen_to_be_done(driver, node) -> None:
 
 
 @pytest.mark.parametrize("order", ["stop_node", "ex_suspend_node"])
-def test_an_order_that_fails_in_the_driver_is_no_success(sandbox, driver, node, order: str) -> None:
+def test_an_order_that_fails_in_the_driver_is_no_success(
+    sandbox: Sandbox, driver: OpenNebulaNodeDriver, node: StratusLabNode, order: str
+) -> None:
     sandbox.faults.add("one.vm.action:nth=1:driver=fails")
 
     with pytest.raises(ConflictError, match="RUNNING"):
         getattr(driver, order)(node)
 
 
-def test_an_order_in_the_wrong_state(driver, node) -> None:
+def test_an_order_in_the_wrong_state(driver: OpenNebulaNodeDriver, node: StratusLabNode) -> None:
     driver.stop_node(node)
     with pytest.raises(ConflictError, match="POWEROFF"):
         driver.reboot_node(node)
 
 
-def test_a_boot_that_fails_says_why(sandbox, driver) -> None:
+def test_a_boot_that_fails_says_why(sandbox: Sandbox, driver: OpenNebulaNodeDriver) -> None:
     sandbox.faults.add("one.vm.allocate:nth=1:driver=boot")
     driver.create_node("web", driver.list_sizes()[0], driver.list_images()[0])
     sandbox.clock.step(5)
@@ -152,7 +173,9 @@ def test_a_boot_that_fails_says_why(sandbox, driver) -> None:
 
 
 @pytest.mark.parametrize("what", ["cut-after", "cut-at=20", "status=502:carried-out", "garbage"])
-def test_one_node_although_the_answer_is_lost(sandbox, driver, what: str) -> None:
+def test_one_node_although_the_answer_is_lost(
+    sandbox: Sandbox, driver: OpenNebulaNodeDriver, what: str
+) -> None:
     size, image = driver.list_sizes()[0], driver.list_images()[0]
     sandbox.faults.add(f"one.vm.allocate:nth=1:{what}")
 
@@ -161,7 +184,9 @@ def test_one_node_although_the_answer_is_lost(sandbox, driver, what: str) -> Non
     assert [listed.id for listed in driver.list_nodes()] == [node.id]
 
 
-def test_a_lost_node_is_looked_for_above_the_newest_known(sandbox, driver, node) -> None:
+def test_a_lost_node_is_looked_for_above_the_newest_known(
+    sandbox: Sandbox, driver: OpenNebulaNodeDriver, node: StratusLabNode
+) -> None:
     size, image = driver.list_sizes()[0], driver.list_images()[0]
     sandbox.faults.add("one.vm.allocate:nth=1:cut-after")
     sandbox.request_log.clear()
@@ -173,7 +198,9 @@ def test_a_lost_node_is_looked_for_above_the_newest_known(sandbox, driver, node)
     assert driver.ex_find_node(other.extra["token"]).id == "1"
 
 
-def test_a_token_of_ones_own_starts_one_node(driver, start) -> None:
+def test_a_token_of_ones_own_starts_one_node(
+    driver: OpenNebulaNodeDriver, start: Callable[..., StratusLabNode]
+) -> None:
     first = start(ex_token="mine-1", running=False)
 
     assert start(ex_token="mine-1", running=False).id == first.id
@@ -181,7 +208,9 @@ def test_a_token_of_ones_own_starts_one_node(driver, start) -> None:
     assert driver.ex_find_node("another") is None
 
 
-def test_keys_user_data_and_context_reach_the_guest(sandbox, start) -> None:
+def test_keys_user_data_and_context_reach_the_guest(
+    sandbox: Sandbox, start: Callable[..., StratusLabNode]
+) -> None:
     node = start(
         auth=NodeAuthSSHKey(KEY), ex_userdata="#!/bin/sh\necho é", ex_context={"role": 'a "b"'}, running=False
     )
@@ -194,7 +223,9 @@ def test_keys_user_data_and_context_reach_the_guest(sandbox, start) -> None:
     assert "<NETWORK><![CDATA[YES]]>" in text
 
 
-def test_a_vm_template_keeps_its_context_disks_and_networks(sandbox, driver) -> None:
+def test_a_vm_template_keeps_its_context_disks_and_networks(
+    sandbox: Sandbox, driver: OpenNebulaNodeDriver
+) -> None:
     small = driver.ex_get_size("small")
     assert small.id == "template:0"
     plain = driver.create_node("plain", small, driver.get_image("template:0"))
@@ -212,23 +243,25 @@ def test_a_vm_template_keeps_its_context_disks_and_networks(sandbox, driver) -> 
     assert text.count("<DISK>") == before.count("<DISK>")
 
 
-def test_a_vm_template_with_an_instance_type(driver) -> None:
+def test_a_vm_template_with_an_instance_type(driver: OpenNebulaNodeDriver) -> None:
     node = driver.create_node("web", driver.ex_get_size("m1.large"), driver.get_image("template:0"))
 
     assert (node.extra["cpu"], node.extra["ram_mib"]) == (2, 6144)
     assert node.size.id == "m1.large"
 
 
-def test_a_larger_disk_grows_the_root_disk(driver) -> None:
+def test_a_larger_disk_grows_the_root_disk(driver: OpenNebulaNodeDriver) -> None:
     image = driver.list_images()[0]
-    size = NodeSize("x", "x", 512, 20, None, None, driver)
+    size = NodeSize("x", "x", 512, 20, NOTHING, NOTHING, driver)
 
     assert driver.create_node("a", size, image).extra["disks"][0]["size_mib"] == 20 * 1024
     by_hand = NodeImage(image.id, "", driver)
     assert driver.create_node("b", size, by_hand).extra["disks"][0]["size_mib"] == 20 * 1024
 
 
-def test_networks_by_name_by_id_and_several(driver, start) -> None:
+def test_networks_by_name_by_id_and_several(
+    driver: OpenNebulaNodeDriver, start: Callable[..., StratusLabNode]
+) -> None:
     networks = {network.name: network for network in driver.ex_list_networks()}
     assert list(networks) == ["public", "local", "private"]
 
@@ -237,6 +270,7 @@ def test_networks_by_name_by_id_and_several(driver, start) -> None:
     both = start("c", networks=[networks["public"], networks["local"]], running=False)
     assert (len(both.public_ips), len(both.private_ips)) == (1, 1)
     taken = driver.ex_list_networks()[0]
+    assert networks["public"].free is not None
     assert taken.free == networks["public"].free - 1
     with pytest.raises(InvalidArgumentError, match=r"ex_network.*'nowhere'.*'public' \(0\)"):
         start("d", ex_network="nowhere", running=False)
@@ -254,7 +288,7 @@ def test_networks_by_name_by_id_and_several(driver, start) -> None:
     ],
 )
 def test_what_the_cloud_does_not_know_is_refused_by_name(
-    sandbox, driver, argument: str, value: object
+    sandbox: Sandbox, driver: OpenNebulaNodeDriver, argument: str, value: Any
 ) -> None:
     size, image = driver.list_sizes()[0], driver.list_images()[0]
     sandbox.request_log.clear()
@@ -270,7 +304,7 @@ def test_what_the_cloud_does_not_know_is_refused_by_name(
     [
         ({"name": "a;b"}, "the argument name: holds ';'"),
         ({"name": "x" * 129}, "the argument name"),
-        ({"image": NodeImage("A" * 27, "", None)}, "the argument image.*the id of an image is a number"),
+        ({"image": NodeImage("A" * 27, "", NOTHING)}, "the argument image.*the id of an image is a number"),
         ({"ex_context": {"a": "$b"}}, "ex_context"),
         ({"ex_context": {"user_data": "x"}, "ex_userdata": "y"}, "ex_context.*USER_DATA"),
         ({"ex_template": {"CPU": 1}}, "ex_template"),
@@ -284,9 +318,13 @@ def test_what_the_cloud_does_not_know_is_refused_by_name(
     ],
 )
 def test_bad_arguments_are_refused_before_anything_is_sent(
-    sandbox, driver, arguments: dict[str, object], words: str
+    sandbox: Sandbox, driver: OpenNebulaNodeDriver, arguments: dict[str, Any], words: str
 ) -> None:
-    given = {"name": "web", "size": driver.list_sizes()[0], "image": driver.list_images()[0]} | arguments
+    given: dict[str, Any] = {
+        "name": "web",
+        "size": driver.list_sizes()[0],
+        "image": driver.list_images()[0],
+    } | arguments
     sandbox.request_log.clear()
 
     with pytest.raises(InvalidArgumentError, match=words):
@@ -294,7 +332,9 @@ def test_bad_arguments_are_refused_before_anything_is_sent(
     assert operations(sandbox) == []
 
 
-def test_further_disks_display_and_requirements(sandbox, driver, start) -> None:
+def test_further_disks_display_and_requirements(
+    sandbox: Sandbox, driver: OpenNebulaNodeDriver, start: Callable[..., StratusLabNode]
+) -> None:
     volume = driver.create_volume(1, "data")
     node = start(
         ex_volumes=[volume],
@@ -314,7 +354,9 @@ def test_further_disks_display_and_requirements(sandbox, driver, start) -> None:
     assert "GRAPHICS" not in document(sandbox, start("b", ex_vnc=None, running=False))
 
 
-def test_a_quota_is_told_with_its_limit(sandbox, driver, start) -> None:
+def test_a_quota_is_told_with_its_limit(
+    sandbox: Sandbox, driver: OpenNebulaNodeDriver, start: Callable[..., StratusLabNode]
+) -> None:
     driver.list_key_pairs()
     [user] = [user for user in sandbox.opennebula("here").oned.books.users.values() if user.name == "demo"]
     user.quotas["VM//VMS"] = "0"
@@ -324,21 +366,23 @@ def test_a_quota_is_told_with_its_limit(sandbox, driver, start) -> None:
     assert driver.list_nodes() == []
 
 
-def test_a_vm_template_that_is_missing(driver) -> None:
+def test_a_vm_template_that_is_missing(driver: OpenNebulaNodeDriver) -> None:
     with pytest.raises(NotFoundError):
         driver.get_image("template:99")
 
 
-def test_a_login_token_is_a_password(sandbox) -> None:
+def test_a_login_token_is_a_password(sandbox: Sandbox) -> None:
     _, token, _ = sandbox.opennebula("here").oned.call(
         "one.user.login", ["demo:demo-pass", "demo", "", 60, -1]
     )
-    driver = OpenNebulaNodeDriver("demo", token, host=f"{sandbox.url}/here/RPC2")
+    driver = OpenNebulaNodeDriver("demo", str(token), host=f"{sandbox.url}/here/RPC2")
 
     assert driver.list_nodes() == []
 
 
-def test_a_cloud_that_shows_no_network_is_told_as_such(sandbox, start) -> None:
+def test_a_cloud_that_shows_no_network_is_told_as_such(
+    sandbox: Sandbox, start: Callable[..., StratusLabNode]
+) -> None:
     oned = sandbox.opennebula("here").oned
     with oned.lock:
         oned.books.networks.clear()

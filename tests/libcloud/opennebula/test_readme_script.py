@@ -15,6 +15,7 @@ README = Path(__file__).parents[3].joinpath("README.md").read_text(encoding="utf
 
 def script() -> str:
     blocks = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    found: str
     [found] = [block for block in blocks if "list_sizes().pop()" in block]
     return found
 

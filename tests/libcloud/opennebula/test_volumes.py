@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 import pytest
@@ -16,15 +17,24 @@ from stratuslab.client.errors import (
     ServiceError,
 )
 
+if TYPE_CHECKING:
+    from stratuslab.libcloud.node import StratusLabNode
+    from stratuslab.libcloud.opennebula_driver import OpenNebulaNodeDriver
+    from stratuslab.libcloud.volume import StratusLabVolume
+    from stratuslab.sandbox import Sandbox
+
+
 LOGIN, STRANGER = "demo:demo-pass", "guest:guest-pass"
 
 
 @pytest.fixture
-def volume(driver) -> StorageVolume:
+def volume(driver: OpenNebulaNodeDriver) -> StratusLabVolume:
     return driver.create_volume(2, "data")
 
 
-def test_a_volume_says_where_it_is(driver, node, volume) -> None:
+def test_a_volume_says_where_it_is(
+    driver: OpenNebulaNodeDriver, node: StratusLabNode, volume: StratusLabVolume
+) -> None:
     assert (volume.name, volume.size, volume.state) == ("data", 2, StorageVolumeState.AVAILABLE)
     assert driver.attach_volume(node, volume)
     [listed] = driver.list_volumes()
@@ -41,13 +51,17 @@ def test_a_volume_says_where_it_is(driver, node, volume) -> None:
         driver.ex_get_volume(volume.id)
 
 
-def test_on_a_node_that_is_powered_off(driver, node, volume) -> None:
+def test_on_a_node_that_is_powered_off(
+    driver: OpenNebulaNodeDriver, node: StratusLabNode, volume: StratusLabVolume
+) -> None:
     driver.stop_node(node)
     assert driver.attach_volume(node, volume)
     assert driver.detach_volume(volume, ex_node=node)
 
 
-def test_an_attach_that_fails_silently_is_no_success(sandbox, driver, node, volume) -> None:
+def test_an_attach_that_fails_silently_is_no_success(
+    sandbox: Sandbox, driver: OpenNebulaNodeDriver, node: StratusLabNode, volume: StratusLabVolume
+) -> None:
     sandbox.faults.add("one.vm.attach:nth=1:driver=fails")
 
     with pytest.raises(ConflictError, match=r"without saying why.*RUNNING without it"):
@@ -56,7 +70,9 @@ def test_an_attach_that_fails_silently_is_no_success(sandbox, driver, node, volu
     assert driver.attach_volume(node, volume)
 
 
-def test_a_detach_that_fails_silently_is_no_success(sandbox, driver, node, volume) -> None:
+def test_a_detach_that_fails_silently_is_no_success(
+    sandbox: Sandbox, driver: OpenNebulaNodeDriver, node: StratusLabNode, volume: StratusLabVolume
+) -> None:
     driver.attach_volume(node, volume)
     sandbox.faults.add("one.vm.detach:nth=1:driver=fails")
 
@@ -66,7 +82,7 @@ def test_a_detach_that_fails_silently_is_no_success(sandbox, driver, node, volum
     assert driver.detach_volume(volume)
 
 
-def test_a_volume_that_cannot_be_made_leaves_nothing(sandbox, driver) -> None:
+def test_a_volume_that_cannot_be_made_leaves_nothing(sandbox: Sandbox, driver: OpenNebulaNodeDriver) -> None:
     sandbox.faults.add("one.image.allocate:nth=1:driver=fails")
 
     with pytest.raises(ServiceError, match=r"could not make.*deleted"):
@@ -75,7 +91,9 @@ def test_a_volume_that_cannot_be_made_leaves_nothing(sandbox, driver) -> None:
 
 
 @pytest.mark.parametrize("what", ["cut-after", "cut-at=20", "status=502:carried-out", "garbage"])
-def test_one_volume_although_the_answer_is_lost(sandbox, driver, what: str) -> None:
+def test_one_volume_although_the_answer_is_lost(
+    sandbox: Sandbox, driver: OpenNebulaNodeDriver, what: str
+) -> None:
     sandbox.faults.add(f"one.image.allocate:nth=1:{what}")
 
     volume = driver.create_volume(1, "data")
@@ -85,7 +103,11 @@ def test_one_volume_although_the_answer_is_lost(sandbox, driver, what: str) -> N
 
 @pytest.mark.parametrize("operation", ["one.vm.attach", "one.vm.detach"])
 def test_a_lost_answer_of_an_attach_or_detach_is_looked_for(
-    sandbox, driver, node, volume, operation: str
+    sandbox: Sandbox,
+    driver: OpenNebulaNodeDriver,
+    node: StratusLabNode,
+    volume: StratusLabVolume,
+    operation: str,
 ) -> None:
     sandbox.faults.add(f"{operation}:nth=1:cut-after")
 
@@ -95,14 +117,16 @@ def test_a_lost_answer_of_an_attach_or_detach_is_looked_for(
     assert driver.list_volumes()[0].extra["node"] is None
 
 
-def test_a_token_of_ones_own_makes_one_volume(driver) -> None:
+def test_a_token_of_ones_own_makes_one_volume(driver: OpenNebulaNodeDriver) -> None:
     first = driver.create_volume(1, "data", ex_token="mine-1")
 
     assert driver.create_volume(1, "other", ex_token="mine-1").id == first.id
     assert first.extra["identifier"] == "mine-1"
 
 
-def test_what_cannot_be_done_is_told(driver, node, volume) -> None:
+def test_what_cannot_be_done_is_told(
+    driver: OpenNebulaNodeDriver, node: StratusLabNode, volume: StratusLabVolume
+) -> None:
     with pytest.raises(ConflictError, match="attached to no node"):
         driver.detach_volume(volume)
     driver.attach_volume(node, volume)
@@ -115,7 +139,7 @@ def test_what_cannot_be_done_is_told(driver, node, volume) -> None:
         driver.detach_volume(volume)
 
 
-def test_the_root_disk_is_never_detached(driver, node) -> None:
+def test_the_root_disk_is_never_detached(driver: OpenNebulaNodeDriver, node: Any) -> None:
     root = StorageVolume(
         str(node.extra["disks"][0]["image_id"]), "root", 1, driver, extra={"location": "here"}
     )
@@ -125,7 +149,7 @@ def test_the_root_disk_is_never_detached(driver, node) -> None:
     assert driver.ex_refresh_node(node).extra["disks"][0]["disk_id"] == 0
 
 
-def test_datastores(sandbox, driver) -> None:
+def test_datastores(sandbox: Sandbox, driver: OpenNebulaNodeDriver) -> None:
     assert driver.create_volume(1, "a", ex_datastore="ssd").extra["datastore"] == "ssd"
     assert driver.create_volume(1, "b", ex_datastore=1).extra["datastore"] == "default"
     with pytest.raises(InvalidArgumentError, match=r"ex_datastore.*'default'"):
@@ -136,7 +160,7 @@ def test_datastores(sandbox, driver) -> None:
         driver.create_volume(1, "e", ex_datastore="default")
 
 
-def test_names_are_used_once(driver, volume) -> None:
+def test_names_are_used_once(driver: OpenNebulaNodeDriver, volume: StratusLabVolume) -> None:
     with pytest.raises(ConflictError, match="already taken"):
         driver.create_volume(1, "data")
 
@@ -144,7 +168,9 @@ def test_names_are_used_once(driver, volume) -> None:
 @pytest.mark.parametrize(
     "arguments", [(0, "x"), (1, ""), (1, "a;b"), (1, "x" * 129), (1, "x", None, "snapshot"), ("1.5", "x")]
 )
-def test_bad_arguments_are_refused_before_anything_is_sent(sandbox, driver, arguments) -> None:
+def test_bad_arguments_are_refused_before_anything_is_sent(
+    sandbox: Sandbox, driver: OpenNebulaNodeDriver, arguments: tuple[Any, ...]
+) -> None:
     driver.list_volumes()
     sandbox.request_log.clear()
 
@@ -153,12 +179,14 @@ def test_bad_arguments_are_refused_before_anything_is_sent(sandbox, driver, argu
     assert len(sandbox.request_log) == 0
 
 
-def test_visibility_is_stratuslabs_alone(driver) -> None:
+def test_visibility_is_stratuslabs_alone(driver: OpenNebulaNodeDriver) -> None:
     with pytest.raises(NotOfferedError, match="ex_visibility"):
         driver.create_volume(1, "x", ex_visibility="public")
 
 
-def test_snapshots_of_an_attached_volume(driver, node, volume) -> None:
+def test_snapshots_of_an_attached_volume(
+    driver: OpenNebulaNodeDriver, node: StratusLabNode, volume: StratusLabVolume
+) -> None:
     with pytest.raises(ConflictError, match="attached to no node"):
         driver.create_volume_snapshot(volume, "first")
     driver.attach_volume(node, volume)
@@ -181,7 +209,7 @@ def test_snapshots_of_an_attached_volume(driver, node, volume) -> None:
 
 @pytest.mark.parametrize(("boot", "detached"), [("nic0", True), ("", True), ("disk0,nic0", False)])
 def test_a_volume_that_is_disk_0_is_detached_unless_the_machine_boots_from_it(
-    sandbox, driver, volume, boot, detached
+    sandbox: Sandbox, driver: OpenNebulaNodeDriver, volume: StratusLabVolume, boot: str, detached: bool
 ) -> None:
     text = f'''NAME = "net-booted"\nCPU = 1\nMEMORY = 64\nDISK = [ IMAGE_ID = {volume.id} ]
         OS = [ ARCH = "x86_64", BOOT = "{boot}" ]'''
@@ -200,7 +228,9 @@ def test_a_volume_that_is_disk_0_is_detached_unless_the_machine_boots_from_it(
             driver.detach_volume(volume)
 
 
-def test_the_volumes_of_others_are_not_listed_as_ones_own(sandbox, driver, volume) -> None:
+def test_the_volumes_of_others_are_not_listed_as_ones_own(
+    sandbox: Sandbox, driver: OpenNebulaNodeDriver, volume: StratusLabVolume
+) -> None:
     """Not even those that everybody may use."""
     oned = sandbox.opennebula("here").oned
     text = "NAME = theirs\nTYPE = DATABLOCK\nSIZE = 1024\nPERSISTENT = YES"
@@ -208,7 +238,7 @@ def test_the_volumes_of_others_are_not_listed_as_ones_own(sandbox, driver, volum
     accepted, pool, *_ = oned.call("one.datastorepool.info", [STRANGER])
     number = next(
         int(store.findtext("ID", ""))
-        for store in ElementTree.fromstring(pool)
+        for store in ElementTree.fromstring(str(pool))
         if store.findtext("NAME") == datastore
     )
     accepted, theirs, *_ = oned.call("one.image.allocate", [STRANGER, text, number])

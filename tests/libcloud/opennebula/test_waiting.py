@@ -19,7 +19,7 @@ from stratuslab.sandbox import Sandbox
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from libcloud.compute.base import Node
+    from stratuslab.libcloud.node import StratusLabNode
 
 LONG = 3600
 NO_ROOM = "No host with enough capacity to deploy the VM"
@@ -35,7 +35,7 @@ def full_sandbox(kind: str) -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def waits(driver) -> dict[str, Callable[[Node], object]]:
+def waits(driver: OpenNebulaNodeDriver) -> dict[str, Callable[[StratusLabNode], object]]:
     return {
         "wait_until_running": lambda node: driver.wait_until_running([node], wait_period=0.05, timeout=LONG),
         "ex_wait_for_state": lambda node: driver.ex_wait_for_state(node, "running", LONG, wait_period=0.05),
@@ -55,7 +55,7 @@ def key_file(tmp_path: Path) -> str:
     return str(tmp_path / "key")
 
 
-def test_why_a_node_waits_is_told_in_lists_and_on_time_out(full_sandbox, kind) -> None:
+def test_why_a_node_waits_is_told_in_lists_and_on_time_out(full_sandbox: Sandbox, kind: str) -> None:
     driver = OpenNebulaNodeDriver(stratuslab_user_config=full_sandbox.config_file, ex_state_max_age=0)
     size, image = driver.list_sizes()[0], driver.list_images()[0]
     first = driver.create_node("first", size, image)
@@ -83,7 +83,13 @@ def test_why_a_node_waits_is_told_in_lists_and_on_time_out(full_sandbox, kind) -
 @pytest.mark.parametrize("waiting", ["wait_until_running", "ex_wait_for_state"])
 @pytest.mark.parametrize(("stage", "why"), [("prolog", "image transfer script"), ("boot", "DEPLOY")])
 def test_a_node_that_fails_to_start_ends_the_wait_at_once(
-    sandbox, driver, start, waits, waiting: str, stage: str, why: str
+    sandbox: Sandbox,
+    driver: OpenNebulaNodeDriver,
+    start: Callable[..., StratusLabNode],
+    waits: dict[str, Callable[[StratusLabNode], object]],
+    waiting: str,
+    stage: str,
+    why: str,
 ) -> None:
     sandbox.faults.add(f"one.vm.allocate:nth=1:driver={stage}")
     node = start(running=False)
@@ -100,14 +106,19 @@ def test_a_node_that_fails_to_start_ends_the_wait_at_once(
 
 
 @pytest.mark.parametrize("waiting", ["wait_until_running", "ex_wait_for_state"])
-def test_a_node_that_is_gone_ends_the_wait_at_once(driver, node, waits, waiting: str) -> None:
+def test_a_node_that_is_gone_ends_the_wait_at_once(
+    driver: OpenNebulaNodeDriver,
+    node: StratusLabNode,
+    waits: dict[str, Callable[[StratusLabNode], object]],
+    waiting: str,
+) -> None:
     driver.destroy_node(node)
 
     with pytest.raises(WaitError, match=rf"{waiting}: node 0 \(web\) at 'here' is TERMINATED"):
         waits[waiting](node)
 
 
-def test_destroyed_and_waited_for_is_gone(driver, node) -> None:
+def test_destroyed_and_waited_for_is_gone(driver: OpenNebulaNodeDriver, node: StratusLabNode) -> None:
     driver.destroy_node(node)
 
     [gone] = driver.ex_wait_for_state(node, NodeState.TERMINATED, LONG, wait_period=0.05)
@@ -116,7 +127,7 @@ def test_destroyed_and_waited_for_is_gone(driver, node) -> None:
     assert driver.ex_get_node_details(node.id) is None
 
 
-def test_a_node_is_waited_for_until_it_is_stopped(driver, node) -> None:
+def test_a_node_is_waited_for_until_it_is_stopped(driver: OpenNebulaNodeDriver, node: StratusLabNode) -> None:
     driver.stop_node(node)
 
     [stopped] = driver.ex_wait_for_state(node, ["stopped", "suspended"], LONG, wait_period=0.05)
@@ -125,7 +136,9 @@ def test_a_node_is_waited_for_until_it_is_stopped(driver, node) -> None:
 
 
 @pytest.mark.parametrize("ending", [None, "destroy"])
-def test_a_deployment_on_a_node_that_fails_ends_at_once(sandbox, driver, key_file, ending) -> None:
+def test_a_deployment_on_a_node_that_fails_ends_at_once(
+    sandbox: Sandbox, driver: OpenNebulaNodeDriver, key_file: str, ending: str | None
+) -> None:
     sandbox.faults.add("one.vm.allocate:nth=1:driver=boot")
 
     with pytest.raises(DeploymentError, match=r"node 0 \(web\) at 'here' is ERROR: .*DEPLOY") as caught:

@@ -24,6 +24,7 @@ from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
 from stratuslab.sandbox import Sandbox
 
 if TYPE_CHECKING:
+    import email.message
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
@@ -134,7 +135,7 @@ class Seen:
 
     method: str
     target: str
-    headers: http.client.HTTPMessage
+    headers: email.message.Message
     body: bytes
     client_port: int
     user: str | None
@@ -226,7 +227,7 @@ class _GateHandler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"] or 0))
         user = None
         if isinstance(self.connection, ssl.SSLSocket):
-            subject = (self.connection.getpeercert() or {}).get("subject", ())
+            subject: Any = (self.connection.getpeercert() or {}).get("subject", ())
             user = next((value for ((name, value),) in subject if name == "commonName"), None)
         return Seen(self.command, self.path, self.headers, body, self.client_address[1], user)
 
@@ -283,7 +284,7 @@ def gate() -> Iterator[Callable[..., Gate]]:
 
 
 @pytest.fixture
-def secure(sandbox: Sandbox, authority: Authority, gate) -> Callable[..., Gate]:
+def secure(sandbox: Sandbox, authority: Authority, gate: Callable[..., Gate]) -> Callable[..., Gate]:
     """Put a gate with a certificate for a name before the sandbox; it may ask clients for theirs."""
 
     def start(name: str = "127.0.0.1", clients: Authority | None = None) -> Gate:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stratuslab.client.errors import ConfigurationError, StratusLabError, TlsError, UnreachableError
+from stratuslab.client.errors import ConfigurationError, ServiceError, TlsError, UnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
+    from stratuslab.sandbox import Sandbox
+    from tests.libcloud.transport.conftest import Authority, Gate, Seen
 
 
 @pytest.fixture
-def keys(authority, sandbox) -> dict[str, Any]:
+def keys(authority: Authority, sandbox: Sandbox) -> dict[str, Any]:
     """The keys of a section with demo's certificate, and with a Marketplace that wants none."""
     certificate, key = authority.issue("demo")
     return {
@@ -22,16 +30,21 @@ def keys(authority, sandbox) -> dict[str, Any]:
 
 
 @pytest.fixture
-def cloud(secure, authority) -> Any:
+def cloud(secure: Callable[..., Gate], authority: Authority) -> Gate:
     """A cloud that lets nobody in without a certificate."""
     return secure(clients=authority)
 
 
-def of_service(seen: list[Any], service: str) -> list[Any]:
+def of_service(seen: list[Seen], service: str) -> list[Seen]:
     return [request for request in seen if f"/{service}/" in request.target]
 
 
-def test_the_certificate_opens_compute_and_pdisk(cloud, driver_at, keys, use) -> None:
+def test_the_certificate_opens_compute_and_pdisk(
+    cloud: Gate,
+    driver_at: Callable[..., StratusLabNodeDriver],
+    keys: dict[str, Any],
+    use: Callable[[StratusLabNodeDriver], None],
+) -> None:
     use(driver_at(cloud.url, **keys))
 
     compute, pdisk = of_service(cloud.seen, "one-proxy"), of_service(cloud.seen, "pdisk")
@@ -43,7 +56,13 @@ def test_the_certificate_opens_compute_and_pdisk(cloud, driver_at, keys, use) ->
     assert len({request.client_port for request in compute}) == 1
 
 
-def test_a_grid_proxy_is_one_file_for_both(cloud, driver_at, keys, use, tmp_path) -> None:
+def test_a_grid_proxy_is_one_file_for_both(
+    cloud: Gate,
+    driver_at: Callable[..., StratusLabNodeDriver],
+    keys: dict[str, Any],
+    use: Callable[[StratusLabNodeDriver], None],
+    tmp_path: Path,
+) -> None:
     proxy = tmp_path / "x509up"
     proxy.write_bytes(keys["pem_certificate"].read_bytes() + keys["pem_key"].read_bytes())
     use(driver_at(cloud.url, **{**keys, "pem_certificate": proxy, "pem_key": proxy}))
@@ -52,7 +71,11 @@ def test_a_grid_proxy_is_one_file_for_both(cloud, driver_at, keys, use, tmp_path
 
 
 def test_pdisk_can_take_a_password_where_compute_takes_a_certificate(
-    secure, driver_at, keys, use, sandbox
+    secure: Callable[..., Gate],
+    driver_at: Callable[..., StratusLabNodeDriver],
+    keys: dict[str, Any],
+    use: Callable[[StratusLabNodeDriver], None],
+    sandbox: Sandbox,
 ) -> None:
     cloud = secure()
     login = {"pdisk_username": "demo", "pdisk_password": "demo-pass"}
@@ -66,7 +89,13 @@ def test_pdisk_can_take_a_password_where_compute_takes_a_certificate(
     assert [logged.status for logged in sandbox.request_log] == [200]
 
 
-def test_the_certificate_is_shown_through_a_proxy(cloud, driver_at, keys, use, gate) -> None:
+def test_the_certificate_is_shown_through_a_proxy(
+    cloud: Gate,
+    driver_at: Callable[..., StratusLabNodeDriver],
+    keys: dict[str, Any],
+    use: Callable[[StratusLabNodeDriver], None],
+    gate: Callable[..., Gate],
+) -> None:
     proxy = gate()
     driver_at(cloud.url, {"proxy_url": proxy.url}, **keys).list_nodes()
 
@@ -74,7 +103,12 @@ def test_the_certificate_is_shown_through_a_proxy(cloud, driver_at, keys, use, g
     assert [request.user for request in cloud.seen] == ["demo"]
 
 
-def test_a_certificate_that_the_cloud_does_not_trust(cloud, driver_at, keys, make_authority) -> None:
+def test_a_certificate_that_the_cloud_does_not_trust(
+    cloud: Gate,
+    driver_at: Callable[..., StratusLabNodeDriver],
+    keys: dict[str, Any],
+    make_authority: Callable[[str], Authority],
+) -> None:
     certificate, key = make_authority("stranger").issue("demo")
     driver = driver_at(cloud.url, **{**keys, "pem_certificate": certificate, "pem_key": key})
 
@@ -85,23 +119,29 @@ def test_a_certificate_that_the_cloud_does_not_trust(cloud, driver_at, keys, mak
     assert cloud.seen == []
 
 
-def test_a_user_whom_the_cloud_does_not_know(cloud, driver_at, keys, authority) -> None:
+def test_a_user_whom_the_cloud_does_not_know(
+    cloud: Gate, driver_at: Callable[..., StratusLabNodeDriver], keys: dict[str, Any], authority: Authority
+) -> None:
     certificate, key = authority.issue("mallory")
     driver = driver_at(cloud.url, **{**keys, "pem_certificate": certificate, "pem_key": key})
 
-    with pytest.raises(StratusLabError) as caught:
+    with pytest.raises(ServiceError) as caught:
         driver.list_nodes()
     assert caught.value.http_code == 403
 
 
-def test_the_key_of_another_certificate(cloud, driver_at, keys, authority) -> None:
+def test_the_key_of_another_certificate(
+    cloud: Gate, driver_at: Callable[..., StratusLabNodeDriver], keys: dict[str, Any], authority: Authority
+) -> None:
     driver = driver_at(cloud.url, **{**keys, "pem_key": authority.issue("other")[1]})
 
     with pytest.raises(TlsError, match="key values mismatch"):
         driver.list_nodes()
 
 
-def test_a_key_with_a_password_is_no_question_to_the_terminal(cloud, driver_at, keys, authority) -> None:
+def test_a_key_with_a_password_is_no_question_to_the_terminal(
+    cloud: Gate, driver_at: Callable[..., StratusLabNodeDriver], keys: dict[str, Any], authority: Authority
+) -> None:
     certificate, key = authority.issue("demo", password=b"secret")
     driver = driver_at(cloud.url, **{**keys, "pem_certificate": certificate, "pem_key": key})
 
@@ -110,7 +150,9 @@ def test_a_key_with_a_password_is_no_question_to_the_terminal(cloud, driver_at, 
 
 
 @pytest.mark.parametrize("gone", ["pem_certificate", "pem_key"])
-def test_a_file_that_has_gone_since(cloud, driver_at, keys, gone: str) -> None:
+def test_a_file_that_has_gone_since(
+    cloud: Gate, driver_at: Callable[..., StratusLabNodeDriver], keys: dict[str, Any], gone: str
+) -> None:
     driver = driver_at(cloud.url, **keys)
     assert driver.connection
     keys[gone].unlink()
@@ -121,6 +163,8 @@ def test_a_file_that_has_gone_since(cloud, driver_at, keys, gone: str) -> None:
         driver.create_volume(1, "data")
 
 
-def test_opennebula_without_proxy_takes_no_certificate(cloud, driver_at, keys) -> None:
+def test_opennebula_without_proxy_takes_no_certificate(
+    cloud: Gate, driver_at: Callable[..., StratusLabNodeDriver], keys: dict[str, Any]
+) -> None:
     with pytest.raises(ConfigurationError, match="takes username and password, not a certificate"):
         driver_at(cloud.url, **keys, endpoint=f"{cloud.url}/here/RPC2").list_nodes()

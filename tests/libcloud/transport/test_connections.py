@@ -19,6 +19,8 @@ from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from stratuslab.sandbox import Sandbox
+
 
 class Wire:
     """Hands bytes on to a server; connections that are silenced get nothing more, new ones do."""
@@ -69,7 +71,7 @@ class Wire:
 
 
 @pytest.fixture
-def wire(sandbox) -> Iterator[Wire]:
+def wire(sandbox: Sandbox) -> Iterator[Wire]:
     wire = Wire(sandbox.url)
     yield wire
     wire.stop()
@@ -92,7 +94,9 @@ IMAGE: Any = None
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
-def test_connections_that_fell_silent_are_left(sandbox, wire, call, monkeypatch) -> None:
+def test_connections_that_fell_silent_are_left(
+    sandbox: Sandbox, wire: Wire, call: Callable[..., object], monkeypatch: pytest.MonkeyPatch
+) -> None:
     driver = driver_through(wire, 4)
     monkeypatch.setattr("stratuslab.libcloud.stratuslab_driver.logger.warning", pytest.fail)
     globals()["IMAGE"] = driver.list_images()[0]
@@ -106,7 +110,7 @@ def test_connections_that_fell_silent_are_left(sandbox, wire, call, monkeypatch)
     assert len(sandbox.location("here").disks.disks("demo")) <= 1
 
 
-def test_what_may_be_sent_only_once_has_a_new_connection(wire) -> None:
+def test_what_may_be_sent_only_once_has_a_new_connection(wire: Wire) -> None:
     driver = driver_through(wire, 10)
     driver.list_volumes()
     before = len(wire.connections)
@@ -117,7 +121,9 @@ def test_what_may_be_sent_only_once_has_a_new_connection(wire) -> None:
     assert len(wire.connections) == before + 1
 
 
-def test_requests_of_several_threads_go_side_by_side(sandbox, driver_at) -> None:
+def test_requests_of_several_threads_go_side_by_side(
+    sandbox: Sandbox, driver_at: Callable[..., StratusLabNodeDriver]
+) -> None:
     """Four at once: the fault holds each until four have come."""
     driver = driver_at(sandbox.url)
     fault = sandbox.faults.add("one.vmpool.info:delay=0.5")
@@ -131,7 +137,11 @@ def test_requests_of_several_threads_go_side_by_side(sandbox, driver_at) -> None
     assert most == 4
 
 
-def test_a_driver_that_is_closed_has_no_connection(sandbox, driver_at, use) -> None:
+def test_a_driver_that_is_closed_has_no_connection(
+    sandbox: Sandbox,
+    driver_at: Callable[..., StratusLabNodeDriver],
+    use: Callable[[StratusLabNodeDriver], None],
+) -> None:
     before = sockets()
     with driver_at(sandbox.url) as driver:
         use(driver)
@@ -143,7 +153,11 @@ def test_a_driver_that_is_closed_has_no_connection(sandbox, driver_at, use) -> N
     assert not sockets() - before
 
 
-def test_a_driver_that_is_dropped_gives_its_sockets_back(sandbox, driver_at, use) -> None:
+def test_a_driver_that_is_dropped_gives_its_sockets_back(
+    sandbox: Sandbox,
+    driver_at: Callable[..., StratusLabNodeDriver],
+    use: Callable[[StratusLabNodeDriver], None],
+) -> None:
     gc.collect()
     gc.disable()
     try:
@@ -158,7 +172,9 @@ def test_a_driver_that_is_dropped_gives_its_sockets_back(sandbox, driver_at, use
         gc.enable()
 
 
-def test_a_failed_call_keeps_no_sockets_either(sandbox, driver_at) -> None:
+def test_a_failed_call_keeps_no_sockets_either(
+    sandbox: Sandbox, driver_at: Callable[..., StratusLabNodeDriver]
+) -> None:
     gc.collect()
     gc.disable()
     try:

@@ -21,13 +21,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
+    from stratuslab.sandbox import Sandbox
+    from tests.libcloud.conftest import ScriptedServer
 
 TIMEOUT = 0.3
 SECOND_MORE = TIMEOUT + 1
 
 
 @pytest.fixture
-def hasty(driver_at) -> Callable[..., StratusLabNodeDriver]:
+def hasty(driver_at: Callable[..., StratusLabNodeDriver]) -> Callable[..., StratusLabNodeDriver]:
     return lambda url, **arguments: driver_at(url, {"timeout": TIMEOUT, **arguments})
 
 
@@ -59,7 +61,12 @@ def seconds_until_error(kind: type[StratusLabError], call: Callable[[], object])
         (b"HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n", b" "),
     ],
 )
-def test_an_answer_that_trickles(hasty, serve, head: bytes, drop: bytes) -> None:
+def test_an_answer_that_trickles(
+    hasty: Callable[..., StratusLabNodeDriver],
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer],
+    head: bytes,
+    drop: bytes,
+) -> None:
     def trickle(connection: socket.socket) -> None:
         connection.sendall(head)
         while True:
@@ -71,7 +78,10 @@ def test_an_answer_that_trickles(hasty, serve, head: bytes, drop: bytes) -> None
     assert seconds_until_error(AnswerTimeoutError, driver.list_nodes) < SECOND_MORE
 
 
-def test_a_flood_of_answers_that_are_none(hasty, serve) -> None:
+def test_a_flood_of_answers_that_are_none(
+    hasty: Callable[..., StratusLabNodeDriver],
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer],
+) -> None:
     def flood(connection: socket.socket) -> None:
         while True:
             connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n" * 1000)
@@ -79,7 +89,9 @@ def test_a_flood_of_answers_that_are_none(hasty, serve) -> None:
     assert seconds_until_error(AnswerTimeoutError, hasty(serve(flood).url).list_nodes) < SECOND_MORE
 
 
-def test_a_service_that_takes_a_request_slowly(hasty, sandbox) -> None:
+def test_a_service_that_takes_a_request_slowly(
+    hasty: Callable[..., StratusLabNodeDriver], sandbox: Sandbox
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         stop = threading.Event()
@@ -107,7 +119,9 @@ def test_a_service_that_takes_a_request_slowly(hasty, sandbox) -> None:
     assert seconds < 2 * TIMEOUT + 1
 
 
-def test_a_handshake_that_does_not_end(hasty, silent, sandbox) -> None:
+def test_a_handshake_that_does_not_end(
+    hasty: Callable[..., StratusLabNodeDriver], silent: str, sandbox: Sandbox
+) -> None:
     """Nothing was sent, so nothing is looked for."""
     image = hasty(sandbox.url).list_images()[0]
     driver = hasty(f"https://{silent}")
@@ -118,7 +132,10 @@ def test_a_handshake_that_does_not_end(hasty, silent, sandbox) -> None:
     assert seconds_until_error(ConnectTimeoutError, create) < SECOND_MORE
 
 
-def test_a_proxy_that_opens_no_tunnel_in_time(hasty, serve) -> None:
+def test_a_proxy_that_opens_no_tunnel_in_time(
+    hasty: Callable[..., StratusLabNodeDriver],
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer],
+) -> None:
     def trickle(connection: socket.socket) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\n")
         while True:
@@ -130,7 +147,7 @@ def test_a_proxy_that_opens_no_tunnel_in_time(hasty, serve) -> None:
     assert seconds_until_error(ConnectTimeoutError, driver.list_nodes) < SECOND_MORE
 
 
-def test_a_connection_that_is_not_accepted(hasty) -> None:
+def test_a_connection_that_is_not_accepted(hasty: Callable[..., StratusLabNodeDriver]) -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
@@ -140,7 +157,9 @@ def test_a_connection_that_is_not_accepted(hasty) -> None:
             assert seconds_until_error(ConnectTimeoutError, driver.list_nodes) < SECOND_MORE
 
 
-def test_threads_do_not_wait_for_each_other_beyond_their_time(hasty, silent) -> None:
+def test_threads_do_not_wait_for_each_other_beyond_their_time(
+    hasty: Callable[..., StratusLabNodeDriver], silent: str
+) -> None:
     driver = hasty(f"http://{silent}")
     failures: list[StratusLabError] = []
 

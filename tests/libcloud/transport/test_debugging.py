@@ -7,11 +7,21 @@ import io
 import os
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import libcloud
 import pytest
 from libcloud.common.base import Connection
 from libcloud.utils.loggingconnection import LoggingConnection
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
+    from stratuslab.sandbox import Sandbox
+    from tests.libcloud.transport.conftest import Gate
+
 
 SECRETS = ("demo-pass", base64.b64encode(b"demo:demo-pass").decode())
 PROGRAM = """
@@ -25,15 +35,17 @@ print([node.name for node in driver.list_nodes()], [volume.name for volume in dr
 
 
 @pytest.fixture
-def debug_log(monkeypatch):
+def debug_log(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     monkeypatch.setattr(LoggingConnection, "log", None)
     monkeypatch.setattr(Connection, "conn_class", Connection.conn_class)
     log = io.StringIO()
-    libcloud.enable_debug(log)
+    libcloud.enable_debug(log)  # type: ignore[no-untyped-call]  # Libcloud's own has no types
     return log
 
 
-def test_enable_debug_writes_requests_and_answers(sandbox, driver_at, debug_log) -> None:
+def test_enable_debug_writes_requests_and_answers(
+    sandbox: Sandbox, driver_at: Callable[..., StratusLabNodeDriver], debug_log: io.StringIO
+) -> None:
     driver = driver_at(sandbox.url)
     driver.create_volume(3, "data")
     driver.list_nodes()
@@ -47,7 +59,7 @@ def test_enable_debug_writes_requests_and_answers(sandbox, driver_at, debug_log)
     assert "&lt;VM_POOL" in log
 
 
-def test_libcloud_debug_in_the_environment(sandbox, tmp_path) -> None:
+def test_libcloud_debug_in_the_environment(sandbox: Sandbox, tmp_path: Path) -> None:
     file = tmp_path / "debug.log"
     ran = subprocess.run(
         [sys.executable, "-c", PROGRAM, sandbox.config_file],
@@ -65,12 +77,14 @@ def test_libcloud_debug_in_the_environment(sandbox, tmp_path) -> None:
     assert [secret for secret in SECRETS if secret in log] == []
 
 
-def test_the_cloud_is_told_who_asks(sandbox, driver_at, gate) -> None:
+def test_the_cloud_is_told_who_asks(
+    sandbox: Sandbox, driver_at: Callable[..., StratusLabNodeDriver], gate: Callable[..., Gate]
+) -> None:
     cloud = gate(sandbox.url)
     driver = driver_at(cloud.url)
     driver.list_nodes()
-    driver.connection.user_agent_append("worknode/1.0")
-    driver.connection.user_agent_append("grid")
+    driver.connection.user_agent_append("worknode/1.0")  # type: ignore[no-untyped-call]  # Libcloud's own has no types
+    driver.connection.user_agent_append("grid")  # type: ignore[no-untyped-call]  # Libcloud's own has no types
     driver.list_nodes()
     driver.list_volumes()
 

@@ -11,7 +11,10 @@ from stratuslab.client.errors import StratusLabError
 from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import socket
+    from collections.abc import Callable, Iterator
+
+    from tests.libcloud.conftest import ScriptedServer
 
 PASSWORD = "opensesame"
 SECRETS = [PASSWORD, base64.b64encode(f"alice:{PASSWORD}".encode()).decode()]
@@ -45,7 +48,13 @@ CALLS: dict[str, Any] = {
     ],
 )
 @pytest.mark.parametrize("what", ["cut", "refused", "garbage", "status", "interrupted"])
-def test_no_frame_shows_the_password(serve, path: str, call: str, what: str, monkeypatch) -> None:
+def test_no_frame_shows_the_password(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer],
+    path: str,
+    call: str,
+    what: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     answers = {"garbage": b"garbage", "status": b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n"}
     url = serve(answers.get(what, b"")).url if what != "refused" else "http://127.0.0.1:9"
     driver = StratusLabNodeDriver("alice", PASSWORD, host=f"{url}{path}", timeout=5)

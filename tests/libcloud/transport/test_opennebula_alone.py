@@ -11,14 +11,25 @@ from stratuslab.client.errors import ConfigurationError, CredentialsError, Malfo
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Callable
+
+    from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
+    from stratuslab.sandbox import Sandbox
+    from tests.libcloud.conftest import ScriptedServer
+    from tests.libcloud.transport.conftest import Gate
 
 
 @pytest.fixture
-def cloud(gate, sandbox):
+def cloud(gate: Callable[..., Gate], sandbox: Sandbox) -> Gate:
     return gate(sandbox.url)
 
 
-def test_the_session_is_user_and_password(cloud, driver_at, use, sandbox) -> None:
+def test_the_session_is_user_and_password(
+    cloud: Gate,
+    driver_at: Callable[..., StratusLabNodeDriver],
+    use: Callable[[StratusLabNodeDriver], None],
+    sandbox: Sandbox,
+) -> None:
     use(driver_at(cloud.url, endpoint=f"{cloud.url}/here/RPC2"))
 
     compute = [seen for seen in cloud.seen if seen.target == "/here/RPC2"]
@@ -33,7 +44,9 @@ def test_the_session_is_user_and_password(cloud, driver_at, use, sandbox) -> Non
     assert [seen.headers["Authorization"] for seen in compute] == [None] * 4
 
 
-def test_every_request_has_a_connection_of_its_own(cloud, driver_at, sandbox) -> None:
+def test_every_request_has_a_connection_of_its_own(
+    cloud: Gate, driver_at: Callable[..., StratusLabNodeDriver], sandbox: Sandbox
+) -> None:
     driver = driver_at(cloud.url, endpoint=f"{cloud.url}/here/RPC2")
     for _ in range(3):
         driver.list_nodes()
@@ -48,7 +61,11 @@ def test_every_request_has_a_connection_of_its_own(cloud, driver_at, sandbox) ->
 
 
 @pytest.mark.parametrize("body", [b"<methodResponse/>", b"garbage"])
-def test_no_idle_connection_is_kept_even_if_the_server_would(serve, driver_at, body: bytes) -> None:
+def test_no_idle_connection_is_kept_even_if_the_server_would(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer],
+    driver_at: Callable[..., StratusLabNodeDriver],
+    body: bytes,
+) -> None:
     hung_up = threading.Event()
 
     def answer_and_stay(connection: socket.socket) -> None:
@@ -64,7 +81,7 @@ def test_no_idle_connection_is_kept_even_if_the_server_would(serve, driver_at, b
     assert hung_up.wait(10)
 
 
-def test_a_wrong_password(cloud, driver_at) -> None:
+def test_a_wrong_password(cloud: Gate, driver_at: Callable[..., StratusLabNodeDriver]) -> None:
     driver = driver_at(cloud.url, endpoint=f"{cloud.url}/here/RPC2", password="wrong")
 
     with pytest.raises(CredentialsError) as caught:
@@ -72,7 +89,10 @@ def test_a_wrong_password(cloud, driver_at) -> None:
     assert "wrong" not in str(caught.value)
 
 
-def test_the_session_follows_no_redirect(serve, driver_at) -> None:
+def test_the_session_follows_no_redirect(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer],
+    driver_at: Callable[..., StratusLabNodeDriver],
+) -> None:
     elsewhere = serve(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
     head = f"HTTP/1.1 307 Temporary Redirect\r\nLocation: {elsewhere.url}/\r\nContent-Length: 0\r\n\r\n"
     server = serve(head.encode())
@@ -82,7 +102,9 @@ def test_the_session_follows_no_redirect(serve, driver_at) -> None:
     assert elsewhere.received == []
 
 
-def test_there_are_no_volumes_where_no_address_is_given_for_them(cloud, driver_at) -> None:
+def test_there_are_no_volumes_where_no_address_is_given_for_them(
+    cloud: Gate, driver_at: Callable[..., StratusLabNodeDriver]
+) -> None:
     driver = driver_at(cloud.url, endpoint=f"{cloud.url}/here/RPC2", pdisk_endpoint="")
 
     assert driver.list_nodes() == []

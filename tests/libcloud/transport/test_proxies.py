@@ -4,29 +4,43 @@ from __future__ import annotations
 
 import base64
 import socket
+from typing import TYPE_CHECKING
 
 import pytest
 
 from stratuslab.client.errors import InvalidArgumentError, UnreachableError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-def services(gate) -> set[str]:
+    from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
+    from stratuslab.sandbox import Sandbox
+    from tests.libcloud.conftest import ScriptedServer
+    from tests.libcloud.transport.conftest import Authority, Gate
+
+
+def services(gate: Gate) -> set[str]:
     """Return which services of the cloud "here" were asked for."""
     paths = (seen.target.partition("/here/")[2] for seen in gate.seen)
     return {path.partition("/")[0] for path in paths}
 
 
-def far(sandbox) -> str:
+def far(sandbox: Sandbox) -> str:
     """Return the sandbox's URL with a name that only the proxy knows."""
     return sandbox.url.replace("127.0.0.1", "cloud.invalid")
 
 
 def closed_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
+        return int(listener.getsockname()[1])
 
 
-def test_all_services_are_asked_through_the_proxy(sandbox, driver_at, gate, use) -> None:
+def test_all_services_are_asked_through_the_proxy(
+    sandbox: Sandbox,
+    driver_at: Callable[..., StratusLabNodeDriver],
+    gate: Callable[..., Gate],
+    use: Callable[[StratusLabNodeDriver], None],
+) -> None:
     proxy = gate()
     use(driver_at(sandbox.url, {"proxy_url": proxy.url}))
 
@@ -36,7 +50,13 @@ def test_all_services_are_asked_through_the_proxy(sandbox, driver_at, gate, use)
     assert len({seen.client_port for seen in proxy.seen}) == 3
 
 
-def test_secure_services_are_asked_through_a_tunnel(secure, driver_at, gate, use, authority) -> None:
+def test_secure_services_are_asked_through_a_tunnel(
+    secure: Callable[..., Gate],
+    driver_at: Callable[..., StratusLabNodeDriver],
+    gate: Callable[..., Gate],
+    use: Callable[[StratusLabNodeDriver], None],
+    authority: Authority,
+) -> None:
     cloud, proxy = secure(), gate()
     use(driver_at(cloud.url, {"proxy_url": proxy.url}, ca_certificate=authority.file))
 
@@ -44,7 +64,9 @@ def test_secure_services_are_asked_through_a_tunnel(secure, driver_at, gate, use
     assert services(cloud) == {"one-proxy", "pdisk", "marketplace"}
 
 
-def test_the_proxys_password_goes_to_the_proxy_only(sandbox, driver_at, gate) -> None:
+def test_the_proxys_password_goes_to_the_proxy_only(
+    sandbox: Sandbox, driver_at: Callable[..., StratusLabNodeDriver], gate: Callable[..., Gate]
+) -> None:
     cloud, proxy = gate(sandbox.url), gate()
     url = proxy.url.replace("//", "//alice:opensesame@")
     driver_at(cloud.url, {"proxy_url": url}).list_nodes()
@@ -54,7 +76,13 @@ def test_the_proxys_password_goes_to_the_proxy_only(sandbox, driver_at, gate) ->
 
 
 @pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
-def test_the_environment_can_name_the_proxy(sandbox, driver_at, gate, monkeypatch, variable: str) -> None:
+def test_the_environment_can_name_the_proxy(
+    sandbox: Sandbox,
+    driver_at: Callable[..., StratusLabNodeDriver],
+    gate: Callable[..., Gate],
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+) -> None:
     proxy = gate()
     monkeypatch.setenv(variable, proxy.url)
     driver_at(far(sandbox), allow_plain_http="true").list_nodes()
@@ -65,7 +93,13 @@ def test_the_environment_can_name_the_proxy(sandbox, driver_at, gate, monkeypatc
 @pytest.mark.parametrize("exceptions", ["", "localhost", "example.org"])
 @pytest.mark.parametrize("variable", ["HTTP_PROXY", "ALL_PROXY"])
 def test_a_loopback_address_goes_through_no_proxy_of_the_environment(
-    sandbox, driver_at, gate, use, monkeypatch, variable: str, exceptions: str
+    sandbox: Sandbox,
+    driver_at: Callable[..., StratusLabNodeDriver],
+    gate: Callable[..., Gate],
+    use: Callable[[StratusLabNodeDriver], None],
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    exceptions: str,
 ) -> None:
     proxy = gate()
     monkeypatch.setenv(variable, proxy.url)
@@ -76,7 +110,9 @@ def test_a_loopback_address_goes_through_no_proxy_of_the_environment(
     assert proxy.seen == []
 
 
-def test_a_proxys_password_beyond_latin_1_is_utf_8(sandbox, driver_at, gate) -> None:
+def test_a_proxys_password_beyond_latin_1_is_utf_8(
+    sandbox: Sandbox, driver_at: Callable[..., StratusLabNodeDriver], gate: Callable[..., Gate]
+) -> None:
     proxy = gate()
     driver_at(sandbox.url, {"proxy_url": proxy.url.replace("//", "//alice:%C5%BElu%C5%A5@")}).list_nodes()
 
@@ -84,7 +120,12 @@ def test_a_proxys_password_beyond_latin_1_is_utf_8(sandbox, driver_at, gate) -> 
     assert [seen.headers["Proxy-Authorization"] for seen in proxy.seen] == [f"Basic {pair}"]
 
 
-def test_the_environment_can_name_exceptions(sandbox, driver_at, gate, monkeypatch) -> None:
+def test_the_environment_can_name_exceptions(
+    sandbox: Sandbox,
+    driver_at: Callable[..., StratusLabNodeDriver],
+    gate: Callable[..., Gate],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     proxy = gate()
     monkeypatch.setenv("HTTP_PROXY", proxy.url)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
@@ -93,7 +134,13 @@ def test_the_environment_can_name_exceptions(sandbox, driver_at, gate, monkeypat
     assert proxy.seen == []
 
 
-def test_the_argument_counts_more_than_the_environment(sandbox, driver_at, gate, use, monkeypatch) -> None:
+def test_the_argument_counts_more_than_the_environment(
+    sandbox: Sandbox,
+    driver_at: Callable[..., StratusLabNodeDriver],
+    gate: Callable[..., Gate],
+    use: Callable[[StratusLabNodeDriver], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     proxy, other = gate(), gate()
     monkeypatch.setenv("HTTP_PROXY", other.url)
     use(driver_at(sandbox.url, {"proxy_url": proxy.url}))
@@ -102,7 +149,12 @@ def test_the_argument_counts_more_than_the_environment(sandbox, driver_at, gate,
     assert other.seen == []
 
 
-def test_a_proxy_can_be_set_on_the_connection(sandbox, driver_at, gate, monkeypatch) -> None:
+def test_a_proxy_can_be_set_on_the_connection(
+    sandbox: Sandbox,
+    driver_at: Callable[..., StratusLabNodeDriver],
+    gate: Callable[..., Gate],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     proxy, other = gate(), gate()
     monkeypatch.setenv("HTTP_PROXY", other.url)
     driver = driver_at(far(sandbox), allow_plain_http="true")
@@ -114,7 +166,9 @@ def test_a_proxy_can_be_set_on_the_connection(sandbox, driver_at, gate, monkeypa
     assert len(sandbox.request_log) == 2
 
 
-def test_a_proxy_that_is_down_is_an_error_of_ours(sandbox, driver_at) -> None:
+def test_a_proxy_that_is_down_is_an_error_of_ours(
+    sandbox: Sandbox, driver_at: Callable[..., StratusLabNodeDriver]
+) -> None:
     url = f"http://alice:opensesame@127.0.0.1:{closed_port()}"
     driver = driver_at(sandbox.url, {"proxy_url": url})
 
@@ -124,7 +178,11 @@ def test_a_proxy_that_is_down_is_an_error_of_ours(sandbox, driver_at) -> None:
         assert "opensesame" not in str(caught.value) + repr(caught.value.__cause__)
 
 
-def test_a_proxy_that_opens_no_tunnel_is_an_error_of_ours(secure, driver_at, serve) -> None:
+def test_a_proxy_that_opens_no_tunnel_is_an_error_of_ours(
+    secure: Callable[..., Gate],
+    driver_at: Callable[..., StratusLabNodeDriver],
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer],
+) -> None:
     refusal = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
     driver = driver_at(secure().url, {"proxy_url": serve(refusal).url})
 
@@ -147,7 +205,9 @@ def test_a_proxy_that_opens_no_tunnel_is_an_error_of_ours(secure, driver_at, ser
         7,
     ],
 )
-def test_what_is_no_proxy_is_refused_at_once_and_not_repeated(sandbox, driver_at, url: object) -> None:
+def test_what_is_no_proxy_is_refused_at_once_and_not_repeated(
+    sandbox: Sandbox, driver_at: Callable[..., StratusLabNodeDriver], url: object
+) -> None:
     with pytest.raises(InvalidArgumentError, match="the argument proxy_url: give scheme, host") as caught:
         driver_at(sandbox.url, {"proxy_url": url})
     assert "opensesame" not in str(caught.value)

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from libcloud.utils import retry
 
 from stratuslab.client.errors import AnswerLostError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
+    from stratuslab.sandbox import Sandbox
+    from tests.libcloud.transport.conftest import Gate, Seen
+
 
 READS = {
     "one.vmpool.info": lambda driver: driver.list_nodes(),
@@ -28,7 +36,7 @@ class Pauses:
 
 
 @pytest.fixture
-def pauses(monkeypatch) -> Pauses:
+def pauses(monkeypatch: pytest.MonkeyPatch) -> Pauses:
     """Switch Libcloud's retries on, with pauses that are noted and not made."""
     pauses = Pauses()
     monkeypatch.setattr(retry, "time", pauses)
@@ -37,15 +45,15 @@ def pauses(monkeypatch) -> Pauses:
 
 
 @pytest.fixture
-def cloud(gate, sandbox) -> Any:
+def cloud(gate: Callable[..., Gate], sandbox: Sandbox) -> Gate:
     return gate(sandbox.url)
 
 
-def cut(cloud: Any, needle: str, times: int) -> list[Any]:
+def cut(cloud: Gate, needle: str, times: int) -> list[Seen]:
     """Let the first requests in which there is a text lose their answers; return those requests."""
-    lost: list[Any] = []
+    lost: list[Seen] = []
 
-    def is_lost(seen: Any) -> bool:
+    def is_lost(seen: Seen) -> bool:
         if len(lost) < times and needle in f"{seen.method} {seen.target} {seen.body.decode()}":
             lost.append(seen)
             return True
@@ -56,7 +64,9 @@ def cut(cloud: Any, needle: str, times: int) -> list[Any]:
 
 
 @pytest.mark.parametrize(("needle", "read"), READS.items())
-def test_a_read_is_repeated_with_growing_pauses(cloud, driver_at, pauses, needle: str, read: Any) -> None:
+def test_a_read_is_repeated_with_growing_pauses(
+    cloud: Gate, driver_at: Callable[..., StratusLabNodeDriver], pauses: Pauses, needle: str, read: Any
+) -> None:
     lost = cut(cloud, needle, times=5)
     read(driver_at(cloud.url, {"retry_delay": "0.5", "backoff": 2}))
 
@@ -66,7 +76,12 @@ def test_a_read_is_repeated_with_growing_pauses(cloud, driver_at, pauses, needle
 
 @pytest.mark.parametrize(("needle", "read"), READS.items())
 def test_without_the_switch_libcloud_repeats_nothing(
-    cloud, driver_at, pauses, monkeypatch, needle: str, read: Any
+    cloud: Gate,
+    driver_at: Callable[..., StratusLabNodeDriver],
+    pauses: Pauses,
+    monkeypatch: pytest.MonkeyPatch,
+    needle: str,
+    read: Any,
 ) -> None:
     monkeypatch.delenv("LIBCLOUD_RETRY_FAILED_HTTP_REQUESTS")
     cut(cloud, needle, times=1)
@@ -75,7 +90,9 @@ def test_without_the_switch_libcloud_repeats_nothing(
     assert pauses.taken == []
 
 
-def test_a_node_is_never_asked_for_twice(cloud, driver_at, pauses) -> None:
+def test_a_node_is_never_asked_for_twice(
+    cloud: Gate, driver_at: Callable[..., StratusLabNodeDriver], pauses: Pauses
+) -> None:
     driver = driver_at(cloud.url)
     size, image = driver.list_sizes()[0], driver.list_images()[0]
     lost = cut(cloud, "one.vm.allocate", times=9)
@@ -86,7 +103,9 @@ def test_a_node_is_never_asked_for_twice(cloud, driver_at, pauses) -> None:
     assert pauses.taken == []
 
 
-def test_a_volume_is_never_asked_for_twice(cloud, driver_at, pauses) -> None:
+def test_a_volume_is_never_asked_for_twice(
+    cloud: Gate, driver_at: Callable[..., StratusLabNodeDriver], pauses: Pauses
+) -> None:
     driver = driver_at(cloud.url)
     lost = cut(cloud, "POST /here/pdisk/pswd/disks/", times=9)
     volume = driver.create_volume(1, "data")
@@ -96,7 +115,9 @@ def test_a_volume_is_never_asked_for_twice(cloud, driver_at, pauses) -> None:
     assert pauses.taken == []
 
 
-def test_a_volume_is_never_plugged_in_twice(cloud, driver_at, pauses) -> None:
+def test_a_volume_is_never_plugged_in_twice(
+    cloud: Gate, driver_at: Callable[..., StratusLabNodeDriver], pauses: Pauses
+) -> None:
     driver = driver_at(cloud.url)
     node = driver.create_node("web", driver.list_sizes()[0], driver.list_images()[0])
     volume = driver.create_volume(1, "data")
@@ -110,7 +131,9 @@ def test_a_volume_is_never_plugged_in_twice(cloud, driver_at, pauses) -> None:
 
 
 @pytest.mark.parametrize("action", ["reboot_node", "stop_node", "ex_suspend_node", "ex_shutdown_node"])
-def test_a_change_of_a_node_is_never_sent_twice(cloud, driver_at, pauses, action: str) -> None:
+def test_a_change_of_a_node_is_never_sent_twice(
+    cloud: Gate, driver_at: Callable[..., StratusLabNodeDriver], pauses: Pauses, action: str
+) -> None:
     driver = driver_at(cloud.url)
     node = driver.create_node("web", driver.list_sizes()[0], driver.list_images()[0])
     assert node.host

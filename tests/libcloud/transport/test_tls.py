@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
 import libcloud.security
 import pytest
 
 from stratuslab.client.errors import TlsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
+    from stratuslab.sandbox import Sandbox
+    from tests.libcloud.transport.conftest import Authority, Gate
+
 
 TRUSTING = pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
 CALLS = {
@@ -19,7 +29,9 @@ every_service = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 
 
 @every_service
-def test_a_certificate_of_a_stranger_is_refused(secure, driver_at, call) -> None:
+def test_a_certificate_of_a_stranger_is_refused(
+    secure: Callable[..., Gate], driver_at: Callable[..., StratusLabNodeDriver], call: Callable[..., object]
+) -> None:
     cloud = secure()
     with pytest.raises(TlsError) as caught:
         call(driver_at(cloud.url))
@@ -32,7 +44,12 @@ def test_a_certificate_of_a_stranger_is_refused(secure, driver_at, call) -> None
     assert cloud.seen == []
 
 
-def test_the_authority_of_the_section_is_trusted(secure, driver_at, use, authority) -> None:
+def test_the_authority_of_the_section_is_trusted(
+    secure: Callable[..., Gate],
+    driver_at: Callable[..., StratusLabNodeDriver],
+    use: Callable[[StratusLabNodeDriver], None],
+    authority: Authority,
+) -> None:
     cloud = secure()
     use(driver_at(cloud.url, ca_certificate=authority.file))
 
@@ -40,7 +57,12 @@ def test_the_authority_of_the_section_is_trusted(secure, driver_at, use, authori
 
 
 @every_service
-def test_the_certificate_of_another_host_is_refused(secure, driver_at, authority, call) -> None:
+def test_the_certificate_of_another_host_is_refused(
+    secure: Callable[..., Gate],
+    driver_at: Callable[..., StratusLabNodeDriver],
+    authority: Authority,
+    call: Callable[..., object],
+) -> None:
     cloud = secure("cloud.example.org")
     with pytest.raises(TlsError, match=r"not valid for '127\.0\.0\.1'|'127\.0\.0\.1' doesn't match"):
         call(driver_at(cloud.url, ca_certificate=authority.file))
@@ -48,7 +70,12 @@ def test_the_certificate_of_another_host_is_refused(secure, driver_at, authority
 
 
 @TRUSTING
-def test_whoever_wants_no_verification_is_warned(secure, driver_at, use, caplog) -> None:
+def test_whoever_wants_no_verification_is_warned(
+    secure: Callable[..., Gate],
+    driver_at: Callable[..., StratusLabNodeDriver],
+    use: Callable[[StratusLabNodeDriver], None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     with caplog.at_level(logging.WARNING, "stratuslab"):
         use(driver_at(secure().url, verify_tls="false"))
 
@@ -59,14 +86,24 @@ def test_whoever_wants_no_verification_is_warned(secure, driver_at, use, caplog)
     ]
 
 
-def test_nobody_is_warned_where_there_is_no_certificate(sandbox, driver_at, use, caplog) -> None:
+def test_nobody_is_warned_where_there_is_no_certificate(
+    sandbox: Sandbox,
+    driver_at: Callable[..., StratusLabNodeDriver],
+    use: Callable[[StratusLabNodeDriver], None],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     use(driver_at(sandbox.url, verify_tls="false"))
 
     assert caplog.text == ""
 
 
 @TRUSTING
-def test_libclouds_switch_counts_when_the_connection_is_made(secure, driver_at, use, monkeypatch) -> None:
+def test_libclouds_switch_counts_when_the_connection_is_made(
+    secure: Callable[..., Gate],
+    driver_at: Callable[..., StratusLabNodeDriver],
+    use: Callable[[StratusLabNodeDriver], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     cloud = secure()
     driver = driver_at(cloud.url)
     monkeypatch.setattr(libcloud.security, "VERIFY_SSL_CERT", False)
@@ -78,13 +115,23 @@ def test_libclouds_switch_counts_when_the_connection_is_made(secure, driver_at, 
         driver_at(cloud.url).list_nodes()
 
 
-def test_libclouds_authorities_are_trusted(secure, driver_at, use, authority, monkeypatch) -> None:
+def test_libclouds_authorities_are_trusted(
+    secure: Callable[..., Gate],
+    driver_at: Callable[..., StratusLabNodeDriver],
+    use: Callable[[StratusLabNodeDriver], None],
+    authority: Authority,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(libcloud.security, "CA_CERTS_PATH", str(authority.file))
     use(driver_at(secure().url))
 
 
 def test_the_authorities_of_the_environment_are_trusted_where_libcloud_has_none(
-    secure, driver_at, use, authority, monkeypatch
+    secure: Callable[..., Gate],
+    driver_at: Callable[..., StratusLabNodeDriver],
+    use: Callable[[StratusLabNodeDriver], None],
+    authority: Authority,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(libcloud.security, "CA_CERTS_PATH", None)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.file))
@@ -93,7 +140,11 @@ def test_the_authorities_of_the_environment_are_trusted_where_libcloud_has_none(
 
 @TRUSTING
 def test_the_environment_brings_no_verification_back(
-    secure, driver_at, use, make_authority, monkeypatch
+    secure: Callable[..., Gate],
+    driver_at: Callable[..., StratusLabNodeDriver],
+    use: Callable[[StratusLabNodeDriver], None],
+    make_authority: Callable[[str], Authority],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(make_authority("stranger").file))
     use(driver_at(secure().url, verify_tls="false"))
@@ -101,7 +152,12 @@ def test_the_environment_brings_no_verification_back(
 
 @every_service
 def test_the_authority_of_the_section_goes_before_libclouds_settings(
-    secure, driver_at, authority, make_authority, monkeypatch, call
+    secure: Callable[..., Gate],
+    driver_at: Callable[..., StratusLabNodeDriver],
+    authority: Authority,
+    make_authority: Callable[[str], Authority],
+    monkeypatch: pytest.MonkeyPatch,
+    call: Callable[..., object],
 ) -> None:
     stranger = make_authority("stranger")
     monkeypatch.setattr(libcloud.security, "VERIFY_SSL_CERT", False)
@@ -112,14 +168,21 @@ def test_the_authority_of_the_section_goes_before_libclouds_settings(
 
 
 @every_service
-def test_authorities_that_are_not_there_are_an_error_of_ours(secure, driver_at, monkeypatch, call) -> None:
+def test_authorities_that_are_not_there_are_an_error_of_ours(
+    secure: Callable[..., Gate],
+    driver_at: Callable[..., StratusLabNodeDriver],
+    monkeypatch: pytest.MonkeyPatch,
+    call: Callable[..., object],
+) -> None:
     monkeypatch.setattr(libcloud.security, "CA_CERTS_PATH", "/no/such/file")
 
     with pytest.raises(TlsError, match="/no/such/file"):
         call(driver_at(secure().url))
 
 
-def test_a_file_without_certificates_is_an_error_of_ours(secure, driver_at, tmp_path) -> None:
+def test_a_file_without_certificates_is_an_error_of_ours(
+    secure: Callable[..., Gate], driver_at: Callable[..., StratusLabNodeDriver], tmp_path: Path
+) -> None:
     empty = tmp_path / "empty.pem"
     empty.write_text("no certificate")
 
@@ -129,7 +192,10 @@ def test_a_file_without_certificates_is_an_error_of_ours(secure, driver_at, tmp_
 
 @pytest.mark.parametrize("last_words", [b"", b"this is no TLS record"], ids=["cut", "garbled"])
 def test_a_secure_connection_that_breaks_after_the_request_hides_nothing_that_was_made(
-    secure, driver_at, authority, last_words: bytes
+    secure: Callable[..., Gate],
+    driver_at: Callable[..., StratusLabNodeDriver],
+    authority: Authority,
+    last_words: bytes,
 ) -> None:
     cloud = secure()
     cloud.cut = lambda seen: seen.method == "POST" and seen.target.endswith("/disks/")
