@@ -24,6 +24,9 @@ pairs: list[tuple[StratusLabNode, list[str]]] = driver.wait_until_running(nodes)
 volume: StratusLabVolume = driver.create_volume(1, "data", node.location)
 volumes: list[StratusLabVolume] = driver.list_volumes(volume.extra["location"])
 driver.attach_volume(node, volume)
-deployed: StratusLabNode = driver.deploy_node(ScriptDeployment("true"), size=sizes[0], image=images[0])
+price: float | None = sizes[0].price
+deployed: StratusLabNode = driver.deploy_node(
+    ScriptDeployment("true"), size=sizes[0], image=images[0], wait_period=0.5
+)
 found: StratusLabNode | None = driver.ex_get_node_details(node.id)
 host: str | None = deployed.host
