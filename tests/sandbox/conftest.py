@@ -7,7 +7,7 @@ import xmlrpc.client
 from base64 import b64encode
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -23,7 +23,7 @@ from stratuslab.sandbox.pdisk.disks import Disk, DiskStore
 from stratuslab.sandbox.pdisk.service import DiskService
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 NOW = 1_400_000_000.0
 LOGIN = "Basic " + b64encode(b"demo:demo-pass").decode()
@@ -45,11 +45,11 @@ class Answer:
     body: bytes
 
     @property
-    def json(self) -> object:
+    def json(self) -> Any:
         return json.loads(self.body)
 
     @property
-    def values(self) -> object:
+    def values(self) -> Any:
         """What a call has given back; xmlrpc.client.Fault if it is a fault."""
         ((result,), _) = xmlrpc.client.loads(self.body)
         return result
@@ -72,11 +72,11 @@ class Client:
         response = self.connection.getresponse()
         return Answer(response.status, response.headers, response.read())
 
-    def call(self, method: str, *parameters: object, path: str = PROXY, **headers: str) -> Answer:
+    def call(self, method: str, *parameters: Any, path: str = PROXY, **headers: str) -> Answer:
         body = xmlrpc.client.dumps(("demo:demo-pass", *parameters), method).encode()
         return self.request("POST", path, body, **headers)
 
-    def values(self, path: str, method: str, *parameters: object, login: str = "demo:demo-pass") -> object:
+    def values(self, path: str, method: str, *parameters: Any, login: str = "demo:demo-pass") -> Any:
         """Call a method, the session of which is among the parameters; return what it gives back."""
         answer = self.request("POST", path, xmlrpc.client.dumps(parameters, method).encode(), login=login)
         assert answer.status == 200
@@ -87,7 +87,7 @@ class Client:
 
     def vms(self) -> str:
         _, document, _ = self.call("one.vmpool.info", -3, -1, -1, -1).values
-        return document
+        return str(document)
 
     def create_disk(self) -> Answer:
         return self.request("POST", DISKS, b"size=1", **FORM)
@@ -137,21 +137,21 @@ class Http:
         path: str,
         *,
         user: str = "alice",
-        headers: dict[str, str] | None = None,
-        data: dict[str, str] | str | None = None,
+        headers: Mapping[str, str | bytes | None] | None = None,
+        data: Mapping[str, str] | str | bytes | None = None,
     ) -> requests.Response:
         return requests.request(
             method,
             self.url + path,
             auth=(user, "secret"),
-            headers=JSON if headers is None else headers,
+            headers=JSON if headers is None else dict(headers),  # type: ignore[arg-type]  # None: no such header
             data=data,
             allow_redirects=False,
             timeout=10,
         )
 
     def get(
-        self, path: str, *, user: str = "alice", headers: dict[str, str] | None = None
+        self, path: str, *, user: str = "alice", headers: Mapping[str, str | bytes | None] | None = None
     ) -> requests.Response:
         return self.request("GET", path, user=user, headers=headers)
 
@@ -221,8 +221,9 @@ def market(catalogue: Catalogue, serve: Callable[[Callable[[Request], Response]]
 def saved(disks: DiskStore) -> Callable[..., Disk]:
     """Put a disk into the store, with any of its fields given."""
 
-    def save(**fields: object) -> Disk:
-        disk = replace(disks.new("alice"), **{"size_gib": 5, **fields})
+    def save(**fields: Any) -> Disk:
+        given: dict[str, Any] = {"size_gib": 5, **fields}
+        disk = replace(disks.new("alice"), **given)
         disks.save(disk)
         return disk
 

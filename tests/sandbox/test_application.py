@@ -3,7 +3,7 @@ from __future__ import annotations
 import gzip
 import json
 import xmlrpc.client
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,7 +18,7 @@ PROTECTED = [PROXY, "/paris/pdisk/pswd/disks/"]
 MINE = (-3, -1, -1, -1)
 
 
-def call(method: str, *parameters: object) -> bytes:
+def call(method: str, *parameters: Any) -> bytes:
     return xmlrpc.client.dumps(parameters, method).encode()
 
 
@@ -215,7 +215,9 @@ def test_all_services_see_what_time_has_done(client: Client, sandbox: Sandbox) -
     client.values(PROXY, "one.vm.allocate", "x", f'DISK = [ SOURCE = "{source}" ]')
 
     def disks() -> list[dict[str, str]]:
-        return json.loads(client.request("GET", "/paris/pdisk/pswd/disks/", Accept="application/json").body)
+        return [
+            *json.loads(client.request("GET", "/paris/pdisk/pswd/disks/", Accept="application/json").body)
+        ]
 
     assert disks() == []
     sandbox.clock.step(8)

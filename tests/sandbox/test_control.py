@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,7 +15,7 @@ CONTROL = "/_sandbox"
 VM = {"id": 0, "name": "web", "owner": "demo", "state": 1, "lcm_state": 0}
 
 
-def get(client: Client, path: str) -> object:
+def get(client: Client, path: str) -> Any:
     answer = client.request("GET", CONTROL + path)
     assert answer.status == 200
     assert answer.headers["Content-Type"] == "application/json"

@@ -4,7 +4,7 @@ import configparser
 import json
 import stat
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 from xml.etree import ElementTree
 
@@ -123,7 +123,7 @@ def test_everything_outlives_a_stop(sandbox: Sandbox, connect: Callable[[], Clie
         {"boot_seconds": -1},
     ],
 )
-def test_what_a_sandbox_cannot_be(wrong: dict[str, object]) -> None:
+def test_what_a_sandbox_cannot_be(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r".") as caught:
         Sandbox(**wrong)
     assert "secret-word" not in str(caught.value)
@@ -184,8 +184,8 @@ target = "hdd"
 
 def test_a_machine_with_a_volume_from_start_to_end(sandbox: Sandbox, client: Client) -> None:
     compute, pdisk = "/paris/one-proxy/pswd/xmlrpc", "/paris/pdisk/pswd/disks/"
-    wanted = {"Accept": "application/json"}
-    form = {**wanted, "Content_Type": "application/x-www-form-urlencoded"}
+    wanted: dict[str, Any] = {"Accept": "application/json"}
+    form: dict[str, Any] = {**wanted, "Content_Type": "application/x-www-form-urlencoded"}
 
     def states() -> tuple[str | None, str | None]:
         _, document, _ = client.values(compute, "one.vm.info", "demo:demo-pass", 0)

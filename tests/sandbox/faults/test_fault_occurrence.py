@@ -8,6 +8,8 @@ import pytest
 from stratuslab.sandbox.faults.occurrence import Always, Nth, Pattern, Probability
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from stratuslab.sandbox.faults.occurrence import Occurrence
 
 
@@ -49,6 +51,6 @@ def test_the_seed_decides_what_chance_does() -> None:
         lambda: Probability(float("nan")),
     ],
 )
-def test_what_cannot_be(wrong: object) -> None:
+def test_what_cannot_be(wrong: Callable[[], object]) -> None:
     with pytest.raises(ValueError, match=r"."):
         wrong()

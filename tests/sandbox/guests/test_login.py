@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from xmlrpc.client import ServerProxy
 
 import paramiko
@@ -83,16 +83,18 @@ def test_nobody_is_forwarded_anywhere(machines: Machines) -> None:
 def test_a_stranger_gets_no_machine() -> None:
     """Who has no password here must not have commands run as the one who started the sandbox."""
     with Sandbox(ssh=True) as sandbox, ServerProxy(f"{sandbox.url}/sandbox/RPC2") as oned:
-        assert oned.one.vm.allocate("stranger:x", "NAME = theirs")[2] == 256
+        allocate: Any = oned.one.vm.allocate
+        assert allocate("stranger:x", "NAME = theirs")[2] == 256
         session = f"demo:{password_of(sandbox, 'demo')}"
-        assert oned.one.vm.allocate(session, "NAME = mine")[0] is True
+        assert allocate(session, "NAME = mine")[0] is True
 
 
 def test_nobody_gets_in_with_a_published_password() -> None:
     """Every user of this computer could run commands as the one who started the sandbox."""
     with Sandbox(ssh=True) as sandbox, ServerProxy(f"{sandbox.url}/sandbox/RPC2") as oned:
+        allocate: Any = oned.one.vm.allocate
         for name, password in USERS.items():
-            assert oned.one.vm.allocate(f"{name}:{password}", "NAME = theirs")[2] == 256
+            assert allocate(f"{name}:{password}", "NAME = theirs")[2] == 256
         assert len(password_of(sandbox, "demo")) > 20
 
 

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from contextlib import closing
+from functools import partial
 from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING
 
@@ -149,7 +150,7 @@ def test_every_machine_has_an_address_of_its_own(key: Key) -> None:
             assert len({*addresses}) == 4 * 3
             assert all(IPv4Address(address) in THIS_MACHINE for address in addresses)
             for address in addresses:
-                eventually(lambda address=address: is_open(address, sandbox.ssh_port))
+                eventually(partial(is_open, address, sandbox.ssh_port))
 
 
 def test_two_sandboxes_side_by_side(key: Key) -> None:

@@ -10,14 +10,13 @@ from stratuslab.sandbox.guests.ssh_servers import Guests
 from tests.sandbox.guests.conftest import Key, Machines, run
 
 if TYPE_CHECKING:
-    from libcloud.compute.base import Node
-
+    from stratuslab.libcloud.node import StratusLabNode
     from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
 
 MIB, GIB = 2**20, 2**30
 
 
-def start(driver: StratusLabNodeDriver, key: Key, name: str = "web") -> Node:
+def start(driver: StratusLabNodeDriver, key: Key, name: str = "web") -> StratusLabNode:
     image, size = driver.list_images()[0], driver.list_sizes()[0]
     return driver.create_node(name, size, image, auth=NodeAuthSSHKey(key.public))
 

@@ -16,7 +16,7 @@ from stratuslab.sandbox.http.server import Server
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 
 def echo(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -35,7 +35,7 @@ def echo(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[by
 
 
 @contextmanager
-def serving(application: object = echo) -> Iterator[Server]:
+def serving(application: WSGIApplication = echo) -> Iterator[Server]:
     server = Server(application, 0)
     server.start()
     try:

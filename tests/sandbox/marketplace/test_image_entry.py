@@ -20,12 +20,12 @@ ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
         ("0" * 39 + "1", "A" * 26 + "B"),
     ],
 )
-def test_known_identifiers(sha1, identifier):
+def test_known_identifiers(sha1: str, identifier: str) -> None:
     assert identifier_of(sha1) == identifier
 
 
 @given(st.binary(min_size=20, max_size=20))
-def test_an_identifier_is_the_checksum_in_base_64(octets):
+def test_an_identifier_is_the_checksum_in_base_64(octets: bytes) -> None:
     identifier = identifier_of(octets.hex())
     assert re.fullmatch("[A-P][A-Za-z0-9_-]{26}", identifier)
     number = 0
@@ -34,5 +34,5 @@ def test_an_identifier_is_the_checksum_in_base_64(octets):
     assert number == int.from_bytes(octets, "big")
 
 
-def test_timestamps_are_in_utc_without_fractions():
+def test_timestamps_are_in_utc_without_fractions() -> None:
     assert timestamp(1_394_287_840.9) == "2014-03-08T14:10:40Z"

@@ -5,9 +5,17 @@ from __future__ import annotations
 import re
 import time
 import xml.etree.ElementTree as ET
+from typing import TYPE_CHECKING
 
 import pytest
 import requests
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+    from stratuslab.sandbox.marketplace.catalogue import Catalogue
+    from tests.sandbox.conftest import Http
+
 
 XML = {"Accept": "application/xml"}
 SHA1 = "1104f3e30c030f8b93f220b04131032dddf51f21"
@@ -35,29 +43,29 @@ ENTRY = """<?xml version="1.0" encoding="UTF-8" standalone="no"?><rdf:RDF
 
 
 def entry(
-    endorsed=BEFORE,
-    identifier=IDENTIFIER,
-    sha1=SHA1,
-    email="jane@example.org",
-    more="",
-    signature=SIGNATURE,
-):
+    endorsed: str = BEFORE,
+    identifier: str = IDENTIFIER,
+    sha1: str = SHA1,
+    email: str = "jane@example.org",
+    more: str = "",
+    signature: str = SIGNATURE,
+) -> str:
     return ENTRY.format(
         endorsed=endorsed, identifier=identifier, sha1=sha1, email=email, more=more, signature=signature
     )
 
 
-def upload(market, document, media_type="application/xml"):
+def upload(market: Http, document: str, media_type: str = "application/xml") -> requests.Response:
     headers = {**XML, "Content-Type": media_type}
     return market.request("POST", "/metadata", headers=headers, data=document.encode())
 
 
-def listed(market, query=""):
+def listed(market: Http, query: str = "") -> Element:
     return ET.fromstring(market.get(f"/metadata/{IDENTIFIER}{query}", headers=XML).content)
 
 
 @pytest.mark.parametrize("media_type", ["application/xml", "application/rdf+xml"])
-def test_an_entry_is_kept_as_it_was_signed(market, media_type):
+def test_an_entry_is_kept_as_it_was_signed(market: Http, media_type: str) -> None:
     answer = upload(market, entry(), media_type)
     assert (answer.status_code, answer.text) == (201, "metadata entry created")
     assert answer.headers["Location"] == f"{market.url}/metadata/{IDENTIFIER}/jane@example.org/{BEFORE}"
@@ -67,7 +75,7 @@ def test_an_entry_is_kept_as_it_was_signed(market, media_type):
     assert f"<metadata>{signed}</metadata>" in market.get(f"/metadata/{IDENTIFIER}", headers=XML).text
 
 
-def test_what_an_entry_says_is_found(market):
+def test_what_an_entry_says_is_found(market: Http) -> None:
     upload(market, entry())
     row = market.get(f"/metadata/{IDENTIFIER}").json()["aaData"][0]
     assert row[1:] == [
@@ -85,7 +93,7 @@ def test_what_an_entry_says_is_found(market):
     assert market.get("/metadata/jane@example.org?tag=mine", headers=XML).text.count("<rdf:Description") == 1
 
 
-def test_a_form_has_a_file(market):
+def test_a_form_has_a_file(market: Http) -> None:
     headers = {"Accept": "application/xml"}
     for path, endorsed in (("/metadata", BEFORE), ("/upload", AFTER)):
         files = {"metadata": ("entry.xml", entry(endorsed))}
@@ -93,7 +101,7 @@ def test_a_form_has_a_file(market):
         assert answer.status_code == 201
 
 
-def test_a_deprecation_hides_the_image(market):
+def test_a_deprecation_hides_the_image(market: Http) -> None:
     upload(market, entry())
     assert len(listed(market)) == 1
     deprecation = entry(AFTER, more="<slterms:deprecated>has a hole</slterms:deprecated>")
@@ -103,7 +111,7 @@ def test_a_deprecation_hides_the_image(market):
     assert len(listed(market, "?status=deprecated")) == 1
 
 
-def test_only_the_latest_may_follow(market):
+def test_only_the_latest_may_follow(market: Http) -> None:
     assert upload(market, entry(AFTER)).status_code == 201
     for endorsed in (BEFORE, AFTER):
         answer = upload(market, entry(endorsed))
@@ -112,7 +120,7 @@ def test_only_the_latest_may_follow(market):
     assert upload(market, entry(BEFORE, email="bob@example.org")).status_code == 201
 
 
-def test_an_old_entry_may_be_expired(market, catalogue):
+def test_an_old_entry_may_be_expired(market: Http, catalogue: Catalogue) -> None:
     upload(market, entry())
     catalogue.expire(IDENTIFIER)
     assert len(listed(market, "?status=expired")) == 1
@@ -148,14 +156,14 @@ def test_an_old_entry_may_be_expired(market, catalogue):
         (entry().replace("CN=CA,C=EU", ""), "empty issuer"),
     ],
 )
-def test_invalid_metadata(market, document, reason):
+def test_invalid_metadata(market: Http, document: str, reason: str) -> None:
     answer = upload(market, document)
     assert answer.status_code == 400
     assert ET.fromstring(answer.content).text.startswith(f"invalid metadata: {reason}")
     assert market.get(f"/metadata/{IDENTIFIER}?status=all", headers=XML).status_code == 404
 
 
-def test_the_encoding_is_the_declared_one(market):
+def test_the_encoding_is_the_declared_one(market: Http) -> None:
     document = entry().replace("UTF-8", "ISO-8859-1").encode("iso-8859-1")
     headers = {**XML, "Content-Type": "application/xml"}
     assert market.request("POST", "/metadata", headers=headers, data=document).status_code == 201

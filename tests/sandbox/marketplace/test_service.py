@@ -2,11 +2,22 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from stratuslab.sandbox.marketplace.catalogue import Catalogue
 from stratuslab.sandbox.marketplace.service import MarketplaceService
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from werkzeug.wrappers import Request, Response
+
+    from stratuslab.sandbox import Clock
+    from stratuslab.sandbox.marketplace.image_entry import ImageEntry
+    from tests.sandbox.conftest import Http
+
 
 JSON = {"Accept": "application/json"}
 XML = {"Accept": "application/xml"}
@@ -21,7 +32,9 @@ NOTHING = (
 UNEXPECTED = "The server encountered an unexpected condition which prevented it from fulfilling the request"
 
 
-def listed(market, path, headers=None):
+def listed(
+    market: Http, path: str, headers: dict[str, str] | None = None
+) -> list[tuple[str | None, str | None]]:
     """(identifier, endorser) of each entry in the list at a path."""
     answer = market.get(path, headers=XML if headers is None else headers)
     assert answer.status_code == 200, answer.text
@@ -32,39 +45,41 @@ def listed(market, path, headers=None):
     return [(child.findtext(IDENTIFIER), child.findtext(EMAIL)) for child in root]
 
 
-def pairs(entries):
+def pairs(entries: Iterable[ImageEntry]) -> list[tuple[str, str]]:
     return [(entry.identifier, entry.email) for entry in entries]
 
 
 @pytest.fixture
-def valid(catalogue, clock):
+def valid(catalogue: Catalogue, clock: Clock) -> list[ImageEntry]:
     return [entry for entry in catalogue.entries() if entry.valid_at(clock.now())]
 
 
 @pytest.fixture
-def expired(catalogue, clock):
+def expired(catalogue: Catalogue, clock: Clock) -> ImageEntry:
     (entry,) = [entry for entry in catalogue.entries() if entry.expired_at(clock.now())]
     return entry
 
 
 @pytest.fixture
-def deprecated(catalogue):
+def deprecated(catalogue: Catalogue) -> ImageEntry:
     (entry,) = [entry for entry in catalogue.entries() if entry.deprecated]
     return entry
 
 
-def test_the_list_holds_valid_entries_of_every_endorser(market, valid):
+def test_the_list_holds_valid_entries_of_every_endorser(market: Http, valid: list[ImageEntry]) -> None:
     assert listed(market, "/metadata") == pairs(valid)
     assert len({identifier for identifier, _ in pairs(valid)}) == len(valid) - 1
 
 
 @pytest.mark.parametrize("headers", [ANY, {"Accept": None}, {"Accept": "text/xml"}, {"Accept": "image/png"}])
 @pytest.mark.parametrize("path", ["/metadata", "/metadata/", "//metadata//"])
-def test_xml_is_the_default(market, valid, path, headers):
+def test_xml_is_the_default(
+    market: Http, valid: list[ImageEntry], path: str, headers: dict[str, Any]
+) -> None:
     assert listed(market, path, headers) == pairs(valid)
 
 
-def test_the_wrapper_holds_documents_without_declarations(market):
+def test_the_wrapper_holds_documents_without_declarations(market: Http) -> None:
     text = market.get("/metadata", headers=ANY).text
     declaration = '<?xml version="1.0" encoding="UTF-8" standalone="no"?>'
     assert text.startswith(f"{declaration}<metadata><rdf:RDF xmlns:")
@@ -72,14 +87,14 @@ def test_the_wrapper_holds_documents_without_declarations(market):
     assert text.count("<?xml") == 1
 
 
-def test_headers_are_for_no_cache(market):
+def test_headers_are_for_no_cache(market: Http) -> None:
     headers = market.get("/metadata", headers=XML).headers
     assert headers["Vary"] == "Accept-Charset, Accept-Encoding, Accept-Language, Accept"
     assert headers["Accept-Ranges"] == "bytes"
     assert not {"ETag", "Last-Modified", "Cache-Control"} & set(headers)
 
 
-def test_a_changed_entry_is_written_anew(market, catalogue, valid):
+def test_a_changed_entry_is_written_anew(market: Http, catalogue: Catalogue, valid: list[ImageEntry]) -> None:
     market.get("/metadata", headers=XML)
     catalogue.add(replace(valid[1], title="quite another title"))
     assert "quite another title" in market.get("/metadata", headers=XML).text
@@ -89,13 +104,13 @@ def test_a_changed_entry_is_written_anew(market, catalogue, valid):
     "path",
     ["/metadata/{}", "/metadata/{}/", "/metadata?identifier={}", "/metadata/{}?media=xml"],
 )
-def test_one_image(market, valid, path):
+def test_one_image(market: Http, valid: list[ImageEntry], path: str) -> None:
     last = valid[-1]
     assert listed(market, path.format(last.identifier)) == pairs([last])
     assert listed(market, path.format(valid[0].identifier)) == pairs(valid[:2])
 
 
-def test_segments_are_told_apart_by_their_shape(market, valid):
+def test_segments_are_told_apart_by_their_shape(market: Http, valid: list[ImageEntry]) -> None:
     first, second = valid[:2]
     for path in (
         f"/metadata/{second.identifier}/{second.email}",
@@ -109,7 +124,9 @@ def test_segments_are_told_apart_by_their_shape(market, valid):
     assert listed(market, f"/metadata?created={first.key[2]}") == pairs([first])
 
 
-def test_only_the_latest_entry_counts_unless_a_date_is_named(market, catalogue, valid):
+def test_only_the_latest_entry_counts_unless_a_date_is_named(
+    market: Http, catalogue: Catalogue, valid: list[ImageEntry]
+) -> None:
     entry = valid[2]
     renewed = replace(entry, endorsed=entry.endorsed + 60, deprecated="replaced")
     catalogue.add(renewed)
@@ -118,7 +135,7 @@ def test_only_the_latest_entry_counts_unless_a_date_is_named(market, catalogue, 
     assert listed(market, f"/metadata/{entry.identifier}/{entry.key[2]}") == pairs([entry])
 
 
-def test_status(market, catalogue, expired, deprecated):
+def test_status(market: Http, catalogue: Catalogue, expired: ImageEntry, deprecated: ImageEntry) -> None:
     assert listed(market, "/metadata?status=expired") == pairs([expired])
     assert listed(market, "/metadata?status=deprecated") == pairs([deprecated])
     assert listed(market, "/metadata?status=all") == pairs(catalogue.entries())
@@ -126,14 +143,18 @@ def test_status(market, catalogue, expired, deprecated):
     assert listed(market, "/metadata?status=expired") == pairs([expired])
 
 
-def test_expired_and_deprecated_images_are_only_found_by_status(market, expired, deprecated):
+def test_expired_and_deprecated_images_are_only_found_by_status(
+    market: Http, expired: ImageEntry, deprecated: ImageEntry
+) -> None:
     for entry in (expired, deprecated):
         answer = market.get(f"/metadata/{entry.identifier}", headers=XML)
         assert (answer.status_code, answer.text) == (404, NOTHING)
         assert listed(market, f"/metadata/{entry.identifier}?status=all") == pairs([entry])
 
 
-def test_an_image_expires_with_the_clock(market, catalogue, clock, valid):
+def test_an_image_expires_with_the_clock(
+    market: Http, catalogue: Catalogue, clock: Clock, valid: list[ImageEntry]
+) -> None:
     catalogue.add(replace(valid[-1], valid=clock.now() + 10))
     path = f"/metadata/{valid[-1].identifier}"
     assert market.get(path, headers=XML).status_code == 200
@@ -141,7 +162,7 @@ def test_an_image_expires_with_the_clock(market, catalogue, clock, valid):
     assert market.get(path, headers=XML).status_code == 404
 
 
-def test_location(market, catalogue, valid):
+def test_location(market: Http, catalogue: Catalogue, valid: list[ImageEntry]) -> None:
     pdisk = [entry for entry in valid if entry.locations[0].startswith("pdisk:")]
     assert listed(market, "/metadata?location=pdisk") == pairs(pdisk)
     web = [entry for entry in valid if entry not in pdisk]
@@ -151,7 +172,7 @@ def test_location(market, catalogue, valid):
     assert pairs(pdisk)[0] in listed(market, "/metadata?location=web")
 
 
-def test_pages_are_sorted(market, valid):
+def test_pages_are_sorted(market: Http, valid: list[ImageEntry]) -> None:
     newest = sorted(valid, key=lambda entry: entry.endorsed, reverse=True)
     page = "/metadata?iDisplayStart={}&iDisplayLength=3&sSortDir_0={}"
     assert listed(market, page.format(0, "desc")) == pairs(newest[:3])
@@ -175,7 +196,7 @@ def test_pages_are_sorted(market, valid):
         "sSearch=(",
     ],
 )
-def test_queries_the_store_does_not_understand(market, parameters):
+def test_queries_the_store_does_not_understand(market: Http, parameters: str) -> None:
     answer = market.get(f"/metadata?{parameters}", headers=XML)
     assert answer.status_code == 500
     assert ET.fromstring(answer.content).text == UNEXPECTED
@@ -185,8 +206,8 @@ def test_queries_the_store_does_not_understand(market, parameters):
     assert table.json()["aaData"] == []
 
 
-def test_search(market, valid):
-    def found(parameters):
+def test_search(market: Http, valid: list[ImageEntry]) -> None:
+    def found(parameters: str) -> list[tuple[str | None, str | None]]:
         return listed(market, f"/metadata?{parameters}")
 
     assert found("sSearch=UBUNTU") == pairs(entry for entry in valid if entry.os == "Ubuntu")
@@ -197,7 +218,7 @@ def test_search(market, valid):
     assert market.get("/metadata?sSearch_1=plan9", headers=XML).status_code == 404
 
 
-def test_the_table(market, valid):
+def test_the_table(market: Http, valid: list[ImageEntry]) -> None:
     answer = market.get("/metadata?sEcho=7&sSearch=tiny", headers=JSON)
     assert answer.headers["Content-Type"] == "application/json; charset=UTF-8"
     table = answer.json()
@@ -219,7 +240,7 @@ def test_the_table(market, valid):
     ]
 
 
-def test_the_table_says_null_for_what_is_missing(market, valid):
+def test_the_table_says_null_for_what_is_missing(market: Http, valid: list[ImageEntry]) -> None:
     rows = market.get("/metadata", headers=JSON).json()["aaData"]
     titles = {row[7]: row[10] for row in rows}
     untitled = [entry for entry in valid if entry.title is None]
@@ -227,7 +248,7 @@ def test_the_table_says_null_for_what_is_missing(market, valid):
     assert all(titles[entry.identifier] == "null" for entry in untitled)
 
 
-def test_a_table_can_be_empty(market):
+def test_a_table_can_be_empty(market: Http) -> None:
     table = market.get(f"/metadata/{'Z' * 27}", headers=JSON)
     assert table.status_code == 200
     assert table.json() == {
@@ -239,7 +260,7 @@ def test_a_table_can_be_empty(market):
     }
 
 
-def test_a_posted_form_is_a_query(market, valid):
+def test_a_posted_form_is_a_query(market: Http, valid: list[ImageEntry]) -> None:
     form = {
         "sEcho": "2",
         "iDisplayStart": "1",
@@ -253,7 +274,7 @@ def test_a_posted_form_is_a_query(market, valid):
     assert (table["iTotalDisplayRecords"], table["sEcho"]) == (len(valid), 2)
 
 
-def test_one_entry(market, expired):
+def test_one_entry(market: Http, expired: ImageEntry) -> None:
     path = "/metadata/" + "/".join(expired.key)
     answer = market.get(path, headers=XML)
     assert answer.headers["Content-Type"] == "application/rdf+xml; charset=UTF-8"
@@ -263,17 +284,18 @@ def test_one_entry(market, expired):
     graph = market.get(path, headers=JSON).json()
     assert f"http://mp.stratuslab.eu/#{expired.identifier}" in graph
     assert "Signature" not in str(graph)
+    assert expired.title
     assert expired.title in market.get(path, headers=HTML).text
 
 
-def test_an_entry_is_found_by_its_whole_path_only(market, expired):
+def test_an_entry_is_found_by_its_whole_path_only(market: Http, expired: ImageEntry) -> None:
     identifier, email, endorsed = expired.key
     for path in (f"/metadata/{email}/{identifier}/{endorsed}", f"/metadata/{identifier}/{email}/2000"):
         answer = market.get(path, headers=JSON)
         assert (answer.status_code, answer.text) == (404, '{"404" : "metadata entry not found.\\n"}')
 
 
-def test_the_newest_entry_with_a_tag(market, catalogue, valid):
+def test_the_newest_entry_with_a_tag(market: Http, catalogue: Catalogue, valid: list[ImageEntry]) -> None:
     older = next(entry for entry in valid if "ubuntu" in entry.alternatives)
     newer = replace(older, endorsed=older.endorsed + 60, deprecated="but not skipped")
     catalogue.add(newer)
@@ -282,7 +304,7 @@ def test_the_newest_entry_with_a_tag(market, catalogue, valid):
     assert market.get("/tag/bob@example.net/ubuntu", headers=XML).status_code == 404
 
 
-def results(market, path):
+def results(market: Http, path: str) -> list[dict[str | None, str | None]]:
     sparql = "{http://www.w3.org/2005/sparql-results#}"
     root = ET.fromstring(market.get(path, headers=XML).content)
     assert root.tag == f"{sparql}sparql"
@@ -292,7 +314,7 @@ def results(market, path):
     ]
 
 
-def test_endorsers(market, valid):
+def test_endorsers(market: Http, valid: list[ImageEntry]) -> None:
     found = results(market, "/endorsers")
     assert [result["email"] for result in found] == ["images@example.org", "bob@example.net"]
     assert found[1]["subject"] == valid[1].subject
@@ -300,7 +322,7 @@ def test_endorsers(market, valid):
     assert results(market, "/endorsers/bob@example.net/tags") == [{"tag": "ttylinux"}]
 
 
-def test_the_history_of_an_endorser(market, clock):
+def test_the_history_of_an_endorser(market: Http, clock: Clock) -> None:
     path = "/endorsers/bob@example.net"
     (recent,) = results(market, path)
     assert set(recent) == {"identifier", "created", "description", "location", "email"}
@@ -322,21 +344,21 @@ def test_the_history_of_an_endorser(market, clock):
         (None, "text/html"),
     ],
 )
-def test_errors(market, accept, media_type):
+def test_errors(market: Http, accept: str | None, media_type: str) -> None:
     answer = market.get("/tag/nobody@example.org/x", headers={"Accept": accept})
     assert answer.status_code == 404
     assert answer.headers["Content-Type"] == f"{media_type}; charset=UTF-8"
     assert "metadata entry not found." in answer.text
 
 
-def test_media_overrides_accept(market):
+def test_media_overrides_accept(market: Http) -> None:
     assert market.get("/metadata?media=json", headers=XML).json()["aaData"]
     assert market.get("/metadata?media=html", headers=XML).headers["Content-Type"].startswith("text/html")
     assert market.get("/metadata?media=xml", headers=HTML).text.startswith("<?xml")
 
 
 @pytest.mark.parametrize("path", ["", "/", "/metdata", "/metadata/a/b/c/d", "/pdisk/disks/"])
-def test_everything_else_is_the_home_page(market, path):
+def test_everything_else_is_the_home_page(market: Http, path: str) -> None:
     answer = market.get(path, headers=XML)
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/html; charset=UTF-8")
 
@@ -349,7 +371,9 @@ def test_everything_else_is_the_home_page(market, path):
         ("GET", "/query?query=SELECT", "application/xml", 400, "query not allowed."),
     ],
 )
-def test_what_it_refuses(market, method, path, media_type, status, text):
+def test_what_it_refuses(
+    market: Http, method: str, path: str, media_type: str, status: int, text: str
+) -> None:
     headers = {**XML, "Content-Type": media_type}
     answer = market.request(method, path, headers=headers, data="<rdf/>")
     assert answer.status_code == status
@@ -357,19 +381,21 @@ def test_what_it_refuses(market, method, path, media_type, status, text):
     assert answer.headers.get("Allow") == ("GET, POST" if status == 405 else None)
 
 
-def test_a_post_needs_a_body(market):
+def test_a_post_needs_a_body(market: Http) -> None:
     answer = market.request("POST", "/metadata", headers=XML)
     assert (answer.status_code, ET.fromstring(answer.content).text) == (400, "post with null entity")
     assert market.get("/query", headers=XML).status_code == 204
 
 
-def test_an_empty_marketplace(clock, serve, market):
+def test_an_empty_marketplace(
+    clock: Clock, serve: Callable[[Callable[[Request], Response]], str], market: Http
+) -> None:
     service = MarketplaceService(Catalogue(clock))
     market.url = serve(lambda request: service.handle(request, request.path))
     assert market.get("/metadata", headers=XML).text == NOTHING
 
 
-def test_head(market):
+def test_head(market: Http) -> None:
     answer = market.request("HEAD", "/metadata", headers=XML)
     assert (answer.status_code, answer.content) == (200, b"")
     assert int(answer.headers["Content-Length"]) > 10_000
@@ -389,5 +415,5 @@ def test_head(market):
         ("GET", "/elsewhere", "GET /elsewhere"),
     ],
 )
-def test_operations(catalogue, method, path, operation):
+def test_operations(catalogue: Catalogue, method: str, path: str, operation: str) -> None:
     assert MarketplaceService(catalogue).operation(method, path) == operation

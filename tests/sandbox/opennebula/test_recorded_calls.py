@@ -101,7 +101,7 @@ def world(release: str, part: str) -> tuple[CurrentOned, Clock]:
     )
     for table in (books.networks, books.images, books.templates):
         for key in [*table]:
-            del table[key]  # type: ignore[attr-defined]
+            del table[key]
     names = {"vms": ["ttylinux"], "backend": ["debian-12", "ubuntu-24.04", "rescue-iso", "hidden", "data-1"]}
     firsts = ["134.158.75.10", "172.16.0.10", "10.0.0.10"]
     networks = ["public", "local", "private"]
@@ -111,7 +111,11 @@ def world(release: str, part: str) -> tuple[CurrentOned, Clock]:
         networks = ["public", "local", "private", "dual", "tiny", "hidden"]
         sizes = [4000, 4000, 4000, 100, 1, 10]
     for number, (name, first, size) in enumerate(zip(networks, firsts, sizes, strict=True)):
-        known = {"DNS": "8.8.8.8", "GATEWAY": str(IPv4Address(first) - 9), "NETWORK_MASK": "255.255.240.0"}
+        known: dict[str, str | dict[str, str]] = {
+            "DNS": "8.8.8.8",
+            "GATEWAY": str(IPv4Address(first) - 9),
+            "NETWORK_MASK": "255.255.240.0",
+        }
         known["NETWORK_ADDRESS"] = str(IPv4Address(first) - 10)
         template = Template([*known.items()] if number < 3 else [])
         permissions = "110000000" if name == "hidden" else "110100100"
@@ -123,7 +127,7 @@ def world(release: str, part: str) -> tuple[CurrentOned, Clock]:
             books.networks[number].ula_prefix = "fd00::"
     for number, name in enumerate(names[part]):
         prefix = {"ubuntu-24.04": "vd", "rescue-iso": "hd"}.get(name, "sd")
-        attributes = [("DEV_PREFIX", prefix)]
+        attributes: list[tuple[str, str | dict[str, str]]] = [("DEV_PREFIX", prefix)]
         if name == "debian-12":
             attributes.append(("DESCRIPTION", "Debian 12 (bookworm), cloud image"))
         if name == "ttylinux":
@@ -220,17 +224,17 @@ class Replay:
 
     def ask(self, tag: str, method: str, arguments: list[Any], recorded: list[Any]) -> list[Any]:
         if self.part == "backend":
-            for name, values in BEFORE.get(tag, []):
+            for name, before in BEFORE.get(tag, []):
                 self.clock.step(SETTLED)
                 named = {vm.name: vm.id for vm in self.oned.books.vms.values()}
-                values = [named.get(value, value) if isinstance(value, str) else value for value in values]
-                self.oned.call(name, [SESSIONS["<alice>"], *values])
+                given = [named.get(value, value) if isinstance(value, str) else value for value in before]
+                self.oned.call(name, [SESSIONS["<alice>"], *given])
         if tag == "quota-set" and not self.has_quotas:
             self.has_quotas = True
             self.end_all_of_alice()
         self.clock.step(lookup(SECONDS, tag, SETTLED))
         session, *rest = arguments or [""]
-        values = [self.session(tag, session), *self.arguments(method, rest)]
+        values: list[Any] = [self.session(tag, session), *self.arguments(method, rest)]
         try:
             body = dumps(tuple(values) if arguments else (), method).encode()
             call = read_call(body, XmlRpcCFormat())
@@ -296,8 +300,8 @@ def differences(recorded: list[Any], answer: list[Any]) -> object:
         and len(recorded) > 2
     ):
         return None if answer[0] is True else answer
-    before, after = without_ids(recorded), without_ids(answer)
-    return None if before == after else {"recorded": before, "answer": after}
+    ours, theirs = without_ids(answer), without_ids(recorded)
+    return None if theirs == ours else {"recorded": theirs, "answer": ours}
 
 
 def pool_differences(recorded: str, answer: str) -> object:

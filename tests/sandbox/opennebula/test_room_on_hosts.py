@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -244,6 +244,6 @@ def test_who_waits_still_waits_after_a_restart(start: Start, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     "wrong", [{"hosts": 0}, {"hosts": -1}, {"host_capacity": (-1, 512)}, {"host_capacity": (1, -1)}]
 )
-def test_hosts_which_cannot_be(wrong: dict[str, object]) -> None:
+def test_hosts_which_cannot_be(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="host"):
         Sandbox(**wrong)

@@ -1,27 +1,40 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
 from stratuslab.sandbox.opennebula.transfer_manager import TransferError
 from stratuslab.sandbox.pdisk.disks import DiskType, Mount, Visibility
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stratuslab.sandbox import Clock
+    from stratuslab.sandbox.marketplace.catalogue import Catalogue
+    from stratuslab.sandbox.marketplace.image_entry import ImageEntry
+    from stratuslab.sandbox.opennebula.transfer_manager import TransferManager
+    from stratuslab.sandbox.pdisk.disks import Disk, DiskStore
+
+
 MARKET = "http://127.0.0.1:9/somewhere/marketplace"
 LIVE = DiskType.MACHINE_IMAGE_LIVE
 
 
 @pytest.fixture
-def image(catalogue):
+def image(catalogue: Catalogue) -> ImageEntry:
     return catalogue.entries()[2]
 
 
 @pytest.fixture
-def url(image):
+def url(image: ImageEntry) -> str:
     return f"{MARKET}/metadata/{image.identifier}"
 
 
-def test_an_image_becomes_a_snapshot_of_the_owner(transfer_manager, disks, image, url):
+def test_an_image_becomes_a_snapshot_of_the_owner(
+    transfer_manager: TransferManager, disks: DiskStore, image: ImageEntry, url: str
+) -> None:
     transfer_manager.clone(7, "alice", [url])
     (snapshot,) = disks.disks("alice")
     (origin,) = disks.disks("pdisk")
@@ -32,14 +45,16 @@ def test_an_image_becomes_a_snapshot_of_the_owner(transfer_manager, disks, image
     assert disks.count(origin) == 1
 
 
-def test_the_size_is_rounded_up(transfer_manager, disks, catalogue):
+def test_the_size_is_rounded_up(
+    transfer_manager: TransferManager, disks: DiskStore, catalogue: Catalogue
+) -> None:
     tiny = catalogue.entries()[0]
     assert tiny.size_bytes < 10**9
     transfer_manager.clone(1, "alice", [f"{MARKET}/metadata/{tiny.identifier}"])
     assert disks.disks("alice")[0].size_gib == 1
 
 
-def test_the_origin_is_made_once(transfer_manager, disks, url):
+def test_the_origin_is_made_once(transfer_manager: TransferManager, disks: DiskStore, url: str) -> None:
     transfer_manager.clone(1, "alice", [url])
     transfer_manager.clone(2, "bob", [url])
     (origin,) = disks.disks("pdisk")
@@ -56,19 +71,25 @@ def test_the_origin_is_made_once(transfer_manager, disks, url):
         "frontend:{id}",
     ],
 )
-def test_ways_to_name_an_image(transfer_manager, disks, image, source):
+def test_ways_to_name_an_image(
+    transfer_manager: TransferManager, disks: DiskStore, image: ImageEntry, source: str
+) -> None:
     transfer_manager.clone(1, "alice", [source.format(market=MARKET, id=image.identifier)])
     assert disks.disks("pdisk")[0].identifier == image.identifier
 
 
-def test_expired_and_deprecated_images_are_cloned(transfer_manager, catalogue, disks, image, url):
+def test_expired_and_deprecated_images_are_cloned(
+    transfer_manager: TransferManager, catalogue: Catalogue, disks: DiskStore, image: ImageEntry, url: str
+) -> None:
     catalogue.expire(image.identifier)
     catalogue.deprecate(image.identifier, "old")
     transfer_manager.clone(1, "alice", [url])
     assert len(disks.disks("alice")) == 1
 
 
-def test_any_other_url_is_an_image_of_unknown_contents(transfer_manager, disks):
+def test_any_other_url_is_an_image_of_unknown_contents(
+    transfer_manager: TransferManager, disks: DiskStore
+) -> None:
     transfer_manager.clone(1, "alice", ["http://images.example.org/my.img"])
     transfer_manager.clone(2, "alice", ["http://images.example.org/my.img"])
     assert len(disks.disks("alice")) == 2
@@ -79,14 +100,18 @@ def test_any_other_url_is_an_image_of_unknown_contents(transfer_manager, disks):
     "source",
     ["pdisk:https://cloud.example.org/pdisk/{}", "pdisk:192.0.2.7:8445/{}", "pdisk:cloud.example.org/{}"],
 )
-def test_boot_from_a_live_disk(transfer_manager, disks, saved, source):
+def test_boot_from_a_live_disk(
+    transfer_manager: TransferManager, disks: DiskStore, saved: Callable[..., Disk], source: str
+) -> None:
     disk = saved(type=LIVE)
     transfer_manager.clone(3, "alice", [source.format(disk.uuid)])
     assert disks.mounts(disk.uuid) == [Mount(disk.uuid, "3", "static")]
     assert disks.disks() == [disk]
 
 
-def test_data_disks_follow_the_root(transfer_manager, disks, saved, url):
+def test_data_disks_follow_the_root(
+    transfer_manager: TransferManager, disks: DiskStore, saved: Callable[..., Disk], url: str
+) -> None:
     data = saved()
     public = saved(owner="bob", visibility=Visibility.PUBLIC, type=DiskType.DATA_IMAGE_RAW_READONLY)
     transfer_manager.clone(4, "alice", [url, f"pdisk:h/{data.uuid}", f"pdisk:h/{public.uuid}", url])
@@ -105,7 +130,14 @@ def test_data_disks_follow_the_root(transfer_manager, disks, saved, url):
         ("garbage", "Object should have a length of 2, got 1"),
     ],
 )
-def test_all_or_nothing(transfer_manager, disks, saved, url, kind, text):
+def test_all_or_nothing(
+    transfer_manager: TransferManager,
+    disks: DiskStore,
+    saved: Callable[..., Disk],
+    url: str,
+    kind: str,
+    text: str,
+) -> None:
     data = saved()
     bad = {
         "missing": "pdisk:h/nowhere",
@@ -123,7 +155,9 @@ def test_all_or_nothing(transfer_manager, disks, saved, url, kind, text):
     assert disks.mounts_on("5") == []
 
 
-def test_a_root_disk_is_live_and_free(transfer_manager, disks, saved):
+def test_a_root_disk_is_live_and_free(
+    transfer_manager: TransferManager, disks: DiskStore, saved: Callable[..., Disk]
+) -> None:
     live = saved(type=LIVE)
     with pytest.raises(TransferError, match="Only a live persistent disk can be booted from"):
         transfer_manager.clone(1, "alice", [f"pdisk:h/{saved().uuid}"])
@@ -132,7 +166,9 @@ def test_a_root_disk_is_live_and_free(transfer_manager, disks, saved):
         transfer_manager.clone(2, "alice", [f"pdisk:h/{live.uuid}"])
 
 
-def test_delete_unmounts_everything_and_quarantines_snapshots(transfer_manager, disks, saved, clock, url):
+def test_delete_unmounts_everything_and_quarantines_snapshots(
+    transfer_manager: TransferManager, disks: DiskStore, saved: Callable[..., Disk], clock: Clock, url: str
+) -> None:
     data, live, hot = saved(), saved(type=LIVE, identifier="snapshot:of-old"), saved()
     transfer_manager.clone(1, "alice", [url, f"pdisk:h/{data.uuid}"])
     transfer_manager.clone(2, "alice", [f"pdisk:h/{live.uuid}"])
@@ -149,7 +185,9 @@ def test_delete_unmounts_everything_and_quarantines_snapshots(transfer_manager, 
     assert set(disks.disks("alice")) == {data, live, hot}
 
 
-def test_delete_may_be_repeated(transfer_manager, disks, clock, url):
+def test_delete_may_be_repeated(
+    transfer_manager: TransferManager, disks: DiskStore, clock: Clock, url: str
+) -> None:
     transfer_manager.clone(1, "alice", [url])
     transfer_manager.delete(1)
     quarantined = disks.disks()
@@ -159,6 +197,6 @@ def test_delete_may_be_repeated(transfer_manager, disks, clock, url):
     assert disks.disks() == quarantined
 
 
-def test_a_machine_without_disks(transfer_manager, disks):
+def test_a_machine_without_disks(transfer_manager: TransferManager, disks: DiskStore) -> None:
     transfer_manager.clone(1, "alice", [])
     assert disks.disks() == []

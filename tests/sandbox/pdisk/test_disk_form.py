@@ -12,7 +12,7 @@ DISK = Disk(uuid="u", owner="alice", created=0.0)
 
 
 @given(st.integers(-(2**63), 2**63 - 1))
-def test_every_java_long_is_a_size(size):
+def test_every_java_long_is_a_size(size: int) -> None:
     disk = revised(DISK, {"size": str(size)})
     assert disk.size_gib == size
     if 1 <= size <= 1024:
@@ -23,7 +23,7 @@ def test_every_java_long_is_a_size(size):
 
 
 @given(st.text().filter(lambda text: not text.lstrip("+-").isascii() or not text.lstrip("+-").isdigit()))
-def test_nothing_else_is_a_size(text):
+def test_nothing_else_is_a_size(text: str) -> None:
     with pytest.raises(ResourceError) as refusal:
         revised(DISK, {"size": text})
     assert refusal.value.status == 400
@@ -31,16 +31,16 @@ def test_nothing_else_is_a_size(text):
 
 
 @pytest.mark.parametrize("size", [2**63, -(2**63) - 1, 10**400])
-def test_a_number_beyond_a_java_long_is_no_size(size):
+def test_a_number_beyond_a_java_long_is_no_size(size: int) -> None:
     with pytest.raises(ResourceError, match="Error parsing size"):
         revised(DISK, {"size": str(size) if size < 10**300 else "9" * 400})
 
 
-def test_a_plus_sign_is_allowed():
+def test_a_plus_sign_is_allowed() -> None:
     assert revised(DISK, {"size": "+7"}).size_gib == 7
 
 
-def test_all_fields_are_taken():
+def test_all_fields_are_taken() -> None:
     form = {
         "tag": "t",
         "owner": "bob",
@@ -62,5 +62,5 @@ def test_all_fields_are_taken():
 
 
 @pytest.mark.parametrize("url", ["http://h/x", "https://h/x", "ftp://h/x", "file:///x"])
-def test_contents_from_a_url(url):
+def test_contents_from_a_url(url: str) -> None:
     check_contents({"url": url, "sha1": "0aF", "bytes": "7"})

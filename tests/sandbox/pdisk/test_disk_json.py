@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,11 +16,12 @@ UUID = "6b1b36cb-1f4d-4a3e-9d52-0d3a8c2a1c11"
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 
 
-def disk(**fields: object) -> Disk:
-    return Disk(**{"uuid": UUID, "owner": "alice", "created": 0.0, "size_gib": 5, **fields})
+def disk(**fields: Any) -> Disk:
+    given: dict[str, Any] = {"uuid": UUID, "owner": "alice", "created": 0.0, "size_gib": 5, **fields}
+    return Disk(**given)
 
 
-def test_one_disk_to_the_letter():
+def test_one_disk_to_the_letter() -> None:
     written = DiskJson(RELEASE_14_06).disk(
         disk(tag='5" disk', identifier="snapshot:x", quarantine="2014-06-13", size_gib=1024), 1000
     )
@@ -31,7 +33,7 @@ def test_one_disk_to_the_letter():
     )
 
 
-def test_a_list_to_the_letter():
+def test_a_list_to_the_letter() -> None:
     writer = DiskJson(DIALECTS["14.06-ungrouped"])
     assert writer.disks([]) == "[\r\n]\r\n"
     assert writer.disks([(disk(size_gib=1024), 0), (disk(tag="b", type=DiskType.DATA_IMAGE_LIVE), 2)]) == (
@@ -43,7 +45,7 @@ def test_a_list_to_the_letter():
 
 
 @given(tag=TEXT, identifier=TEXT, quarantine=TEXT)
-def test_any_text_survives_except_in_the_owner(tag, identifier, quarantine):
+def test_any_text_survives_except_in_the_owner(tag: str, identifier: str, quarantine: str) -> None:
     one = disk(tag=tag, identifier=identifier, quarantine=quarantine, visibility=Visibility.PUBLIC)
     writer = DiskJson(RELEASE_14_06)
     for read in (json.loads(writer.disk(one, 0)), json.loads(writer.disks([(one, 0)]))[0]):
@@ -53,12 +55,12 @@ def test_any_text_survives_except_in_the_owner(tag, identifier, quarantine):
         assert all(isinstance(value, str) for value in read.values())
 
 
-def test_the_owner_is_written_unescaped():
+def test_the_owner_is_written_unescaped() -> None:
     assert '"owner": "CN=A\\,B"' in DiskJson(RELEASE_14_06).disk(disk(owner="CN=A\\,B"), 0)
 
 
 @given(node=TEXT, vm_id=TEXT)
-def test_mounts_survive(node, vm_id):
+def test_mounts_survive(node: str, vm_id: str) -> None:
     mount = Mount(UUID, vm_id, "vdz", node)
     assert json.loads(disk_json.attached(mount)) == {
         "node": node,
@@ -71,5 +73,5 @@ def test_mounts_survive(node, vm_id):
 
 
 @given(TEXT.filter(bool))
-def test_errors_survive(text):
+def test_errors_survive(text: str) -> None:
     assert json.loads(disk_json.error(ResourceError(409, text))) == {"message": text, "code": 409}

@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,8 +18,14 @@ from stratuslab.sandbox.pdisk.disks import (
     Visibility,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-def test_a_new_disk_is_dated_named_and_not_yet_stored(disks, clock):
+    from stratuslab.sandbox import Clock
+    from stratuslab.sandbox.pdisk.disks import Disk, DiskStore
+
+
+def test_a_new_disk_is_dated_named_and_not_yet_stored(disks: DiskStore, clock: Clock) -> None:
     clock.step(5)
     disk = disks.new("alice")
     assert disk.created == clock.now()
@@ -28,7 +35,9 @@ def test_a_new_disk_is_dated_named_and_not_yet_stored(disks, clock):
         disks.get(disk.uuid)
 
 
-def test_disks_are_listed_newest_first_and_keep_their_place_when_changed(disks, saved):
+def test_disks_are_listed_newest_first_and_keep_their_place_when_changed(
+    disks: DiskStore, saved: Callable[..., Disk]
+) -> None:
     first, second, third = saved(), saved(owner="bob"), saved()
     disks.save(replace(first, tag="changed"))
     assert [disk.uuid for disk in disks.disks()] == [third.uuid, second.uuid, first.uuid]
@@ -45,12 +54,14 @@ def test_disks_are_listed_newest_first_and_keep_their_place_when_changed(disks, 
         ("bob", Visibility.PUBLIC, True, False),
     ],
 )
-def test_rights(saved, user, visibility, views, edits):
+def test_rights(
+    saved: Callable[..., Disk], user: str, visibility: Visibility, views: bool, edits: bool
+) -> None:
     disk = saved(visibility=visibility)
     assert (disk.viewable_by(user), disk.editable_by(user)) == (views, edits)
 
 
-def test_a_mounted_disk_cannot_be_deleted(disks, saved):
+def test_a_mounted_disk_cannot_be_deleted(disks: DiskStore, saved: Callable[..., Disk]) -> None:
     disk = saved()
     mount = Mount(disk.uuid, "42", "vdz", "node-1")
     disks.mount(mount)
@@ -62,7 +73,9 @@ def test_a_mounted_disk_cannot_be_deleted(disks, saved):
         disks.delete(disk.uuid)
 
 
-def test_mounts_are_counted_and_found_by_disk_and_by_machine(disks, saved):
+def test_mounts_are_counted_and_found_by_disk_and_by_machine(
+    disks: DiskStore, saved: Callable[..., Disk]
+) -> None:
     disk, other = saved(), saved()
     mounts = [
         Mount(disk.uuid, "1", "vdz"),
@@ -85,7 +98,7 @@ def test_mounts_are_counted_and_found_by_disk_and_by_machine(disks, saved):
     assert disks.mounts_on("1") == [mounts[2]]
 
 
-def test_devices_go_down_from_vdz_and_come_to_an_end(disks, saved):
+def test_devices_go_down_from_vdz_and_come_to_an_end(disks: DiskStore, saved: Callable[..., Disk]) -> None:
     given = []
     for _ in range(26):
         given.append(disks.free_device("7"))
@@ -96,7 +109,7 @@ def test_devices_go_down_from_vdz_and_come_to_an_end(disks, saved):
     assert disks.free_device("8") == "vdz"
 
 
-def test_a_device_is_free_again_after_its_mount(disks, saved):
+def test_a_device_is_free_again_after_its_mount(disks: DiskStore, saved: Callable[..., Disk]) -> None:
     mount = Mount(saved().uuid, "7", "vdz")
     disks.mount(mount)
     disks.mount(Mount(saved().uuid, "7", "vdy"))
@@ -104,7 +117,7 @@ def test_a_device_is_free_again_after_its_mount(disks, saved):
     assert disks.free_device("7") == "vdz"
 
 
-def test_an_origin_counts_its_snapshots(disks, saved):
+def test_an_origin_counts_its_snapshots(disks: DiskStore, saved: Callable[..., Disk]) -> None:
     origin = saved(type=DiskType.MACHINE_IMAGE_ORIGIN, size_gib=3)
     copy = disks.snapshot(origin, "bob")
     disks.snapshot(origin, "alice")
@@ -113,8 +126,8 @@ def test_an_origin_counts_its_snapshots(disks, saved):
     assert copy.type is DiskType.MACHINE_IMAGE_LIVE
 
 
-def test_one_machine_never_gets_a_device_twice(disks, saved):
-    def attach(disk):
+def test_one_machine_never_gets_a_device_twice(disks: DiskStore, saved: Callable[..., Disk]) -> None:
+    def attach(disk: Disk) -> str:
         with disks.lock:
             device = disks.free_device("1")
             disks.mount(Mount(disk.uuid, "1", device))

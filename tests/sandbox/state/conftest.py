@@ -7,7 +7,7 @@ import xmlrpc.client
 from base64 import b64encode
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 import pytest
@@ -55,7 +55,7 @@ class Answer:
     """An HTTP answer, with what its JSON says."""
 
     status: int
-    content: object
+    content: Any
 
 
 class Client:
@@ -66,7 +66,7 @@ class Client:
         self._location = location
         self._authorization = "Basic " + b64encode(login.encode()).decode()
 
-    def one(self, method: str, *arguments: object) -> list[object]:
+    def one(self, method: str, *arguments: Any) -> list[object]:
         body = xmlrpc.client.dumps(("session", *arguments), method)
         _, content = self._request("POST", "one-proxy/pswd/xmlrpc", body, "text/xml")
         ((result,), _) = xmlrpc.client.loads(content)

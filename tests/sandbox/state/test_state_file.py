@@ -6,7 +6,7 @@ import stat
 import subprocess
 import sys
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -57,9 +57,10 @@ def test_what_was_written_does_not_need_a_close(tmp_path: Path) -> None:
 
 
 def test_all_of_a_write_or_nothing(tmp_path: Path) -> None:
+    nothing: Any = None
     with closing(StateFile(tmp_path / "state")) as file:
         with pytest.raises(StateFileError, match="NOT NULL"):
-            file.write([put("a"), Batch([], [Record("paris", "disk", "b", None)])], 5.0)
+            file.write([put("a"), Batch([], [Record("paris", "disk", "b", nothing)])], 5.0)
         file.write([put("c")], 1.0)
         assert [record.key for record in file.records("paris")] == ["c"]
         assert file.time() == 1.0

@@ -7,7 +7,7 @@ from collections import defaultdict
 from contextlib import closing
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -91,7 +91,8 @@ def start_vm(sandbox: Sandbox) -> Callable[[str], int]:
     def start(template: str) -> int:
         disk = f'\nDISK = [ SOURCE = "{endpoint["marketplace_endpoint"]}/metadata/{image}" ]'
         with xmlrpc.client.ServerProxy(url, headers=[*BASIC.items()]) as service:
-            ok, vm_id, _ = service.one.vm.allocate("session", template + disk)
+            allocate: Any = service.one.vm.allocate
+            ok, vm_id, _ = allocate("session", template + disk)
         assert ok, vm_id
         return int(vm_id)
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import xmlrpc.client
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -45,6 +46,7 @@ def test_parameters_arrive_as_they_were_sent(values: list[str | bool | int]) -> 
 def test_answers_arrive_as_they_were_sent(
     xml_format: ApacheFormat | XmlRpcCFormat, values: list[str | bool | int]
 ) -> None:
+    found: Any
     ((found,), method) = xmlrpc.client.loads(xml_format.answer(values))
     assert method is None
     assert found == values
@@ -162,7 +164,7 @@ def test_any_body_is_a_call_or_a_fault(body: str) -> None:
 @pytest.mark.parametrize("parameter", ["a\U0001f600", ["\U0001f600"], {"a": {"\U0001f600": 1}}])
 @pytest.mark.parametrize("xml_format", [APACHE, XMLRPC_C])
 def test_characters_beyond_the_bmp_are_a_fault(
-    xml_format: ApacheFormat | XmlRpcCFormat, parameter: object
+    xml_format: ApacheFormat | XmlRpcCFormat, parameter: Any
 ) -> None:
     body = xmlrpc.client.dumps(("session", parameter), "one.vm.allocate").encode()
     with pytest.raises(XmlRpcError, match="not in the Basic Multilingual Plane") as caught:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import http.client
-import json
 import ssl
 import xmlrpc.client
 from base64 import b64encode
@@ -13,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from stratuslab.sandbox import Sandbox
+from tests.sandbox.conftest import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,29 +42,26 @@ class Visitor:
         port = urlsplit(self.sandbox.url).port
         return closing(http.client.HTTPSConnection(host, port, timeout=10, context=self.context()))
 
-    def request(
-        self, method: str, path: str, body: bytes = b"", *, login: str = ""
-    ) -> http.client.HTTPResponse:
+    def request(self, method: str, path: str, body: bytes = b"", *, login: str = "") -> Answer:
         headers = {"Accept": "application/json"}
         if login:
             headers["Authorization"] = "Basic " + b64encode(login.encode()).decode()
         with self.connection() as connection:
             connection.request(method, path, body, headers)
             response = connection.getresponse()
-            response.body = response.read()
-            return response
+            return Answer(response.status, response.headers, response.read())
 
-    def call(self, path: str, method: str, *parameters: object) -> Any:
+    def call(self, path: str, method: str, *parameters: Any) -> Any:
         response = self.request("POST", path, xmlrpc.client.dumps(parameters, method).encode())
         assert response.status == 200
-        ((ok, value, _),) = xmlrpc.client.loads(response.body)[0]
+        ok, value, _ = response.values
         assert ok, value
         return value
 
     def disks(self, way: str = "cert") -> Any:
         response = self.request("GET", f"/sandbox/pdisk/{way}/disks/")
         assert response.status == 200
-        return json.loads(response.body)
+        return response.json
 
 
 @pytest.fixture
