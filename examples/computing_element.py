@@ -1,11 +1,11 @@
-"""A grid site's computing element in the manner of DIRAC's: it keeps virtual workers running on a cloud.
+"""A computing element of a grid site, like DIRAC's: it starts virtual workers on a cloud and ends them.
 
-It knows Libcloud and nothing of StratusLab but the provider's name and the options of its driver,
-which come out of a configuration file as text:
+It knows only Libcloud, the name of the driver's class, and the driver's options, which are text as in a
+configuration file:
 
     stratuslab-sandbox exec -- python examples/computing_element.py
 
-Where the file has several locations, give each element its own: python examples/computing_element.py REGION
+If the file has several locations, give each element its own: python examples/computing_element.py REGION
 """
 
 import calendar
@@ -43,14 +43,14 @@ def find(items, wanted):
 
 
 def user_data():
-    """Return what a worker's cloud-init is to run."""
+    """Return what the cloud-init of a worker runs."""
     message = MIMEMultipart()
     message.attach(MIMEText("#!/bin/sh\necho 'the pilot starts'\n", "x-shellscript"))
     return message.as_string()
 
 
 def submit(driver):
-    """Start a worker and return what the site calls it."""
+    """Start a worker and return the site's name for it."""
     node = driver.create_node(
         name=f"{PREFIX}{int(time.time())}",
         image=find(driver.list_images(), IMAGE),

@@ -1,6 +1,6 @@
 """The life of a node: the script of the first release's README, with a print after every step.
 
-Run it on the cloud of your configuration, or on the one that comes along:
+Run it on the cloud of your configuration, or on the sandbox:
 
     stratuslab-sandbox exec -- python examples/lifecycle.py
 """

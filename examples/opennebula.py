@@ -1,6 +1,6 @@
-"""A site's day with OpenNebula: a node, a volume that is written over SSH, an image; all removed.
+"""Daily work on an OpenNebula cloud: a node, a volume written over SSH, an image; all removed at the end.
 
-Run it on the cloud of your configuration, or on the one that comes along:
+Run it on the cloud of your configuration, or on the sandbox:
 
     stratuslab-sandbox exec --cloud opennebula-6.10 --ssh -- python examples/opennebula.py
 """
@@ -22,7 +22,7 @@ SSH_PORT = int(os.environ.get("STRATUSLAB_SANDBOX_SSH_PORT", "22"))
 
 
 def connect(client, timeout=300):
-    """Connect when the machine that runs has come so far as to listen."""
+    """Connect as soon as the machine answers."""
     end = time.monotonic() + timeout
     while True:
         try:

@@ -19,12 +19,12 @@ __all__ = ["REFERENCE_CONFIGURATION", "main", "write_reference_configuration"]
 REFERENCE_CONFIGURATION = """\
 # Configuration of a StratusLab user, for the Libcloud driver and for stratuslab.client.
 #
-# One section a cloud. A key that a section leaves out is taken from [default].
-# A percent sign is written twice: %%. A line that begins with # is a comment.
+# Each section is one cloud. If a section leaves out a key, the value in [default] counts.
+# Write a percent sign twice: %%. A line that begins with # is a comment.
 
 [default]
 
-# The section that is used where a program names none.
+# The section for programs that name none.
 selected_section = my-cloud
 
 # How many seconds a service may take to answer.
@@ -37,25 +37,25 @@ selected_section = my-cloud
 # How a VM gets its keys and context: one (OpenNebula's own way) or cloud-init.
 #default_context_method = one
 
-# The public SSH key that lets you into your VMs; without it the first of id_ed25519.pub,
-# id_ecdsa.pub and id_rsa.pub in ~/.ssh. The private key is used by deploy_node alone.
+# The public SSH key that your VMs get; without it the first of id_ed25519.pub, id_ecdsa.pub
+# and id_rsa.pub in ~/.ssh. Only deploy_node uses the private key.
 #user_public_key_file = ~/.ssh/id_ed25519.pub
 #user_private_key_file = ~/.ssh/id_ed25519
 
-# At an OpenNebula cloud of today: the network and the datastore, by name or id, for those who give none.
+# At an OpenNebula cloud of today: the network and the datastore, by name or id, for calls that give none.
 #default_network = public
 #default_datastore = default
 
 [my-cloud]
 
-# What people see.
+# How programs show the cloud to people.
 name = My cloud
 country = Europe
 
 # Where the services are: a full URL, https://host, or a bare host for the ports before release 14.06.
 # localhost alone, or a URL with the path /RPC2, is an OpenNebula without StratusLab's proxy.
-# pdisk_endpoint may be left out where the volumes are on the same host, marketplace_endpoint for
-# StratusLab's own Marketplace.
+# Leave out pdisk_endpoint if the volumes are on the same host, and marketplace_endpoint for StratusLab's
+# own Marketplace.
 endpoint = https://cloud.example.org/one-proxy/xmlrpc
 pdisk_endpoint = https://cloud.example.org/pdisk
 #marketplace_endpoint = https://marketplace.stratuslab.eu
@@ -64,19 +64,19 @@ pdisk_endpoint = https://cloud.example.org/pdisk
 username = your-name
 password = your-password
 
-# ... or, without these two, a certificate and its key in PEM files (a grid proxy is both).
+# ... or, without these two, a certificate and its key in PEM files; a grid proxy needs no pem_key.
 #pem_certificate = ~/.globus/usercert.pem
 #pem_key = ~/.globus/userkey.pem
 
-# For volumes, if the service knows you by another name there.
+# For volumes, if your account there is a different one.
 #pdisk_username = your-name
 #pdisk_password = your-password
 
-# The certificate of the services is verified, by the usual authorities or by those in a PEM file.
+# The certificates of the services are verified, with the usual authorities or with those in a PEM file.
 #verify_tls = true
 #ca_certificate = /etc/grid-security/certificates/my-ca.pem
 
-# Without https everybody on the way can read your password.
+# true allows plain http to another machine: everybody on the way can then read your password.
 #allow_plain_http = false
 
 # Sizes of VMs besides the standard ones: CPUs, RAM in MiB, swap in MiB.

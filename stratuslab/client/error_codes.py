@@ -49,7 +49,7 @@ _BY_FAULT: dict[int, type[ServiceError]] = {
     -506: NotSupportedError,
 }
 
-# OpenNebula 2.2 sends no code: its texts are all there is.
+# OpenNebula 2.2 sends no code: only its texts tell.
 _BY_TEXT: tuple[tuple[str, type[ServiceError]], ...] = (
     ("couldn't be authenticated", CredentialsError),
     ("not authorized", ForbiddenError),

@@ -194,7 +194,7 @@ class UnsettledError(AnswerLostError):
 class DuplicateError(StratusLabError):
     """Several VMs or disks have the same token: a request was delivered twice.
 
-    ``token`` is their token, ``ids`` are their ids. All of them exist and cost money.
+    ``token`` is their token, ``ids`` are their ids. All of them exist and use resources.
     """
 
     def __init__(
@@ -321,7 +321,7 @@ class UnavailableError(ServiceError, ServiceUnavailableError):
 
 
 PROXY_FAULT = 0
-"""The number of the faults of StratusLab's proxy, when it lost OpenNebula's answer for example."""
+"""The number of the faults of StratusLab's proxy, for example when it lost OpenNebula's answer."""
 
 
 def outcome_unknown(error: StratusLabError) -> bool:

@@ -137,7 +137,7 @@ class Site:
                 service.close()
 
     def _once(self, name: str, make: Callable[[], _Service]) -> _Service:
-        # Two threads may make one at once: both get the first; the second is dropped unconnected.
+        # If two threads make one at once, both get the first. The second has not connected and is dropped.
         service: _Service | None = self._services.get(name)
         if service is None:
             service = self._services.setdefault(name, make())

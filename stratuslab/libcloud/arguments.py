@@ -77,7 +77,7 @@ def given(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def whole_number(argument: str, value: object, *, least: int = 0, unit: str | None = None) -> int:
-    """Return a whole number; ``1.0`` and ``"1"`` are one too, as they come out of tables and files."""
+    """Return a whole number; ``1.0`` and ``"1"`` are accepted too, since tables and files hold such."""
     digits = f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value).strip()
     is_number = digits.isascii() and digits.isdecimal() and len(digits) <= _MOST_DIGITS
     if isinstance(value, bool) or not is_number or int(digits) < least:
@@ -87,7 +87,7 @@ def whole_number(argument: str, value: object, *, least: int = 0, unit: str | No
 
 
 def seconds(argument: str, value: float | str, *, least: float | None = None) -> float:
-    """Return seconds above 0, or from ``least``; text is taken too, as it comes out of files."""
+    """Return seconds above 0, or from ``least``; text is accepted too, since files hold text."""
     try:
         number = float(value)
     except (TypeError, ValueError):
@@ -98,7 +98,7 @@ def seconds(argument: str, value: float | str, *, least: float | None = None) ->
 
 
 def truth(argument: str, value: bool | str) -> bool:
-    """Return a truth value; text is taken too, as it comes out of files."""
+    """Return a truth value; text is accepted too, since files hold text."""
     known = {"true": True, "false": False, "1": True, "0": False}.get(str(value).lower())
     if known is None:
         raise InvalidArgumentError(f"found {value!r}; give True or False", argument=argument)

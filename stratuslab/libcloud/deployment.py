@@ -32,7 +32,7 @@ __all__ = ["DeploymentOperations"]
 logger = logging.getLogger(__name__)
 
 _SIDE_BY_SIDE = 4
-"""As many as a location has connections: more would wait for one within their time-out."""
+"""As many as a location has connections: further requests would wait within their time-out."""
 
 
 class DeploymentOperations(NodeDriver):
@@ -72,7 +72,7 @@ class DeploymentOperations(NodeDriver):
         on_failure = create_node_kwargs.pop("ex_on_failure", None)
         if on_failure is not None:
             one_of("ex_on_failure", on_failure, ["destroy"])
-            # By this a node is found whose start was interrupted before it was known.
+            # The token finds a node that was started before an interruption, and whose id is not known.
             if create_node_kwargs.get("ex_token") is None:
                 create_node_kwargs["ex_token"] = uuid4().hex
         location = self._driver._zone_or_location(

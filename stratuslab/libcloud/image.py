@@ -126,7 +126,7 @@ class ImageOperations(NodeDriver):
         try:
             region = self._locations.meant(source_region, "source_region") if source_region else None
         except InvalidArgumentError:
-            # A cloud that copies no image says so first: no other region would help.
+            # If the cloud copies no images, say that first: another region would not help.
             self._changeable("copy_image", node_image)
             raise
         images = self._changeable("copy_image", node_image, region)

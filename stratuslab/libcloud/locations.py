@@ -131,7 +131,7 @@ class Locations:
         """Return the services of one, made when they are first asked for."""
         site = self._sites.get(location.id)
         if site is None:
-            # Of two threads the first one's counts for both. A lock might be held for ever after a fork.
+            # If two threads make one at once, both use the first. A lock could be held for ever after a fork.
             site = self._sites.setdefault(location.id, Site(self._cloud_of(location.id)))
         return site
 
@@ -141,7 +141,7 @@ class Locations:
             site.close()
 
     def meant(self, location: GivenLocation | None, argument: str = "location") -> NodeLocation:
-        """Return the one that an object, an id or a name means; the default one for None."""
+        """Return the location for an object, an id or a name; the default one for None."""
         if location is None:
             return self.default
         wanted = location.id if isinstance(location, NodeLocation) else location

@@ -83,7 +83,7 @@ def size_of_cloud(size: MachineSize, driver: NodeDriver) -> StratusLabNodeSize:
 
 
 def known_size(size: NodeSize | str | None, sizes: Callable[[], Sequence[StratusLabNodeSize]]) -> NodeSize:
-    """Return a ``NodeSize`` with RAM as it is; look others and texts up by id or name.
+    """Return a ``NodeSize`` that has RAM unchanged; look up all others, and texts, by id or name.
 
     Consumers that keep ids make such a ``NodeSize``.
 

@@ -127,7 +127,7 @@ def _loaded(text: str, file: Path, password: str | None, *, alone: bool) -> Any:
     if alone:
         ways.insert(0, partial(ParamikoSSHClient("localhost")._get_pkey_object, text, password))
     for load in ways:
-        # Of many kinds: paramiko lets through what its libraries raise.
+        # Any exception: paramiko passes on what its libraries raise.
         with contextlib.suppress(Exception):
             return load()
     raise _refusal(file, _reason(text, file, password))

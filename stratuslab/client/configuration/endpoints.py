@@ -72,7 +72,7 @@ class Endpoint:
 
     @property
     def private(self) -> bool:
-        """Whether nobody can read on the way what is sent there: https, or this machine itself."""
+        """Whether nobody on the way can read what is sent: true for https, and for this machine itself."""
         name = self.host.strip("[]")
         if self.secure or name == "localhost":
             return True
@@ -146,7 +146,7 @@ def opennebula_endpoint(host: str, *, port: int | None = None, secure: bool = Tr
 
 
 def compute_endpoint_below(base: Endpoint, prefix: AuthPrefix) -> Endpoint:
-    """Return the XML-RPC address of the host at ``base``: OpenNebula's own where port or path is."""
+    """Return the XML-RPC address at ``base``: OpenNebula's own if port or path say so, else the proxy's."""
     if base.direct:
         return base
     if base.port == _OPENNEBULA_PORT:

@@ -32,8 +32,8 @@ _NOTHING_FOUND = "no metadata matching query found"
 class Marketplace:
     """Reads the images of one cloud's Marketplace.
 
-    Every method may raise any :class:`~stratuslab.client.errors.StratusLabError`. Documents are read
-    as they come: their size takes time, not memory.
+    Every method may raise any :class:`~stratuslab.client.errors.StratusLabError`. Documents are read as they
+    come: a long one takes time and not memory.
     """
 
     def __init__(self, cloud: Cloud) -> None:

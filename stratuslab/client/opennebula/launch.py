@@ -233,7 +233,7 @@ def _extra_disks(options: LaunchOptions) -> list[_Items]:
 
 
 def _disks_of(template: MachineTemplate, image: OneImage | None, options: LaunchOptions) -> list[_Items]:
-    """Return all disks to send; none where the template's own will do."""
+    """Return all disks to send; none if those of the template are enough."""
     more = _extra_disks(options)
     own = [dict(disk) for disk in template.disks]
     place = next((n for n, disk in enumerate(own) if "IMAGE" in disk or "IMAGE_ID" in disk), None)

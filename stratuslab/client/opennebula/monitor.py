@@ -22,8 +22,9 @@ _ANY_STATE = -2
 class Monitor:
     """Reads the VMs of one cloud.
 
-    Every method makes one call and may raise any :class:`~stratuslab.client.errors.StratusLabError`. ``rpc``
-    is the connection to OpenNebula, if it is shared.
+    Every method makes one call and may raise any :class:`~stratuslab.client.errors.StratusLabError`.
+
+    :param rpc: a connection to OpenNebula that is shared; None for one of its own.
     """
 
     def __init__(self, cloud: Cloud, rpc: Rpc | None = None) -> None:
@@ -93,8 +94,8 @@ class Monitor:
     def find_vm(self, token: str, *, above: int | None = None) -> VirtualMachine | None:
         """Return the user's VM that was started with a token, unless it is done (``one.vmpool.info``).
 
-        From OpenNebula 5.12 on, one that is done is found too (``one.vmpool.infoextended``), and ``above``,
-        an id that was known before the VM was started, spares the older ones.
+        From OpenNebula 5.12 on, a VM that is done is found too (``one.vmpool.infoextended``), and only VMs
+        with an id higher than ``above`` are asked for: an id that was known before the VM was started.
 
         :raises InvalidArgumentError: for an invalid token.
         :raises DuplicateError: if several VMs have the token.

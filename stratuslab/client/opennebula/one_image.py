@@ -164,7 +164,7 @@ class Datastore:
         if number is None:
             raise DocumentError("a <DATASTORE> has no numeric <ID>")
         free = integer(datastore, "FREE_MB") or 0
-        # A limit is not in what the cloud calls free.
+        # The free space that the cloud tells does not respect the limit.
         limit, used = integer(datastore, "TEMPLATE/LIMIT_MB"), integer(datastore, "USED_MB") or 0
         return cls(
             id=number,

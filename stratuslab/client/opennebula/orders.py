@@ -48,7 +48,7 @@ class _Course:
     ends: frozenset[str]
     passes: frozenset[VmState]
     enough: frozenset[VmState] = frozenset()
-    """On the way, where that is enough when the time is over."""
+    """States on the way that are enough when the time is over."""
 
 
 _COURSES: dict[VmAction, _Course] = {
@@ -141,7 +141,7 @@ class Orders:
                 if vm.state_label == "EPILOG":
                     break
                 is_passing = vm.state in _PASSING or _is_busy(vm)
-                # What is neither passing now nor was refused for it may have ended its passing state since.
+                # The state that the order was refused for may have ended since the refusal.
                 if not pauses.wait() or not (is_passing or "wrong state" in error.message):
                     raise self._refused(word, vm, error) from error
             except StratusLabError as error:

@@ -42,7 +42,7 @@ def describe(
         if root.tag != tag:
             raise DocumentError(f"it is a <{root.tag}>")
         about = integer(root, "ID")
-        # OpenNebula's word for the one who asks is -1.
+        # For OpenNebula, -1 means the user who asks.
         if number >= 0 and about != number:
             raise DocumentError(f"it is about {tag} {about}")
         return read(root)

@@ -34,7 +34,7 @@ __all__ = ["Rpc"]
 
 _PLACE_OF_SESSION = f"session-{uuid4().hex}"
 _SESSION_BEHIND_PROXY = "dummy:pass"
-"""The proxy demands a session and throws it away; the password need not travel twice."""
+"""The proxy demands a session and ignores it; the password need not travel twice."""
 
 
 class Rpc:
@@ -180,7 +180,7 @@ class Rpc:
         return answer
 
     def _body(self, method: str, arguments: tuple[str | int | bool, ...]) -> bytes:
-        # What cannot be written raises an error, whose frames must not hold the password: it is put in last.
+        # The password is put in last: the frames of an error for what cannot be written must not hold it.
         body = encode_call(method, (_PLACE_OF_SESSION, *arguments))
         return body.replace(_PLACE_OF_SESSION.encode(), escape(self._session).encode(), 1)
 

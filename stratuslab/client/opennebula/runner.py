@@ -37,8 +37,9 @@ class Runner:
     """Starts, changes and ends the VMs of one cloud.
 
     Every method makes one call unless it says more, and may raise any
-    :class:`~stratuslab.client.errors.StratusLabError`. ``rpc`` is the connection to OpenNebula, if it is
-    shared.
+    :class:`~stratuslab.client.errors.StratusLabError`.
+
+    :param rpc: a connection to OpenNebula that is shared; None for one of its own.
     """
 
     def __init__(self, cloud: Cloud, rpc: Rpc | None = None, monitor: Monitor | None = None) -> None:
@@ -136,7 +137,7 @@ class Runner:
         except DuplicateError:
             raise
         except StratusLabError as failed:
-            # If call and look are refused alike, nothing was made; any other failed look settles nothing.
+            # If call and look are both refused, nothing was made; any other failed look tells nothing.
             settled = isinstance(error, CredentialsError) and isinstance(failed, CredentialsError)
             vm = None
         else:

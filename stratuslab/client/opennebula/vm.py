@@ -196,7 +196,7 @@ class VirtualMachine:
         context = template.find("CONTEXT") if "CONTEXT" in asked else None
         graphics = template.find("GRAPHICS") if "GRAPHICS" in asked else None
         share = _number(asked.get("CPU"))
-        # OpenNebula 3.2 has no USER_TEMPLATE; its VMs get as many CPUs as they reserve.
+        # OpenNebula 3.2 has no USER_TEMPLATE. There a VM gets as many CPUs as it reserves.
         cpus = _integer(asked.get("VCPU"))
         ports = _plain(noted, "INBOUND_PORTS") or _plain(asked, "INBOUND_PORTS") or ""
         measured = _texts(vm.find("MONITORING")) if "MONITORING" in said else {}
@@ -314,7 +314,7 @@ def _text(parent: Element, path: str) -> str | None:
 
 
 def _integer(text: str | None) -> int | None:
-    # Not int() alone, which takes "1_0" and the digits of every script.
+    # int() alone would accept "1_0", and the digits of every script.
     return int(text) if text and _INTEGER.fullmatch(text) else None
 
 

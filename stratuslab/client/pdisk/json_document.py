@@ -52,7 +52,7 @@ def decode(body: bytes) -> Any:
 
 
 def _loads(text: str) -> Any:
-    # Not strict: control characters in a text are no reason to know nothing of all disks.
+    # Not strict: control characters in one text must not hide all disks.
     hook = _object if _SURROGATE_ESCAPE.search(text) else None
     return json.loads(text, strict=False, object_pairs_hook=hook)
 

@@ -51,7 +51,7 @@ MAX_TAG_LENGTH = 255
 MAX_TOKEN_LENGTH = 64
 
 _CHANGES = ("DELETE /disks/UUID", "DELETE /disks/UUID/mounts/MOUNT", "POST /disks/UUID/mounts/")
-# PDisk takes an identifier of 27 characters for that of an image.
+# PDisk treats an identifier of 27 characters as that of an image.
 _TOKEN = re.compile(rf"(?![A-Za-z0-9_-]{{27}}\Z)[A-Za-z0-9._-]{{1,{MAX_TOKEN_LENGTH}}}")
 
 
@@ -173,7 +173,7 @@ class PersistentDisk:
         except DuplicateError:
             raise
         except StratusLabError as failed:
-            # If call and look are refused alike, nothing was made; any other failed look settles nothing.
+            # If call and look are both refused, nothing was made; any other failed look tells nothing.
             settled = isinstance(error, CredentialsError) and isinstance(failed, CredentialsError)
             disk = None
         else:

@@ -40,7 +40,7 @@ logger = logging.getLogger(__name__)
 
 MAX_ANSWER_BYTES = 128 * 1024 * 1024
 MAX_WHOLE_ANSWER_BYTES = 16 * 1024 * 1024
-"""What is held whole takes several times as much memory; the longest such answer is a list of disks."""
+"""An answer that is held whole takes several times as much memory; the longest one is a list of disks."""
 _CHUNK_BYTES = 64 * 1024
 _LEAST_TIMEOUT = 0.001
 _SLOW = 0.25
@@ -150,7 +150,7 @@ class ServiceConnection:
         kept = session.kept
         begun = time.monotonic()
         in_order = False
-        # An answer that does not come on a connection kept from before may come on another.
+        # An answer that does not come on a kept connection may come on a new one.
         early = begun + (deadline - begun) / 2 if kept else deadline
         try:
             with until(early) as progress:
@@ -188,10 +188,11 @@ class ServiceConnection:
         try:
             if kept and isinstance(failure, AnswerTimeoutError):
                 return self._repeat(request, deadline)
-            # Not where it was caught: the context would be what a library says, which may quote the server.
+            # Raised here and not where it was caught: the context would be a library's text, which may quote
+            # the server.
             raise failure
         finally:
-            # A frame that holds its own error would keep our sockets until the garbage is collected.
+            # A frame that holds its own error would keep our sockets until the garbage collector runs.
             del failure
 
     def _repeat(self, request: Request, deadline: float) -> HttpAnswer:

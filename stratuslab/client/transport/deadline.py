@@ -167,7 +167,7 @@ class _Timed(HTTPConnection):
         progress = _progress.get()
         if progress is not None and not self._connecting:
             progress.sent = True
-        # A view, unlike a copy, shows nothing of a password to those who print local variables.
+        # Tools that print local variables show a copy, which may hold a password, but no view.
         view = memoryview(data)
         for start in range(0, len(view), _PIECE_BYTES):
             if self.sock is not None:
@@ -179,7 +179,7 @@ class _TimedPool(HTTPConnectionPool):
     ConnectionCls = _Timed
 
     def urlopen(self, *arguments: Any, **settings: Any) -> Any:
-        # requests does not ask for it, and urllib3 1.26 would then take a part for the whole.
+        # requests does not ask for it, and urllib3 1.26 would then accept a part as the whole.
         return super().urlopen(*arguments, **{"enforce_content_length": True, **settings})
 
 

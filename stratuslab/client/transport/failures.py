@@ -61,8 +61,8 @@ _CERTIFICATE_ALERT = re.compile("ALERT_.*(CERTIFICATE|UNKNOWN_CA|ACCESS_DENIED)"
 def never_connected(error: BaseException) -> bool:
     """Return whether the failure came before any request could be sent: no connection was made.
 
-    Where the text of a failure is the same before and after, as OpenSSL's often is, what tells is where
-    it was raised: urllib3 makes connections, with proxy and TLS, in methods called ``connect``.
+    OpenSSL's text of a failure is often the same before and after. Then the place where it was raised tells:
+    urllib3 makes connections, with proxy and TLS, in methods with the name ``connect``.
     """
     return any(
         isinstance(seen, (NewConnectionError, requests.exceptions.InvalidURL)) or _raised_in_connect(seen)
@@ -274,7 +274,7 @@ class Failures:
         )
 
     def no_tls(self, operation: str, reason: str, keys: str = "verify_tls and ca_certificate") -> TlsError:
-        """Return the error for a connection that could not be made secure; ``keys`` are of the file."""
+        """Return the error for a connection that could not be made secure; ``keys`` are keys of the file."""
         return TlsError(
             f"no secure connection to {self._where}: {reason}; see {keys} in {self._cloud.source}",
             location=self._cloud.location,

@@ -28,7 +28,7 @@ __all__ = ["MAX_QUOTED_CHARACTERS", "SHORT_SECRET", "Secrecy"]
 MAX_QUOTED_CHARACTERS = 500
 """A longer text does not help the reader of an error."""
 SHORT_SECRET = 4
-"""A password with fewer characters stands in too many words: it is covered only after its user name."""
+"""A shorter password is a part of too many words: it is covered only after its user name."""
 
 _SHOWN = "***"
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")

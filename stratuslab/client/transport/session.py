@@ -117,7 +117,8 @@ class ServiceSession(Connection):
     def _read_proxy_once(self) -> None:
         """Take proxies from the environment now.
 
-        ``requests`` would do so at every request, and prefer that proxy to the one which Libcloud was told.
+        ``requests`` would do so at every request, and would use that proxy instead of the one that Libcloud
+        was given.
         """
         session = self._transport.session
         if not self.proxy_url:
@@ -127,7 +128,7 @@ class ServiceSession(Connection):
         session.trust_env = False
 
     def set_http_proxy(self, proxy_url: str) -> None:
-        """Let the requests go through a proxy, as ``http://proxy:3128`` or ``http://user:password@proxy:3128``."""
+        """Send the requests through a proxy, as ``http://proxy:3128`` or ``http://user:password@proxy:3128``."""
         _ = self._transport
         super().set_http_proxy(proxy_url)  # type: ignore[no-untyped-call]
         self._cover_proxy_password()

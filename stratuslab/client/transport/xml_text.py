@@ -30,7 +30,7 @@ _END_TAG = re.compile(r"\s*</")
 
 
 def is_utf_8(beginning: bytes) -> bool:
-    """Return whether a document that begins so is in UTF-8, as it is if it does not say otherwise."""
+    """Return whether a document that begins with these bytes is in UTF-8, which is XML's default."""
     declared = _DECLARED.match(beginning)
     other = declared is not None and declared[1].lower() not in _UTF_8
     return not (other or beginning.startswith(_UTF_16_MARKS))
@@ -61,14 +61,14 @@ def cleaned(text: str) -> str:
     """Return a text with U+FFFD for what XML cannot hold: control characters, and references to them."""
     if "&#" in text:
         text = _REFERENCE.sub(_possible, text)
-    # Not by the pattern, which would take fifty bytes of memory for each character that it finds.
+    # The pattern would take fifty bytes of memory for each character that it finds.
     return text.translate(_REPLACED) if _FORBIDDEN.search(text) else text
 
 
 class Cleaner:
     """Cleans a document that comes in pieces of bytes.
 
-    What declares another encoding than UTF-8 passes as it is: the parser knows that encoding.
+    A document that declares another encoding than UTF-8 passes unchanged: the parser knows that encoding.
     """
 
     def __init__(self) -> None:
