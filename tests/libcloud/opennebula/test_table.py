@@ -14,12 +14,8 @@ from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
 from stratuslab.sandbox import Sandbox
 
 PAGE = Path(__file__).parents[3].joinpath("docs", "opennebula.md").read_text(encoding="utf-8")
-ROWS = {
-    name: cells
-    for name, *cells in re.findall(
-        r"^\| `(\w+)` \| (.*) \| (.*) \|$", PAGE.partition("## Every method of Libcloud")[2], re.MULTILINE
-    )
-}
+TABLE = PAGE.partition("\n| method |")[2].partition("\n\n")[0]
+ROWS = {name: cells for name, *cells in re.findall(r"^\| `(\w+)` \| (.*) \| (.*) \|$", TABLE, re.MULTILINE)}
 ARGUMENTS: dict[str, tuple[object, ...]] = {
     "copy_image": ("", None, "x"),
     "create_image": (None, "x"),
