@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from stratuslab.sandbox.opennebula.current.restricted import IN_5_12, IN_6_10, IN_7_4
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -21,8 +23,9 @@ class Release:
     `locked_images_are_admins`: only administrators may delete a LOCKED image.
     `failed_deletions_show`: an image whose deletion fails stays, in ERROR; otherwise it is gone.
     `resizes_running`: a RUNNING VM may be resized.
-    `memory_is_quota`: a wrong MEMORY is refused as if it were above a quota.
+    `memory_is_quota`: a MEMORY or CPU that is no number is refused as if it were above a quota.
     `raw_is_restricted`: RAW/DATA is refused as restricted, not as a wrong section.
+    `restricted`: the attributes of VMs that only administrators may give.
     `search`: what the refusal calls the search by `KEY=VALUE`.
     `no_such_disk`: the text for a DISK_ID that is not there.
     `disk_calls_answer_vm`: calls about a disk or a snapshot of an image answer the object's id.
@@ -44,6 +47,7 @@ class Release:
     resizes_running: bool = True
     memory_is_quota: bool = False
     raw_is_restricted: bool = True
+    restricted: tuple[str, ...] = IN_6_10
     search: str = "JSON query search"
     no_such_disk: str = "Could not detach disk with DISK_ID {}, it does not exist."
     disk_calls_answer_vm: bool = False
@@ -79,6 +83,7 @@ RELEASES: Mapping[str, Release] = MappingProxyType(
             resizes_running=False,
             memory_is_quota=True,
             raw_is_restricted=False,
+            restricted=IN_5_12,
             search="Full text search",
             snapshot_calls_answer=True,
             active_snapshot_counts=True,
@@ -95,6 +100,7 @@ RELEASES: Mapping[str, Release] = MappingProxyType(
         "opennebula-6.10": Release("6.10.5"),
         "opennebula-7.4": Release(
             "7.4.0",
+            restricted=IN_7_4,
             no_such_disk="VM disk does not exist",
             disk_calls_answer_vm=True,
             snapshot_calls_answer=True,

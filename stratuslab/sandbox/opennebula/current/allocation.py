@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from stratuslab.sandbox.opennebula.current.attributes import expanded
 from stratuslab.sandbox.opennebula.current.objects import Vm
 from stratuslab.sandbox.opennebula.current.quotas import usage_of
+from stratuslab.sandbox.opennebula.current.restricted import first_changed, first_restricted
 from stratuslab.sandbox.opennebula.model.names import fault_of_name
 from stratuslab.sandbox.opennebula.model.states import BEING_MADE, LcmState, VmState
 from stratuslab.sandbox.opennebula.refusals import Code, RefusalError, forbidden
@@ -30,13 +31,8 @@ _OF_THE_VM = (
 )  # fmt: skip
 """The attributes that OpenNebula keeps in TEMPLATE; all others are the user's."""
 
-_RESTRICTED = {
-    "NIC": ("MAC", "VLAN_ID", "BRIDGE", "FILTER"),
-    "CONTEXT": ("FILES",),
-    "DISK": ("TOTAL_BYTES_SEC", "ORIGINAL_SIZE", "SIZE_PREV"),
-    "OS": ("KERNEL_DS", "INITRD_DS"),
-}
-_NUMBERS = {"MEMORY": "integer", "CPU": "float or integer"}
+_NUMBERS = {"MEMORY": "integer", "CPU": "float or integer", "VCPU": "integer"}
+_LAST_PORT = 65535
 _SECURITY_GROUP = {"PROTOCOL": "ALL", "SECURITY_GROUP_ID": "0", "SECURITY_GROUP_NAME": "default"}
 _VNC_BASE_PORT = 5900
 
@@ -53,7 +49,6 @@ class Allocation:
     def allocate(self, template: Template, request: Request, *, hold: bool) -> Vm:
         """Make a VM with all that it needs; raises RefusalError, and then nothing of it is left."""
         user = request.user
-        self.refuse_restricted(template, user)
         name = template.single("NAME")
         if name and (fault := fault_of_name(name)):
             raise RefusalError(Code.INTERNAL, fault)
@@ -63,6 +58,7 @@ class Allocation:
                 part = vm.template if attribute in _OF_THE_VM else vm.user_template
                 part.attributes.append((attribute, value))
         self._check_numbers(vm, user)
+        self._check_parts(vm)
         self._quotas.check(user, self._wanted(vm, user))
         vm.id = self._books.next_ids.next("vm")
         vm.name = name or f"one-{vm.id}"
@@ -82,18 +78,21 @@ class Allocation:
         self._books.vms[vm.id] = vm
         return vm
 
-    def refuse_restricted(self, template: Template, user: Account) -> None:
-        """Refuse attributes that only administrators may give; raises RefusalError."""
-        restricted = dict(_RESTRICTED)
-        if self._release.raw_is_restricted:
-            restricted["RAW"] = ("DATA",)
-        elif template.vectors("RAW"):
+    def refuse_restricted(self, template: Template, user: Account, what: str = "VM Template") -> None:
+        """Refuse attributes that only administrators may give; `what` has them. Raises RefusalError."""
+        if not self._release.raw_is_restricted and template.vectors("RAW"):
             raise RefusalError(Code.INTERNAL, "Invalid RAW section: unsupported TYPE")
-        for name, parts in restricted.items():
-            for vector in template.vectors(name):
-                for part in parts:
-                    if part in vector and not user.is_admin:
-                        raise forbidden(user, f"VM Template includes a restricted attribute {part}.")
+        name = None if user.is_admin else first_restricted(template, self._release.restricted)
+        if name is not None:
+            raise forbidden(user, f"{what} includes a restricted attribute {name}.")
+
+    def refuse_changed(self, changes: Template, base: Template, user: Account) -> None:
+        """Refuse changes of a template that only administrators may make; raises RefusalError."""
+        if not self._release.raw_is_restricted and changes.vectors("RAW"):
+            raise RefusalError(Code.INTERNAL, "Invalid RAW section: unsupported TYPE")
+        name = None if user.is_admin else first_changed(changes, base, self._release.restricted)
+        if name is not None:
+            raise forbidden(user, f"User Template includes a restricted attribute {name}.")
 
     def update_context(self, vm: Vm) -> None:
         """Fill the VM's CONTEXT with what its NICs have now."""
@@ -115,11 +114,39 @@ class Allocation:
 
     def _check_numbers(self, vm: Vm, user: Account) -> None:
         for name, kind in _NUMBERS.items():
-            if not number(vm.template.single(name)):
-                text = f"{name} attribute must be a positive {kind} value."
-                if self._release.memory_is_quota:
-                    raise forbidden(user, f"user [{user.uid}] {text}")
-                raise RefusalError(Code.INTERNAL, text)
+            given = vm.template.single(name)
+            value = number(given)
+            if (name == "VCPU" and not given) or (value and (name == "CPU" or "." not in given)):
+                continue
+            text = f"{name} attribute must be a positive {kind} value."
+            is_negative = given.startswith("-") and number(given[1:]) is not None
+            if name != "VCPU" and (is_negative or (self._release.memory_is_quota and value != 0)):
+                raise forbidden(user, f"user [{user.uid}] {text}")
+            raise RefusalError(Code.INTERNAL, text)
+
+    def _check_parts(self, vm: Vm) -> None:
+        """Refuse what a VM cannot have; raises RefusalError."""
+        for graphics in vm.template.vectors("GRAPHICS"):
+            port = graphics.get("PORT", "0")
+            if not port.isdecimal() or int(port) > _LAST_PORT:
+                raise RefusalError(Code.INTERNAL, "Wrong PORT number in GRAPHICS attribute")
+        for os in vm.template.vectors("OS"):
+            for device in filter(None, os.get("BOOT", "").split(",")):
+                self._check_boots(vm, device.strip(), os["BOOT"])
+        if vm.user_template.vectors("VMGROUP"):
+            raise RefusalError(Code.INTERNAL, "Cannot find VM Group to associate the VM")
+
+    def _check_boots(self, vm: Vm, device: str, order: str) -> None:
+        kind, index = next(
+            ((name, device[len(name) :]) for name in ("DISK", "NIC") if device.upper().startswith(name)),
+            ("", ""),
+        )
+        if not index.isdecimal():
+            text = f'Wrong OS/BOOT value: "{order}" should be a comma-separated list of disk# or nic#'
+            raise RefusalError(Code.INTERNAL, text)
+        if int(index) >= len(vm.template.vectors(kind)):
+            text = f"Wrong OS/BOOT value. Device with {kind}_ID {index} not found"
+            raise RefusalError(Code.INTERNAL, text)
 
     def _wanted(self, vm: Vm, user: Account) -> Usage:
         """Work out what the VM will take; wrong names of images and networks are refused later."""
@@ -168,7 +195,7 @@ class Allocation:
         for nic_id, alias in enumerate(vm.template.vectors("NIC_ALIAS"), len(nics)):
             parent = next((nic for nic in nics if nic["NAME"] == alias.get("PARENT", "")), None)
             if parent is None:
-                text = f"NIC_ALIAS: parent NIC {alias.get('PARENT', '')} not found"
+                text = f"NIC named {alias.get('PARENT', '')} not found for alias"
                 raise RefusalError(Code.INTERNAL, text)
             siblings = [text for text in parent.get("ALIAS_IDS", "").split(",") if text]
             alias.setdefault("NAME", f"NIC{parent['NIC_ID']}_ALIAS{len(siblings) + 1}")

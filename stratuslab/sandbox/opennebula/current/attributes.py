@@ -23,15 +23,18 @@ def read_template(text: str) -> Template:
     """
     if text.lstrip().startswith("<"):
         return _of_xml(text)
-    template = parse(_EMPTY.sub(rf'\1"{_PLACEHOLDER}"', text))
+    template = parse(_EMPTY.sub(rf'\1"{_PLACEHOLDER}"', text), empty_vectors=True)
     return Template([(name, _filled(value)) for name, value in template.attributes])
 
 
 def merged(template: Template, changes: Template) -> Template:
-    """Return a template in which each attribute of `changes` replaces all attributes of its name."""
+    """Return a template in which each attribute of `changes` replaces all attributes of its name.
+
+    An empty vector only removes them.
+    """
     names = {name for name, _ in changes.attributes}
     kept = [attribute for attribute in template.attributes if attribute[0] not in names]
-    return Template(kept + changes.attributes)
+    return Template(kept + [(name, value) for name, value in changes.attributes if value != {}])
 
 
 def updated(template: Template, changes: Template, kind: int) -> Template:

@@ -51,6 +51,8 @@ class Devices:
         """Fill in what a disk has from its image; the text of a RefusalError names no disk."""
         disk["DISK_ID"] = str(disk_id)
         if image is None:
+            if not number(disk.get("SIZE", "")) or "." in disk["SIZE"]:
+                raise RefusalError(Code.INTERNAL, "SIZE attribute must be a positive integer value.")
             disk.setdefault("DEV_PREFIX", "sd")
         else:
             self._fill_from(image, disk)
@@ -198,8 +200,8 @@ class Devices:
 
     def _fill_from(self, image: Image, disk: Vector) -> None:
         is_cdrom = image.type == ImageType.CDROM
-        size = number(disk.get("SIZE", str(image.size)))
-        if size is None or (size < image.size and not image.persistent):
+        size = number(disk.get("SIZE", "")) or image.size
+        if size < image.size and not image.persistent:
             text = f"SIZE of {disk['SIZE']}MB is less than the image [{image.id}] size of {image.size}MB."
             raise RefusalError(Code.INTERNAL, text)
         disk.setdefault("DEV_PREFIX", image.template.single("DEV_PREFIX") or "sd")

@@ -74,7 +74,7 @@ class CurrentOned:
             **DeviceRequests(books, devices, allocation, life, images, release).requests(),
             **SnapshotRequests(books, life, release).requests(),
             **images.requests(),
-            **TemplateRequests(books, devices, images, vms).requests(),
+            **TemplateRequests(books, devices, allocation, images, vms).requests(),
             **self._users.requests(),
             **InfrastructureRequests(books, scheduler, release).requests(),
         }

@@ -68,31 +68,38 @@ def number(text: str) -> float | None:
     return float(text) if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{0,9})?", text) else None
 
 
-def parse(text: str) -> Template:
-    """Read a template as OpenNebula 3.2 does; raises TemplateError."""
+def parse(text: str, *, empty_vectors: bool = False) -> Template:
+    """Read a template as OpenNebula 3.2 does; raises TemplateError.
+
+    Releases from 5.12 on also know `empty_vectors`, `NAME = []`.
+    """
     tokens = scan(text)
     template = Template()
     token = next(tokens)
     while token.kind is Kind.VARIABLE:
-        template.attributes.append((token.text.upper(), _value(tokens)))
+        template.attributes.append((token.text.upper(), _value(tokens, empty_vectors=empty_vectors)))
         token = next(tokens)
     _expect(token, Kind.END)
     return template
 
 
-def _value(tokens: Iterator[Token]) -> Value:
+def _value(tokens: Iterator[Token], *, empty_vectors: bool) -> Value:
     equal = _expect(next(tokens), Kind.EQUAL, Kind.EQUAL_EMPTY)
     if equal.kind is Kind.EQUAL_EMPTY:
         return ""
     token = _expect(next(tokens), Kind.OBRACKET, Kind.STRING)
-    return token.text if token.kind is Kind.STRING else _vector(tokens)
+    return token.text if token.kind is Kind.STRING else _vector(tokens, may_be_empty=empty_vectors)
 
 
-def _vector(tokens: Iterator[Token]) -> Vector:
+def _vector(tokens: Iterator[Token], *, may_be_empty: bool) -> Vector:
     vector: Vector = {}
     separator = Kind.COMMA
     while separator is Kind.COMMA:
-        name = _expect(next(tokens), Kind.VARIABLE).text.upper()
+        ends = (Kind.CBRACKET,) if may_be_empty and not vector else ()
+        token = _expect(next(tokens), *ends, Kind.VARIABLE)
+        if token.kind is Kind.CBRACKET:
+            break
+        name = token.text.upper()
         _expect(next(tokens), Kind.EQUAL)
         vector.setdefault(name, _expect(next(tokens), Kind.STRING).text)
         separator = _expect(next(tokens), Kind.COMMA, Kind.CBRACKET).kind

@@ -91,6 +91,7 @@ class DeviceRequests:
         except RefusalError as refusal:
             code = refusal.code if refusal.code == Code.AUTHORIZATION else Code.ACTION
             raise RefusalError(code, str(refusal)) from refusal
+        self.allocation.refuse_restricted(template, request.user, "DISK")
         if image is not None and image.persistent and image.vms:
             text = f"Cannot acquire image {image.id}, it is persistent and already in use"
             raise RefusalError(Code.ACTION, text)
@@ -145,7 +146,7 @@ class DeviceRequests:
     def _attach_nic(self, request: Request) -> int:
         template = request.template(1)
         vm = self.books.vm(request.user, request.arguments.integer(0), "MANAGE")
-        self.allocation.refuse_restricted(template, request.user)
+        self.allocation.refuse_restricted(template, request.user, "NIC")
         lcm_state = ready(vm, _NIC, "attach a new NIC to")
         nic = dict(next(iter(template.vectors("NIC")), {}))
         nic_id = _next(vm, ("NIC", "NIC_ALIAS"), "NIC_ID")

@@ -29,7 +29,6 @@ _CONFIG = {
     "NETWORK_SIZE": "254",
     "VM_SUBMIT_ON_HOLD": "NO",
 }
-_VM_RESTRICTED = ("CONTEXT/FILES", "NIC/MAC", "NIC/VLAN_ID", "NIC/BRIDGE", "RAW/DATA", "USER_PRIORITY")
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ class InfrastructureRequests:
         if not request.user.is_admin and not self.release.config_is_public:
             text = "The oned configuration can only be retrieved by users in the oneadmin group."
             raise forbidden(request.user, text)
-        restricted = [("VM_RESTRICTED_ATTR", name) for name in _VM_RESTRICTED]
+        restricted = [("VM_RESTRICTED_ATTR", name) for name in self.release.restricted]
         return Template([*_CONFIG.items(), *restricted]).to_xml("OPENNEBULA_CONFIGURATION")
 
     def _datastore(self, request: Request) -> str:

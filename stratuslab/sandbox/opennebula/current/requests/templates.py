@@ -14,6 +14,7 @@ from stratuslab.sandbox.opennebula.refusals import Code, RefusalError
 from stratuslab.sandbox.opennebula.template.template import Template
 
 if TYPE_CHECKING:
+    from stratuslab.sandbox.opennebula.current.allocation import Allocation
     from stratuslab.sandbox.opennebula.current.books import Books
     from stratuslab.sandbox.opennebula.current.devices import Devices
     from stratuslab.sandbox.opennebula.current.requests.images import ImageRequests
@@ -29,6 +30,7 @@ class TemplateRequests:
 
     books: Books
     devices: Devices
+    allocation: Allocation
     images: ImageRequests
     vms: VmRequests
 
@@ -77,6 +79,7 @@ class TemplateRequests:
         name, hold = request.arguments.string(1), request.arguments.boolean(2, default=False)
         extra = request.template(3, default="")
         persistent = request.arguments.boolean(4, default=False)
+        self.allocation.refuse_changed(extra, template.template, request.user)
         wanted = merged(template.template, extra)
         if name:
             wanted.replace("NAME", name)
@@ -92,7 +95,7 @@ class TemplateRequests:
         try:
             return self.vms.create(wanted, request, hold=hold)
         except RefusalError as refusal:
-            if refusal.code != Code.INTERNAL or not str(refusal).startswith("DISK"):
+            if refusal.code != Code.INTERNAL:
                 raise
             raise RefusalError(Code.ALLOCATE, f"{_PREFIX}{refusal}") from refusal
 

@@ -88,6 +88,7 @@ class VmRequests:
 
     def _allocate(self, request: Request) -> int:
         template = request.template(0)
+        self.allocation.refuse_restricted(template, request.user)
         return self.create(template, request, hold=request.arguments.boolean(1, default=False))
 
     def _show(self, request: Request) -> str:

@@ -1,0 +1,158 @@
+"""What OpenNebula from 5.12 on makes of a VM's template, and what it refuses, as a real one answers."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+from xmlrpc.client import ServerProxy
+
+import pytest
+
+from stratuslab.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_SIZES = "CPU = 1\nMEMORY = 64\n"
+_DISK = "DISK = [ IMAGE_ID = 0 ]\n"
+_PREFIX = "Error allocating a new virtual machine template. "
+_FORBIDDEN, _INTERNAL, _ALLOCATE = 512, 8192, 16384
+
+
+class Client:
+    """Calls of a user; VMs are held, so that nothing happens to them."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._proxy = ServerProxy(sandbox.endpoints["here"]["endpoint"])
+
+    def call(self, method: str, *arguments: object, session: str = "demo:demo-pass") -> list[Any]:
+        answer: Any = getattr(self._proxy, method)(session, *arguments)
+        return list(answer)
+
+    def allocate(self, text: str) -> list[Any]:
+        return self.call("one.vm.allocate", text, True)
+
+    def instantiate(self, template_id: int, extra: str = "", name: str = "vm") -> list[Any]:
+        return self.call("one.template.instantiate", template_id, name, True, extra, False)
+
+    def template(self, text: str) -> int:
+        """Make a VM template."""
+        made, template_id, *_ = self.call("one.template.allocate", f"NAME = own\n{_SIZES}{text}")
+        assert made, template_id
+        return int(template_id)
+
+    def document(self, answer: list[Any]) -> str:
+        assert answer[0], answer
+        made, document, *_ = self.call("one.vm.info", answer[1])
+        assert made, document
+        return str(document)
+
+
+@pytest.fixture(params=["opennebula-5.12", "opennebula-6.10", "opennebula-7.4"])
+def one(request: pytest.FixtureRequest) -> Iterator[Client]:
+    with Sandbox(locations=["here"], cloud=request.param, users={"demo": "demo-pass"}) as sandbox:
+        yield Client(sandbox)
+
+
+RESTRICTED = [
+    ("DISK = [ IMAGE_ID = 0, READ_IOPS_SEC = 100 ]", "DISK", "READ_IOPS_SEC"),
+    (_DISK + "NIC = [ NETWORK_ID = 0, INBOUND_AVG_BW = 100 ]", "NIC", "INBOUND_AVG_BW"),
+    (_DISK + "CONTEXT = [ FILES = 100 ]", "CONTEXT", "FILES"),
+    (_DISK + "EMULATOR = 100", "EMULATOR", "EMULATOR"),
+    (_DISK + "CPU_COST = 100", "CPU_COST", "CPU_COST"),
+    (_DISK + "USER_PRIORITY = 100", "USER_PRIORITY", "USER_PRIORITY"),
+    (_DISK + "TOPOLOGY = [ PIN_POLICY = 100 ]", "TOPOLOGY", "PIN_POLICY"),
+    (_DISK + "USER_INPUTS = [ CPU = 100 ]", "USER_INPUTS", "CPU"),
+]
+
+
+@pytest.mark.parametrize(("text", "_attribute", "part"), RESTRICTED)
+def test_users_cannot_give_a_vm_what_is_for_administrators(
+    one: Client, text: str, _attribute: str, part: str
+) -> None:
+    refused = one.allocate(f"{_SIZES}{text}\n")
+
+    assert refused[0] is False
+    assert refused[2] == _FORBIDDEN
+    assert refused[1].endswith(f"VM Template includes a restricted attribute {part}.")
+
+
+@pytest.mark.parametrize(("text", "attribute", "_part"), RESTRICTED)
+def test_a_vm_template_gives_what_is_for_administrators_and_nobody_changes_it(
+    one: Client, text: str, attribute: str, _part: str
+) -> None:
+    with_it, without = one.template(f"{text}\n"), one.call("one.template.allocate", f"NAME = b\n{_DISK}")[1]
+
+    assert one.instantiate(with_it)[0]
+    assert one.instantiate(with_it, f"{text}\n")[0], "the same value is no change"
+    for refused in (
+        one.instantiate(with_it, text.replace("100", "101")),
+        one.instantiate(without, f"{_SIZES}{text}\n"),
+    ):
+        assert refused[0] is False
+        assert refused[2] == _FORBIDDEN
+        assert refused[1].endswith(f"User Template includes a restricted attribute {attribute}.")
+
+
+def test_a_nic_without_the_limit_that_the_vm_template_sets_is_refused(one: Client) -> None:
+    limited = one.template(_DISK + "NIC = [ NETWORK_ID = 0, INBOUND_AVG_BW = 100 ]\n")
+
+    refused = one.instantiate(limited, "NIC = [ NETWORK_ID = 1 ]\n")
+
+    assert refused[1].endswith("User Template includes a restricted attribute NIC.")
+    assert one.instantiate(limited, "NIC = [ NETWORK_ID = 1, INBOUND_AVG_BW = 100 ]\n")[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("VCPU = 0", "VCPU attribute must be a positive integer value."),
+        ("VCPU = two", "VCPU attribute must be a positive integer value."),
+        ("MEMORY = 0", "MEMORY attribute must be a positive integer value."),
+        ("CPU = 0", "CPU attribute must be a positive float or integer value."),
+        ("NIC = [ NETWORK_ID = 77 ]", "Virtual network with ID: 77 does not exist"),
+        ("NIC = [ NETWORK_ID = 0, IP = 1.2.3.4 ]", "Cannot get IP/MAC lease from virtual network 0."),
+        ("DISK = [ IMAGE_ID = 77 ]", "DISK 0: Image with ID: 77 does not exist"),
+        ("DISK = [ TYPE = fs ]", "DISK 0: SIZE attribute must be a positive integer value."),
+        ("DISK = [ TYPE = swap, SIZE = 0 ]", "DISK 0: SIZE attribute must be a positive integer value."),
+        ("GRAPHICS = [ TYPE = vnc, PORT = -1 ]", "Wrong PORT number in GRAPHICS attribute"),
+        ("GRAPHICS = [ TYPE = vnc, PORT = 65536 ]", "Wrong PORT number in GRAPHICS attribute"),
+        (
+            "OS = [ BOOT = hd ]",
+            'Wrong OS/BOOT value: "hd" should be a comma-separated list of disk# or nic#',
+        ),
+        ("OS = [ BOOT = nic9 ]", "Wrong OS/BOOT value. Device with NIC_ID 9 not found"),
+        ("NIC_ALIAS = [ NETWORK_ID = 0, PARENT = NIC9 ]", "NIC named NIC9 not found for alias"),
+        ("VMGROUP = [ VMGROUP_ID = 5, ROLE = x ]", "Cannot find VM Group to associate the VM"),
+    ],
+)
+def test_a_wrong_template_is_refused_alike_when_it_is_sent_and_when_it_is_instantiated(
+    one: Client, text: str, problem: str
+) -> None:
+    name = text.split()[0]
+    sizes = "".join(line for line in _SIZES.splitlines(keepends=True) if not line.startswith(f"{name} "))
+    own = one.template(_DISK)
+
+    assert one.allocate(f"{sizes}{text}\n")[1:3] == [f"[one.vm.allocate] {problem}", _INTERNAL]
+    assert one.instantiate(own, f"{text}\n")[1:3] == [
+        f"[one.template.instantiate] {_PREFIX}{problem}",
+        _ALLOCATE,
+    ]
+
+
+@pytest.mark.parametrize("name", ["a/b", "x" * 129])
+def test_a_name_that_no_vm_may_have_fails_as_an_allocation(one: Client, name: str) -> None:
+    refused = one.instantiate(one.template(_DISK), name=name)
+
+    assert refused[1].startswith(f"[one.template.instantiate] {_PREFIX}Invalid NAME, ")
+    assert refused[2] == _ALLOCATE
+
+
+@pytest.mark.parametrize("attribute", ["NIC", "DISK", "CONTEXT"])
+def test_an_empty_vector_takes_away_what_the_vm_template_has(one: Client, attribute: str) -> None:
+    own = one.template(f"{_DISK}NIC = [ NETWORK_ID = 0 ]\nCONTEXT = [ NETWORK = YES ]\n")
+
+    document = one.document(one.instantiate(own, f"{attribute} = []\n"))
+
+    present = {name for name in ("NIC", "DISK", "CONTEXT") if re.search(f"<{name}>", document)}
+    assert present == {"NIC", "DISK", "CONTEXT"} - {attribute}
