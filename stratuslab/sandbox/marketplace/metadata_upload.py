@@ -9,19 +9,18 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from stratuslab.sandbox.marketplace.image_entry import ImageEntry, identifier_of
+from stratuslab.sandbox.marketplace.rdf import BASE, NAMESPACES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from xml.etree.ElementTree import Element
 
-_RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
-_DCTERMS = "{http://purl.org/dc/terms/}"
-_SLREQ = "{http://mp.stratuslab.eu/slreq#}"
-_SLTERMS = "{http://mp.stratuslab.eu/slterms#}"
+_RDF, _DCTERMS, _SLREQ, _SLTERMS = (
+    f"{{{NAMESPACES[prefix]}}}" for prefix in ("rdf", "dcterms", "slreq", "slterms")
+)
 _SIGNATURE = "{http://www.w3.org/2000/09/xmldsig#}Signature"
 _RESOURCES = ({f"{_RDF}parseType": "Resource"}, {"parseType": "Resource"})
 _XML_BASE = "{http://www.w3.org/XML/1998/namespace}base"
-_BASE = "http://mp.stratuslab.eu/"
 
 _ENCODING = re.compile(rb"""\A<\?xml[^>]*?\sencoding=["']([A-Za-z0-9._-]+)["']""")
 _DECLARATION = re.compile(r"\A\s*<\?xml[^>]*\?>\s*")
@@ -40,8 +39,8 @@ def entry_of(body: bytes) -> ImageEntry:
     """
     text = _decoded(body)
     root = _parsed(text)
-    if root.tag != f"{_RDF}RDF" or root.get(_XML_BASE) != _BASE:
-        raise InvalidMetadataError(f"the root element must be rdf:RDF with the xml:base {_BASE}")
+    if root.tag != f"{_RDF}RDF" or root.get(_XML_BASE) != BASE:
+        raise InvalidMetadataError(f"the root element must be rdf:RDF with the xml:base {BASE}")
     signatures = [element for element in root if element.tag == _SIGNATURE]
     descriptions = [element for element in root if element.tag != _SIGNATURE]
     if len(signatures) != 1:

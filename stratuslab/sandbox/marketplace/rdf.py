@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 DECLARATION = '<?xml version="1.0" encoding="UTF-8" standalone="no"?>'
 
-_BASE = "http://mp.stratuslab.eu/"
-_NAMESPACES = {
+BASE = "http://mp.stratuslab.eu/"
+NAMESPACES = {
     "dcterms": "http://purl.org/dc/terms/",
     "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
     "slreq": "http://mp.stratuslab.eu/slreq#",
@@ -43,12 +43,12 @@ def document(entry: ImageEntry) -> str:
         return DECLARATION + entry.document
     namespaces = " ".join(
         f'xmlns:{prefix}="{uri}"'
-        for prefix, uri in _NAMESPACES.items()
+        for prefix, uri in NAMESPACES.items()
         if prefix != "ex" or entry.related_images
     )
     description = "".join(_element(prop, "        ") for prop in _properties(entry))
     return (
-        f'{DECLARATION}<rdf:RDF {namespaces} xml:base="{_BASE}">\n\n'
+        f'{DECLARATION}<rdf:RDF {namespaces} xml:base="{BASE}">\n\n'
         f'    <rdf:Description rdf:about="#{entry.identifier}">\n\n{description}\n    </rdf:Description>\n'
         f"{_signature(description)}</rdf:RDF>"
     )
@@ -57,7 +57,7 @@ def document(entry: ImageEntry) -> str:
 def statements(entry: ImageEntry) -> dict[str, dict[str, list[dict[str, str]]]]:
     """Return the statements of an entry as RDF/JSON (subject, predicate, values), without its signature."""
     graph: dict[str, dict[str, list[dict[str, str]]]] = {}
-    _state(graph, f"{_BASE}#{entry.identifier}", list(_properties(entry)))
+    _state(graph, f"{BASE}#{entry.identifier}", list(_properties(entry)))
     return graph
 
 
@@ -126,7 +126,7 @@ def _element(prop: _Property, indent: str) -> str:
 
 def _default_namespace_element(prop: _Property, present: str) -> str:
     prefix, name, value = prop
-    namespace = "" if prefix == present else f' xmlns="{_NAMESPACES[prefix]}"'
+    namespace = "" if prefix == present else f' xmlns="{NAMESPACES[prefix]}"'
     if isinstance(value, str):
         return f"<{name}{namespace}>{escape(value, quote=False)}</{name}>"
     inner = "".join(_default_namespace_element(part, prefix) for part in value)
@@ -138,7 +138,7 @@ def _state(
 ) -> None:
     predicates = graph.setdefault(subject, {})
     for prefix, name, value in properties:
-        values = predicates.setdefault(_NAMESPACES[prefix] + name, [])
+        values = predicates.setdefault(NAMESPACES[prefix] + name, [])
         if isinstance(value, str):
             values.append({"type": "literal", "value": value})
         else:

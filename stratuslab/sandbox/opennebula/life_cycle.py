@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from stratuslab.sandbox.opennebula.model.history import HistoryRecord, Reason
@@ -22,6 +23,18 @@ if TYPE_CHECKING:
 
 DONE_VMS_KEPT = 1000
 """How many VMs that are DONE can still be looked at; the one that ended first is forgotten first."""
+
+
+# Actions on a VM that is on a host: the states in which they are possible, the state in which they put it,
+# and what follows, a quarter of the time to boot apart.
+_ON_HOST: dict[str, tuple[tuple[LcmState, ...], LcmState, list[Turn]]] = {
+    "shutdown": ((LcmState.RUNNING,), LcmState.SHUTDOWN, [Turn.SHUT_DOWN, Turn.ENDED]),
+    "cancel": ((LcmState.RUNNING,), LcmState.CANCEL, [Turn.SHUT_DOWN, Turn.ENDED]),
+    "stop": ((LcmState.RUNNING,), LcmState.SAVE_STOP, [Turn.SAVED_TO_STOP, Turn.STOPPED]),
+    "suspend": ((LcmState.RUNNING,), LcmState.SAVE_SUSPEND, [Turn.SUSPENDED]),
+    "restart": ((LcmState.UNKNOWN, LcmState.BOOT), LcmState.BOOT, [Turn.BOOTED]),
+    "reboot": ((LcmState.RUNNING,), LcmState.RUNNING, []),
+}
 
 
 class UnknownActionError(Exception):
@@ -55,27 +68,21 @@ class LifeCycle:
         self._quarter = boot_seconds / 4
         self._without_room: set[int] = set()
         self._actions: dict[str, Callable[[VirtualMachine, float], None]] = {
-            "shutdown": self._shutdown,
             "hold": self._hold,
             "release": self._release,
-            "stop": self._stop,
-            "cancel": self._cancel,
-            "suspend": self._suspend,
             "resume": self._resume,
-            "restart": self._restart,
             "finalize": self._finalize,
             "resubmit": self._resubmit,
-            "reboot": self._reboot,
         }
         self._turns: dict[Turn, Callable[[VirtualMachine, float], None]] = {
             Turn.DEPLOYED: self._deployed,
             Turn.TRANSFERRED: self._transferred,
             Turn.BOOTED: self._booted,
-            Turn.SHUT_DOWN: self._shut_down,
-            Turn.SHUTDOWN_IGNORED: self._shutdown_ignored,
-            Turn.SAVED_TO_STOP: self._saved_to_stop,
-            Turn.STOPPED: self._stopped,
-            Turn.SUSPENDED: self._suspended,
+            Turn.SHUT_DOWN: partial(self._begin_epilog, LcmState.EPILOG),
+            Turn.SHUTDOWN_IGNORED: lambda vm, _now: vm.move(VmState.ACTIVE, LcmState.RUNNING),
+            Turn.SAVED_TO_STOP: partial(self._begin_epilog, LcmState.EPILOG_STOP),
+            Turn.STOPPED: partial(self._put_aside, VmState.STOPPED),
+            Turn.SUSPENDED: partial(self._put_aside, VmState.SUSPENDED),
             Turn.CLEANED_TO_RESUBMIT: self._cleaned_to_resubmit,
             Turn.ENDED: self._ended,
         }
@@ -87,9 +94,20 @@ class LifeCycle:
 
     def act(self, vm: VirtualMachine, action: str, now: float) -> None:
         """Do what one.vm.action asks for; raises UnknownActionError, WrongStateError."""
-        if action not in self._actions:
+        if action in self._actions:
+            self._actions[action](vm, now)
+            return
+        if action not in _ON_HOST:
             raise UnknownActionError(action)
-        self._actions[action](vm, now)
+        before, after, turns = _ON_HOST[action]
+        _require(vm.is_active(*before))
+        vm.move(VmState.ACTIVE, after)
+        if action == "cancel":
+            for record in vm.history[-1:]:
+                record.reason = Reason.CANCEL
+        if action == "shutdown" and vm.ignores_acpi:
+            turns = [Turn.SHUTDOWN_IGNORED]
+        self._plan(vm, now, *enumerate(turns, 1))
 
     def deploy(self, vm: VirtualMachine, host: Host, now: float) -> None:
         """Put a waiting VM on this host, whether there is room or not; raises WrongStateError."""
@@ -142,21 +160,6 @@ class LifeCycle:
     def _is_due(self, vm: VirtualMachine, now: float) -> bool:
         return bool(vm.agenda) and vm.agenda[0][0] <= now and vm.id not in self._without_room
 
-    def _shutdown(self, vm: VirtualMachine, now: float) -> None:
-        _require(vm.is_active(LcmState.RUNNING))
-        vm.move(VmState.ACTIVE, LcmState.SHUTDOWN)
-        if vm.ignores_acpi:
-            self._plan(vm, now, (1, Turn.SHUTDOWN_IGNORED))
-        else:
-            self._plan(vm, now, (1, Turn.SHUT_DOWN), (2, Turn.ENDED))
-
-    def _cancel(self, vm: VirtualMachine, now: float) -> None:
-        _require(vm.is_active(LcmState.RUNNING))
-        vm.move(VmState.ACTIVE, LcmState.CANCEL)
-        for record in vm.history[-1:]:
-            record.reason = Reason.CANCEL
-        self._plan(vm, now, (1, Turn.SHUT_DOWN), (2, Turn.ENDED))
-
     def _hold(self, vm: VirtualMachine, _now: float) -> None:
         _require(vm.state == VmState.PENDING)
         vm.move(VmState.HOLD)
@@ -165,16 +168,6 @@ class LifeCycle:
     def _release(self, vm: VirtualMachine, now: float) -> None:
         _require(vm.state == VmState.HOLD)
         self.start(vm, now)
-
-    def _stop(self, vm: VirtualMachine, now: float) -> None:
-        _require(vm.is_active(LcmState.RUNNING))
-        vm.move(VmState.ACTIVE, LcmState.SAVE_STOP)
-        self._plan(vm, now, (1, Turn.SAVED_TO_STOP), (2, Turn.STOPPED))
-
-    def _suspend(self, vm: VirtualMachine, now: float) -> None:
-        _require(vm.is_active(LcmState.RUNNING))
-        vm.move(VmState.ACTIVE, LcmState.SAVE_SUSPEND)
-        self._plan(vm, now, (1, Turn.SUSPENDED))
 
     def _resume(self, vm: VirtualMachine, now: float) -> None:
         _require(vm.state in (VmState.STOPPED, VmState.SUSPENDED))
@@ -185,14 +178,6 @@ class LifeCycle:
             vm.history.append(record.successor(now))
         vm.move(VmState.ACTIVE, LcmState.BOOT)
         self._plan(vm, now, (1, Turn.BOOTED))
-
-    def _restart(self, vm: VirtualMachine, now: float) -> None:
-        _require(vm.is_active(LcmState.UNKNOWN, LcmState.BOOT))
-        vm.move(VmState.ACTIVE, LcmState.BOOT)
-        self._plan(vm, now, (1, Turn.BOOTED))
-
-    def _reboot(self, vm: VirtualMachine, _now: float) -> None:
-        _require(vm.is_active(LcmState.RUNNING))
 
     def _finalize(self, vm: VirtualMachine, now: float) -> None:
         if vm.state == VmState.ACTIVE:
@@ -256,24 +241,14 @@ class LifeCycle:
         mebibytes = vm.template.single("MEMORY")
         vm.memory = int(mebibytes) * 1024 if mebibytes.isdecimal() else 0
 
-    def _shut_down(self, vm: VirtualMachine, now: float) -> None:
-        _begin_epilog(vm, now)
-        vm.move(VmState.ACTIVE, LcmState.EPILOG)
+    def _begin_epilog(self, epilog: LcmState, vm: VirtualMachine, now: float) -> None:
+        for record in vm.history[-1:]:
+            record.running_etime = record.epilog_stime = int(now)
+        vm.move(VmState.ACTIVE, epilog)
 
-    def _shutdown_ignored(self, vm: VirtualMachine, _now: float) -> None:
-        vm.move(VmState.ACTIVE, LcmState.RUNNING)
-
-    def _saved_to_stop(self, vm: VirtualMachine, now: float) -> None:
-        _begin_epilog(vm, now)
-        vm.move(VmState.ACTIVE, LcmState.EPILOG_STOP)
-
-    def _stopped(self, vm: VirtualMachine, now: float) -> None:
+    def _put_aside(self, state: VmState, vm: VirtualMachine, now: float) -> None:
         self._leave_host(vm, now, Reason.STOP_RESUME)
-        vm.move(VmState.STOPPED)
-
-    def _suspended(self, vm: VirtualMachine, now: float) -> None:
-        self._leave_host(vm, now, Reason.STOP_RESUME)
-        vm.move(VmState.SUSPENDED)
+        vm.move(state)
 
     def _cleaned_to_resubmit(self, vm: VirtualMachine, now: float) -> None:
         self._transfer_manager.delete(vm.id)
@@ -328,8 +303,3 @@ class LifeCycle:
 def _require(possible: bool) -> None:
     if not possible:
         raise WrongStateError
-
-
-def _begin_epilog(vm: VirtualMachine, now: float) -> None:
-    for record in vm.history[-1:]:
-        record.running_etime = record.epilog_stime = int(now)
