@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
+from tests.sandbox.command import COMMAND, run, run_python, run_without, served, serving
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-SANDBOX = [sys.executable, "-m", "stratuslab.sandbox"]
 SHOW = "import os; print(open(os.environ['STRATUSLAB_CONFIG']).read())"
 
 
@@ -31,29 +32,9 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     assert [*directory.iterdir()] == []
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*SANDBOX, *arguments], capture_output=True, text=True, timeout=60, check=False)
-
-
-def run_python(code: str, *options: str) -> subprocess.CompletedProcess[str]:
-    return run("exec", *options, "--", sys.executable, "-c", code)
-
-
-@contextmanager
-def serving(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    command = [*SANDBOX, "serve", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_serve_until_a_signal(number: int) -> None:
-    with serving("--locations", "paris,lyon", "--boot-seconds", "0") as process:
-        assert process.stdout
-        place = json.loads(process.stdout.readline())
+    with serving("--locations", "paris,lyon", "--boot-seconds", "0") as (process, place):
         assert [*place] == ["config", "locations", "control", "web_page"]
         assert [*place["locations"]] == ["paris", "lyon"]
         assert [*place["locations"]["lyon"]] == ["endpoint", "pdisk_endpoint", "marketplace_endpoint"]
@@ -66,6 +47,7 @@ def test_serve_until_a_signal(number: int) -> None:
         assert answer.json() == []
         process.send_signal(number)
         assert process.wait(10) == 0
+        assert process.stdout
         assert process.stdout.read() == ""
         assert process.stderr
         assert process.stderr.read() == ""
@@ -73,12 +55,9 @@ def test_serve_until_a_signal(number: int) -> None:
 
 def test_serve_writes_the_configuration_where_it_is_wanted(tmp_path: Path) -> None:
     path = tmp_path / "stratuslab-user.cfg"
-    with serving("--config-out", str(path), "--user", "jane:a:b%") as process:
-        assert process.stdout
-        assert json.loads(process.stdout.readline())["config"] == str(path)
+    with served("--config-out", str(path), "--user", "jane:a:b%") as place:
+        assert place["config"] == str(path)
         assert "username = jane\npassword = a:b%%\n" in path.read_text()
-        process.terminate()
-        assert process.wait(10) == 0
     assert not path.exists()
 
 
@@ -93,18 +72,27 @@ def test_serve_never_overwrites_a_file(tmp_path: Path) -> None:
 
 
 def test_serve_on_a_port_in_use() -> None:
-    with serving() as process:
-        assert process.stdout
-        endpoint = json.loads(process.stdout.readline())["locations"]["sandbox"]["endpoint"]
-        port = endpoint.split(":")[2].split("/")[0]
+    with served() as place:
+        port = place["locations"]["sandbox"]["endpoint"].split(":")[2].split("/")[0]
         ended = run("serve", "--port", port)
-        assert ended.returncode == 1
-        assert ended.stderr == (
-            f"stratuslab-sandbox: port {port} of 127.0.0.1 cannot be taken: Address already in use;"
-            " give another port, or 0 for a free one\n"
-        )
-        process.terminate()
-        process.wait(10)
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        f"stratuslab-sandbox: port {port} of 127.0.0.1 cannot be taken: Address already in use;"
+        " give another port, or 0 for a free one\n"
+    )
+
+
+def test_serve_with_faults() -> None:
+    rules = ["POST /disks/:nth=2:cut-after", "*@sandbox:delay=0"]
+    with served(*(part for rule in rules for part in ("--fault", rule))) as place:
+        faults = requests.get(f"{place['control']}faults", timeout=10).json()
+    assert [fault["rule"] for fault in faults] == [rules[0], "*@sandbox:delay=0.0"]
+
+
+def test_serve_another_kind_of_cloud() -> None:
+    with served("--cloud", "opennebula-7.4", "--locations", "paris,lyon:stratuslab") as place:
+        assert place["locations"]["paris"].keys() == {"endpoint"}
+        assert place["locations"]["lyon"].keys() > {"endpoint"}
 
 
 def test_exec_gives_the_command_its_cloud() -> None:
@@ -120,6 +108,16 @@ def test_exec_ends_with_the_status_of_the_command(status: int) -> None:
 
 def test_exec_tells_which_signal_ended_the_command() -> None:
     assert run_python("import os; os.kill(os.getpid(), 9)").returncode == 128 + 9
+
+
+def test_command_under_exec_has_its_faults_and_its_control() -> None:
+    code = (
+        "import json, os, urllib.request\n"
+        "control = os.environ['STRATUSLAB_SANDBOX_CONTROL']\n"
+        "print(json.load(urllib.request.urlopen(control + 'faults'))[0]['rule'])\n"
+    )
+    ended = run_python(code, "--fault", "one.vm.info:cut-at=7")
+    assert (ended.stderr, ended.stdout) == ("", "one.vm.info:cut-at=7\n")
 
 
 def test_exec_of_no_command(tmp_path: Path) -> None:
@@ -147,7 +145,7 @@ def test_exec_hands_signals_on(number: int, status: int) -> None:
         "print('ready', flush=True)\n"
         "while True: signal.pause()\n"
     )
-    command = [*SANDBOX, "exec", "--", sys.executable, "-c", code]
+    command = [*COMMAND, "exec", "--", sys.executable, "-c", code]
     with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as process:
         try:
             assert process.stdout
@@ -163,50 +161,52 @@ def test_exec_hands_signals_on(number: int, status: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "reason"),
     [
-        [],
-        ["serve", "--", "true"],
-        ["exec"],
-        ["exec", "--"],
-        ["serve", "--locations", "a,a"],
-        ["serve", "--locations", ""],
-        ["serve", "--user", "secret-word"],
-        ["serve", "--boot-seconds", "x"],
-        ["serve", "--boot-seconds", "-1"],
-        ["serve", "--user", ":secret-word"],
-        ["dance"],
+        ("", "usage: stratuslab-sandbox"),
+        ("dance", "usage: stratuslab-sandbox"),
+        ("serve -- true", "usage: stratuslab-sandbox"),
+        ("serve --prot 1", "unknown arguments: --prot 1"),
+        ("exec", "usage: stratuslab-sandbox"),
+        ("exec --", "usage: stratuslab-sandbox"),
+        ("exec ls -l", "-- goes before the command; give: stratuslab-sandbox exec -- ls -l\n"),
+        ("exec ls 'a b'", "-- goes before the command; give: stratuslab-sandbox exec -- ls 'a b'\n"),
+        (
+            "exec --port 0 ls --color",
+            "-- goes before the command; give: stratuslab-sandbox exec -- ls --color\n",
+        ),
+        ("serve --locations a,a", "usage: stratuslab-sandbox"),
+        ("serve --locations ''", "usage: stratuslab-sandbox"),
+        ("serve --user secret-word", "usage: stratuslab-sandbox"),
+        ("serve --user :secret-word", "usage: stratuslab-sandbox"),
+        ("serve --boot-seconds x", "usage: stratuslab-sandbox"),
+        ("serve --boot-seconds -1", "usage: stratuslab-sandbox"),
+        ("serve --port=-1", "port is -1; give a number from 1 to 65535, or 0 for a free port"),
+        ("serve --port=65536", "port is 65536; give a number from 1 to 65535, or 0 for a free port"),
+        ("serve --ssh --ssh-port=-1", "ssh_port is -1; give a number from 1 to 65535, or 0"),
+        ("serve --ssh --ssh-port=65536", "ssh_port is 65536; give a number from 1 to 65535, or 0"),
+        ("serve --hosts 0", "host"),
+        ("serve --hosts many", "host"),
+        ("serve --host-capacity 2", "host"),
+        ("serve --host-capacity 2:", "host"),
+        ("serve --host-capacity -1:512", "host"),
+        ("serve --host-capacity 1:0.5", "host"),
+        ("serve --fault one.vm.info:nht=2:garbage", "there is no setting 'nht'"),
+        (
+            "serve --fault one.vm.alocate:garbage",
+            "there is no operation 'one.vm.alocate'; the nearest is 'one.vm.allocate'",
+        ),
+        ("serve --fault one.vm.info@nowhere:garbage", "location nowhere, which does not exist"),
+        ("serve --tls --certificate Jane", "'Jane' is no distinguished name"),
     ],
 )
-def test_wrong_arguments(arguments: list[str]) -> None:
-    ended = run(*arguments)
+def test_wrong_arguments(arguments: str, reason: str) -> None:
+    ended = run(*shlex.split(arguments))
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert "usage: stratuslab-sandbox" in ended.stderr
+    assert ended.stderr.startswith("usage: stratuslab-sandbox")
+    assert reason in (ended.stderr if "usage" in reason else ended.stderr.partition("error: ")[2])
     assert "secret-word" not in ended.stderr
     assert "Traceback" not in ended.stderr
-
-
-@pytest.mark.parametrize("option", ["--port", "--ssh-port"])
-@pytest.mark.parametrize("port", ["-1", "65536"])
-def test_port_out_of_range(option: str, port: str) -> None:
-    ended = run("serve", "--ssh", f"{option}={port}")
-    assert (ended.returncode, ended.stdout) == (2, "")
-    name = option.removeprefix("--").replace("-", "_")
-    assert f"{name} is {port}; give a number from 1 to 65535, or 0 for a free port" in ended.stderr
-
-
-@pytest.mark.parametrize("words", [["ls", "-l"], ["ls", "a b"], ["--port", "0", "ls", "--color"]])
-def test_exec_without_the_dashes_says_where_they_go(words: list[str]) -> None:
-    ended = run("exec", *words)
-    assert (ended.returncode, ended.stdout) == (2, "")
-    command = shlex.join(words[words.index("ls") :])
-    assert f"-- goes before the command; give: stratuslab-sandbox exec -- {command}\n" in ended.stderr
-
-
-def test_unknown_arguments_of_serve() -> None:
-    ended = run("serve", "--prot", "1")
-    assert (ended.returncode, ended.stdout) == (2, "")
-    assert "unknown arguments: --prot 1" in ended.stderr
 
 
 def test_version() -> None:
@@ -221,7 +221,7 @@ def on_a_terminal(*arguments: str) -> Iterator[tuple[subprocess.Popen[bytes], It
     controller, terminal = os.openpty()
     with (
         os.fdopen(controller, "rb", buffering=0) as output,
-        subprocess.Popen([*SANDBOX, "serve", *arguments], stdout=terminal) as process,
+        subprocess.Popen([*COMMAND, "serve", *arguments], stdout=terminal) as process,
     ):
         os.close(terminal)
         try:
@@ -263,36 +263,29 @@ def test_serve_writes_json_on_a_terminal_if_told_to() -> None:
         assert json.loads(next(lines)).keys() == {"config", "locations", "control", "web_page"}
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["serve", "--help"], ["exec", "-h"]])
-def test_help(arguments: list[str]) -> None:
-    ended = run(*arguments)
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ("--help", ""),
+        ("exec -h", "A fault RULE is OPERATION[@LOCATION][:WHEN]:WHAT"),
+        ("serve --help", "A fault RULE is OPERATION[@LOCATION][:WHEN]:WHAT"),
+        ("serve --help", "BUT AS YOU"),
+    ],
+)
+def test_help(arguments: str, text: str) -> None:
+    ended = run(*arguments.split())
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout.startswith("usage: stratuslab-sandbox")
+    assert text in " ".join(ended.stdout.split())
 
 
-def test_without_werkzeug_the_command_says_what_to_install() -> None:
-    code = (
-        "import sys\n"
-        "class Absent:\n"
-        "    def find_spec(self, name, path=None, target=None):\n"
-        "        if name == 'werkzeug':\n"
-        "            raise ModuleNotFoundError(name=name)\n"
-        "sys.meta_path.insert(0, Absent())\n"
-        "from stratuslab.sandbox.cli import main\n"
-        "sys.exit(main(['serve']))\n"
-    )
-    ended = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
-    )
+@pytest.mark.parametrize(
+    ("package", "option"), [("werkzeug", "--json"), ("asyncssh", "--ssh"), ("cryptography", "--tls")]
+)
+def test_without_a_package_the_command_says_what_to_install(package: str, option: str) -> None:
+    ended = run_without(package, "serve", option)
     assert ended.returncode == 1
     assert ended.stderr == "stratuslab-sandbox: please install stratuslab-libcloud-drivers[sandbox]\n"
-
-
-def test_serve_another_kind_of_cloud() -> None:
-    with serving("--cloud", "opennebula-7.4", "--locations", "paris,lyon:stratuslab") as server:
-        assert server.stdout is not None
-        place = json.loads(server.stdout.readline())
-        assert place["locations"]["paris"].keys() == {"endpoint"}
-        assert place["locations"]["lyon"].keys() > {"endpoint"}
-        server.send_signal(signal.SIGTERM)
-        assert server.wait(10) == 0
+    if package != "werkzeug":
+        ended = run_without(package, "exec", "--", "true")
+        assert (ended.returncode, ended.stderr) == (0, "")

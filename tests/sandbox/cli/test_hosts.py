@@ -1,13 +1,12 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
-import pytest
+from tests.sandbox.command import run, run_python
 
 if TYPE_CHECKING:
+    import subprocess
     from pathlib import Path
 
 LOOK = """\
@@ -22,14 +21,8 @@ with xmlrpc.client.ServerProxy(url) as cloud:
 """
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "stratuslab.sandbox", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-
-
 def look(*options: str) -> subprocess.CompletedProcess[str]:
-    user = ["--user", "oneadmin:x", "--boot-seconds", "0"]
-    return run("exec", *user, *options, "--", sys.executable, "-c", LOOK)
+    return run_python(LOOK, "--user", "oneadmin:x", "--boot-seconds", "0", *options)
 
 
 def test_hosts_and_their_capacity() -> None:
@@ -56,20 +49,3 @@ def test_a_file_which_is_no_state(tmp_path: Path) -> None:
         f"stratuslab-sandbox: {path} cannot be the state of a sandbox: file is not a database\n"
     )
     assert path.read_text() == "mine"
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        ["--hosts", "0"],
-        ["--hosts", "many"],
-        ["--host-capacity", "2"],
-        ["--host-capacity", "2:"],
-        ["--host-capacity", "-1:512"],
-        ["--host-capacity", "1:0.5"],
-    ],
-)
-def test_wrong_options(options: list[str]) -> None:
-    ended = run("serve", *options)
-    assert (ended.returncode, ended.stdout) == (2, "")
-    assert "host" in ended.stderr.splitlines()[-1]

@@ -1,10 +1,7 @@
 from __future__ import annotations
 
-import json
 import logging
 import socket
-import subprocess
-import sys
 from contextlib import closing
 from functools import partial
 from ipaddress import IPv4Address, IPv4Network
@@ -17,31 +14,42 @@ from libcloud.compute.deployment import FileDeployment, MultiStepDeployment, Scr
 from stratuslab.client.errors import InvalidArgumentError
 from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
 from stratuslab.sandbox import Clock, Sandbox
+from tests.sandbox.command import run_python, served
 from tests.sandbox.guests.conftest import Key, Machines, eventually, is_open
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-COMMAND = [sys.executable, "-m", "stratuslab.sandbox"]
+    from libcloud.compute.base import Node
+    from libcloud.compute.deployment import Deployment
+
 THIS_MACHINE = IPv4Network("127.0.0.0/8")
+
+
+def deploy(sandbox: Sandbox, deployment: Deployment, **options: object) -> Node:
+    driver = StratusLabNodeDriver("default", stratuslab_user_config=sandbox.config_file)
+    try:
+        return driver.deploy_node(
+            deployment,
+            name="web",
+            size=driver.list_sizes()[0],
+            image=driver.list_images()[0],
+            ssh_port=sandbox.ssh_port,
+            wait_period=1,
+            **options,
+        )
+    except InvalidArgumentError:
+        assert driver.list_nodes() == []
+        raise
 
 
 def test_deploy_node_runs_for_real(key: Key, tmp_path: Path) -> None:
     note = tmp_path / "note"
     note.write_text("from here")
+    script = ScriptDeployment("#!/bin/sh\ncat note; echo; pwd; exit 3\n")
+    steps = MultiStepDeployment([FileDeployment(str(note), "note"), script])
     with Sandbox(ssh=True, boot_seconds=0.1) as sandbox:
-        driver = StratusLabNodeDriver("default", stratuslab_user_config=sandbox.config_file)
-        script = ScriptDeployment("#!/bin/sh\ncat note; echo; pwd; exit 3\n")
-        node = driver.deploy_node(
-            MultiStepDeployment([FileDeployment(str(note), "note"), script]),
-            name="web",
-            size=driver.list_sizes()[0],
-            image=driver.list_images()[0],
-            auth=NodeAuthSSHKey(key.public),
-            ssh_key=str(key.file),
-            ssh_port=sandbox.ssh_port,
-            wait_period=1,
-        )
+        node = deploy(sandbox, steps, auth=NodeAuthSSHKey(key.public), ssh_key=str(key.file))
     assert (script.exit_status, script.stderr) == (3, "")
     text, folder = str(script.stdout).splitlines()
     assert text == "from here"
@@ -53,41 +61,22 @@ def test_deploy_node_uses_the_key_in_ones_home(home: Path, key: Key) -> None:
     (home / ".ssh").mkdir()
     (home / ".ssh" / "id_ed25519").write_bytes(key.file.read_bytes())
     (home / ".ssh" / "id_ed25519.pub").write_text(key.public)
+    script = ScriptDeployment("#!/bin/sh\necho done")
     with Sandbox(ssh=True, boot_seconds=0.1) as sandbox:
-        driver = StratusLabNodeDriver("default", stratuslab_user_config=sandbox.config_file)
-        script = ScriptDeployment("#!/bin/sh\necho done")
-        driver.deploy_node(
-            script,
-            name="web",
-            size=driver.list_sizes()[0],
-            image=driver.list_images()[0],
-            ssh_port=sandbox.ssh_port,
-            wait_period=1,
-        )
+        deploy(sandbox, script)
     assert script.stdout == "done\n"
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:The 'warn' method is deprecated:DeprecationWarning:libcloud")
 def test_deploy_node_with_the_wrong_key(key: Key, other_key: Key) -> None:
-    with Sandbox(ssh=True, boot_seconds=0.1) as sandbox:
-        driver = StratusLabNodeDriver("default", stratuslab_user_config=sandbox.config_file)
-        script = ScriptDeployment("#!/bin/sh\necho done")
-        with pytest.raises(InvalidArgumentError, match="not the private key"):
-            driver.deploy_node(
-                script,
-                name="web",
-                size=driver.list_sizes()[0],
-                image=driver.list_images()[0],
-                auth=NodeAuthSSHKey(key.public),
-                ssh_key=str(other_key.file),
-                ssh_port=sandbox.ssh_port,
-                ssh_timeout=2,
-                timeout=3,
-                max_tries=1,
-                wait_period=1,
-            )
-        assert driver.list_nodes() == []
+    keys = {"auth": NodeAuthSSHKey(key.public), "ssh_key": str(other_key.file)}
+    script = ScriptDeployment("#!/bin/sh\necho done")
+    with (
+        Sandbox(ssh=True, boot_seconds=0.1) as sandbox,
+        pytest.raises(InvalidArgumentError, match="not the private key"),
+    ):
+        deploy(sandbox, script, ssh_timeout=2, timeout=3, max_tries=1, **keys)
     assert script.exit_status is None
 
 
@@ -197,52 +186,8 @@ def test_address_which_is_taken(machines: Machines, caplog: pytest.LogCaptureFix
     assert "without an SSH server" in caplog.text
 
 
-def test_serve_tells_the_port() -> None:
-    with subprocess.Popen([*COMMAND, "serve", "--ssh"], stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout
-            assert json.loads(process.stdout.readline())["ssh_port"] > 0
-        finally:
-            process.terminate()
-            assert process.wait(10) == 0
-
-
-def test_exec_tells_the_port() -> None:
-    show = [sys.executable, "-c", "import os; print(os.environ['STRATUSLAB_SANDBOX_SSH_PORT'])"]
-    ended = subprocess.run(
-        [*COMMAND, "exec", "--ssh", "--", *show], capture_output=True, text=True, timeout=60, check=True
-    )
+def test_the_command_tells_the_port() -> None:
+    with served("--ssh") as place:
+        assert int(str(place["ssh_port"])) > 0
+    ended = run_python("import os; print(os.environ['STRATUSLAB_SANDBOX_SSH_PORT'])", "--ssh")
     assert int(ended.stdout) > 0
-
-
-@pytest.mark.parametrize(
-    ("package", "option"), [("asyncssh", "--ssh"), ("cryptography", "--tls")], ids=["ssh", "tls"]
-)
-def test_without_a_package_the_command_says_what_to_install(package: str, option: str) -> None:
-    code = (
-        "import sys\n"
-        "class Absent:\n"
-        "    def find_spec(self, name, path=None, target=None):\n"
-        f"        if name == {package!r}:\n"
-        "            raise ModuleNotFoundError(name=name)\n"
-        "sys.meta_path.insert(0, Absent())\n"
-        "from stratuslab.sandbox.cli import main\n"
-        "sys.exit(main(sys.argv[1:]))\n"
-    )
-    python = [sys.executable, "-c", code]
-    ended = subprocess.run(
-        [*python, "serve", option], capture_output=True, text=True, timeout=60, check=False
-    )
-    assert ended.returncode == 1
-    assert ended.stderr == "stratuslab-sandbox: please install stratuslab-libcloud-drivers[sandbox]\n"
-    without = subprocess.run(
-        [*python, "exec", "--", "true"], capture_output=True, text=True, timeout=60, check=False
-    )
-    assert (without.returncode, without.stderr) == (0, "")
-
-
-def test_help_says_whose_rights_commands_have() -> None:
-    ended = subprocess.run(
-        [*COMMAND, "serve", "--help"], capture_output=True, text=True, timeout=60, check=True
-    )
-    assert "BUT AS YOU" in " ".join(ended.stdout.split())

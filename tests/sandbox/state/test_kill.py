@@ -1,21 +1,19 @@
 from __future__ import annotations
 
 import http.client
-import json
-import os
-import subprocess
-import sys
 import threading
-from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
 from stratuslab.sandbox import Sandbox
+from tests.sandbox.command import serving
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    import subprocess
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.sandbox.state.conftest import Client
@@ -24,21 +22,6 @@ CLIENTS = 200
 VOLUMES_EVERY = 2
 ENDS_EVERY = 4
 RUNNING, DONE = (3, 3), (6, 0)
-
-
-@contextmanager
-def serving(state: Path, directory: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Serve a location; a killed process leaves its configuration file in the directory."""
-    options = ["--state", str(state), "--boot-seconds", "0", "--locations", "paris"]
-    command = [sys.executable, "-m", "stratuslab.sandbox", "serve", *options]
-    environment = {**os.environ, "TMPDIR": str(directory)}
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout
-            place = json.loads(process.stdout.readline())
-            yield process, place["locations"]["paris"]["endpoint"]
-        finally:
-            process.kill()
 
 
 @dataclass
@@ -135,9 +118,11 @@ def test_killed_in_the_middle(tmp_path: Path, connect: Callable[[str, str, str],
     """Three times 200 clients work, the cloud is killed, and it has afterwards all that they were told."""
     state = tmp_path / "state"
     told = Told()
+    options = ["--state", str(state), "--boot-seconds", "0", "--locations", "paris"]
     for round_ in range(3):
-        with serving(state, tmp_path) as (process, url):
-            load(lambda: connect(url, "paris", "demo:demo-pass"), process, round_, told)
+        with serving(*options, TMPDIR=str(tmp_path)) as (process, place):
+            url = place["locations"]["paris"]["endpoint"]
+            load(partial(connect, url, "paris", "demo:demo-pass"), process, round_, told)
         with Sandbox(locations=["paris"], boot_seconds=0, state_file=state) as sandbox:
             check(connect(sandbox.url, "paris", "demo:demo-pass"), told)
     assert len(told.vms) >= 3 * (CLIENTS // 2)

@@ -1,18 +1,15 @@
 from __future__ import annotations
 
 import configparser
-import json
-import os
 import re
 import socket
 import ssl
 import stat
-import subprocess
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -28,11 +25,10 @@ from stratuslab.sandbox import Sandbox
 from stratuslab.sandbox.http import tls
 from stratuslab.sandbox.http.certificate_authority import CertificateAuthority, CertificateFiles
 from stratuslab.sandbox.http.server import Server
+from tests.sandbox.command import run_python, served
 from tests.sandbox.http.tls.conftest import Visitor
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 XMLRPC = "/sandbox/one-proxy/cert/xmlrpc"
@@ -325,37 +321,21 @@ def test_certificate_needs_tls() -> None:
 
 def test_command() -> None:
     show = "import os; print(open(os.environ['STRATUSLAB_CONFIG']).read())"
-    sandbox = [sys.executable, "-m", "stratuslab.sandbox", "exec", "--tls", "--certificate", DN]
-    ended = subprocess.run(
-        [*sandbox, "--", sys.executable, "-c", show], capture_output=True, text=True, timeout=60, check=True
-    )
+    ended = run_python(show, "--tls", "--certificate", DN)
+    assert (ended.returncode, ended.stderr) == (0, "")
     assert re.search(r"^ca_certificate = /.*\.pem$", ended.stdout, re.MULTILINE)
     assert re.search(r"^pem_certificate = /.*\.pem$", ended.stdout, re.MULTILINE)
     assert re.search(r"^endpoint = https://127", ended.stdout, re.MULTILINE)
-    assert ended.stderr == ""
 
 
 def test_command_tells_where_the_authority_is() -> None:
-    command = [sys.executable, "-m", "stratuslab.sandbox", "serve", "--tls"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout
-            place = json.loads(process.stdout.readline())
-            context = ssl.create_default_context(cafile=place["ca_certificate"])
-            url = urlsplit(place["locations"]["sandbox"]["endpoint"])
-            with (
-                socket.create_connection(("localhost", int(url.port or 0)), timeout=10) as plain,
-                context.wrap_socket(plain, server_hostname="localhost") as connection,
-            ):
-                assert connection.version() in ("TLSv1.2", "TLSv1.3")
-        finally:
-            process.terminate()
-            assert process.wait(10) == 0
-    assert not os.path.exists(place["ca_certificate"])  # noqa: PTH110
-
-
-def test_command_with_a_wrong_certificate() -> None:
-    command = [sys.executable, "-m", "stratuslab.sandbox", "serve", "--tls", "--certificate", "Jane"]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert ended.returncode == 2
-    assert "'Jane' is no distinguished name" in ended.stderr
+    with served("--tls") as place:
+        authority = Path(str(place["ca_certificate"]))
+        context = ssl.create_default_context(cafile=authority)
+        url = urlsplit(place["locations"]["sandbox"]["endpoint"])
+        with (
+            socket.create_connection(("localhost", int(url.port or 0)), timeout=10) as plain,
+            context.wrap_socket(plain, server_hostname="localhost") as connection,
+        ):
+            assert connection.version() in ("TLSv1.2", "TLSv1.3")
+    assert not authority.exists()
