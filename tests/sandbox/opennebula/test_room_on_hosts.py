@@ -17,7 +17,18 @@ if TYPE_CHECKING:
     Start = Callable[..., RunningCloud]
 
 NOW = 1_400_000_000
-PENDING, HOLD, RUNNING, DONE, STOPPED, SUSPENDED = (1, 0), (2, 0), (3, 3), (6, 0), (4, 0), (5, 0)
+PENDING, HOLD, RUNNING, STOPPED = (1, 0), (2, 0), (3, 3), (4, 0)
+SUSPENDED, DONE, FAILED = (5, 0), (6, 0), (7, 0)
+
+
+def full(start: Start, waiting: int, **options: object) -> RunningCloud:
+    """Start a cloud with one VM that takes all the room, and others that wait for it."""
+    cloud = start(**options)
+    for _ in range(1 + waiting):
+        cloud.allocate("2")
+    cloud.step(100)
+    assert cloud.states() == [RUNNING] + [PENDING] * waiting
+    return cloud
 
 
 def test_a_vm_waits_until_there_is_room(start: Start) -> None:
@@ -68,29 +79,21 @@ def test_who_waits_longest_comes_first_if_it_fits(start: Start) -> None:
     assert cloud.states() == [DONE, DONE, RUNNING, RUNNING]
 
 
-def test_a_smaller_vm_takes_the_room_which_is_left(start: Start) -> None:
+@pytest.mark.parametrize(
+    ("wanted", "states"),
+    [
+        (["1.5", "1", "0.5", "0.01"], [RUNNING, PENDING, RUNNING, PENDING]),
+        (["0.1 1536", "0.1 513", "0.1 512", "0.1 0"], [RUNNING, PENDING, RUNNING, RUNNING]),
+        (["2 2048", "many much", "-1 much", "1e9 much", "inf much"], [RUNNING] * 5),
+    ],
+    ids=["a smaller one takes what is left", "memory is room too", "what is no number takes none"],
+)
+def test_room_for_some(start: Start, wanted: list[str], states: list[tuple[int, int]]) -> None:
     cloud = start()
-    for cpu in ("1.5", "1", "0.5", "0.01"):
-        cloud.allocate(cpu)
+    for room in wanted:
+        cloud.allocate(*room.split())
     cloud.step(100)
-    assert cloud.states() == [RUNNING, PENDING, RUNNING, PENDING]
-
-
-def test_memory_is_room_too(start: Start) -> None:
-    cloud = start()
-    for memory in ("1536", "513", "512", "0"):
-        cloud.allocate("0.1", memory)
-    cloud.step(100)
-    assert cloud.states() == [RUNNING, PENDING, RUNNING, RUNNING]
-
-
-def test_what_is_no_number_takes_no_room(start: Start) -> None:
-    cloud = start()
-    cloud.allocate("2", "2048")
-    for cpu in ("many", "-1", "1e9", "inf"):
-        cloud.allocate(cpu, "much")
-    cloud.step(100)
-    assert cloud.states() == [RUNNING] * 5
+    assert cloud.states() == states
 
 
 def test_a_vm_too_big_for_every_host_waits_for_ever(start: Start) -> None:
@@ -124,32 +127,21 @@ def test_without_a_capacity_there_is_room_for_all(start: Start) -> None:
     assert cloud.hosts("RUNNING_VMS") == ["50"]
 
 
-@pytest.mark.parametrize(("action", "state"), [("stop", STOPPED), ("suspend", SUSPENDED), ("cancel", DONE)])
+@pytest.mark.parametrize(
+    ("action", "state"), [("stop", STOPPED), ("suspend", SUSPENDED), ("cancel", DONE), ("fail", FAILED)]
+)
 def test_who_leaves_the_host_makes_room(start: Start, action: str, state: tuple[int, int]) -> None:
-    cloud = start()
-    for cpu in ("2", "2"):
-        cloud.allocate(cpu)
-    cloud.step(4)
-    cloud.act(action, 0)
-    cloud.step(100)
+    cloud = full(start, waiting=1)
+    if action == "fail":
+        cloud.oned.fail(0, "no more power")
+    else:
+        cloud.act(action, 0)
+    cloud.step(5)
     assert cloud.states() == [state, RUNNING]
 
 
-def test_a_vm_which_failed_makes_room(start: Start) -> None:
-    cloud = start()
-    cloud.allocate("2")
-    cloud.allocate("2")
-    cloud.step(4)
-    cloud.oned.fail(0, "no more power")
-    cloud.step(3)
-    assert cloud.states() == [(7, 0), RUNNING]
-
-
 def test_a_resumed_vm_needs_room_again(start: Start) -> None:
-    cloud = start()
-    cloud.allocate("2")
-    cloud.allocate("2")
-    cloud.step(4)
+    cloud = full(start, waiting=1)
     cloud.act("stop", 0)
     cloud.step(100)
     cloud.act("resume", 0)
@@ -161,10 +153,7 @@ def test_a_resumed_vm_needs_room_again(start: Start) -> None:
 
 
 def test_a_vm_on_hold_does_not_take_the_room(start: Start) -> None:
-    cloud = start()
-    for _ in range(3):
-        cloud.allocate("2")
-    cloud.step(100)
+    cloud = full(start, waiting=2)
     cloud.act("hold", 1)
     cloud.act("finalize", 0)
     cloud.step(100)
@@ -178,10 +167,7 @@ def test_a_vm_on_hold_does_not_take_the_room(start: Start) -> None:
 
 
 def test_a_vm_which_was_put_aside_stays_there(start: Start) -> None:
-    cloud = start()
-    for _ in range(2):
-        cloud.allocate("2")
-    cloud.step(100)
+    cloud = full(start, waiting=1)
     cloud.oned.set_state(1, *PENDING)
     cloud.act("finalize", 0)
     cloud.step(100)
@@ -189,10 +175,7 @@ def test_a_vm_which_was_put_aside_stays_there(start: Start) -> None:
 
 
 def test_a_vm_which_was_put_on_its_host_does_not_wait(start: Start) -> None:
-    cloud = start()
-    for _ in range(2):
-        cloud.allocate("2")
-    cloud.step(100)
+    cloud = full(start, waiting=1)
     cloud.oned.set_state(1, *RUNNING)
     cloud.act("shutdown", 1)
     cloud.step(100)
@@ -201,10 +184,7 @@ def test_a_vm_which_was_put_on_its_host_does_not_wait(start: Start) -> None:
 
 def test_a_vm_which_waited_and_was_forgotten(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(life_cycle, "DONE_VMS_KEPT", 1)
-    cloud = start()
-    for _ in range(4):
-        cloud.allocate("2")
-    cloud.step(100)
+    cloud = full(start, waiting=3)
     for vm_id in (1, 2):
         cloud.act("finalize", vm_id)
         cloud.step(1)
@@ -224,11 +204,7 @@ def test_room_in_no_time(start: Start) -> None:
 
 
 def test_who_waits_still_waits_after_a_restart(start: Start, tmp_path: Path) -> None:
-    cloud = start(state_file=tmp_path / "state")
-    for _ in range(2):
-        cloud.allocate("2")
-    cloud.step(100)
-    assert cloud.states() == [RUNNING, PENDING]
+    cloud = full(start, waiting=1, state_file=tmp_path / "state")
     cloud.sandbox.stop()
     cloud = start(state_file=tmp_path / "state")
     cloud.step(100)
