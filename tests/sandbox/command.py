@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,9 +46,7 @@ def run_without(package: str, *arguments: str) -> subprocess.CompletedProcess[st
 
 
 @contextmanager
-def serving(
-    *arguments: str, **environment: str
-) -> Iterator[tuple[subprocess.Popen[str], dict[str, dict[str, dict[str, str]]]]]:
+def serving(*arguments: str, **environment: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
     """Serve; yield the process, which is killed in the end, and the JSON that it has written."""
     with subprocess.Popen(
         [*COMMAND, "serve", *arguments],
@@ -65,7 +63,7 @@ def serving(
 
 
 @contextmanager
-def served(*arguments: str) -> Iterator[dict[str, dict[str, dict[str, str]]]]:
+def served(*arguments: str) -> Iterator[dict[str, Any]]:
     """Serve; yield the JSON, and make sure that the process ends well when it is told to end."""
     with serving(*arguments) as (process, place):
         yield place

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import gzip
-import json
 import xmlrpc.client
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from tests.sandbox.conftest import DISKS, FORM, ONED, PROXY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,8 +14,7 @@ if TYPE_CHECKING:
     from stratuslab.sandbox import Sandbox
     from tests.sandbox.conftest import Client
 
-PROXY = "/paris/one-proxy/pswd/xmlrpc"
-PROTECTED = [PROXY, "/paris/pdisk/pswd/disks/"]
+PROTECTED = [PROXY, DISKS]
 MINE = (-3, -1, -1, -1)
 
 
@@ -79,7 +79,7 @@ def test_proxy_compresses_for_those_who_ask(client: Client, accepted: str) -> No
     assert gzip.decompress(packed.body) == plain.body
 
 
-@pytest.mark.parametrize(("path", "code"), [(PROXY, 0), ("/paris/RPC2", -503)])
+@pytest.mark.parametrize(("path", "code"), [(PROXY, 0), (ONED, -503)])
 def test_body_which_is_no_call(client: Client, path: str, code: int) -> None:
     answer = client.request("POST", path, b"<methodCall>")
     assert answer.status == 200
@@ -101,25 +101,25 @@ def test_text_survives_the_way_there_and_back(client: Client) -> None:
 def test_oned_itself_asks_for_the_session(client: Client) -> None:
     refused = [False, "[VirtualMachinePoolInfo] User couldn't be authenticated, aborting call.", 256]
     for session in ("demo:wrong", "demo", "", ":x", "oneadmin:x", "serveradmin:x"):
-        assert client.values("/paris/RPC2", "one.vmpool.info", session, *MINE, login="") == refused
-        assert client.values("/paris/RPC2", "one.vmpool.info", session, login="") == refused
+        assert client.values(ONED, "one.vmpool.info", session, *MINE, login="") == refused
+        assert client.values(ONED, "one.vmpool.info", session, login="") == refused
     accepted = [True, "<VM_POOL></VM_POOL>", 0]
-    assert client.values("/paris/RPC2", "one.vmpool.info", "demo:demo-pass", *MINE, login="") == accepted
+    assert client.values(ONED, "one.vmpool.info", "demo:demo-pass", *MINE, login="") == accepted
 
 
 def test_oned_itself_welcomes_strangers(client: Client) -> None:
     session = "CN%3DJohn+Doe%2CO%3DOrg:aaaa"
-    assert client.values("/paris/RPC2", "one.vm.allocate", session, "NAME = mine", login="")[0] is True
-    document = client.values("/paris/RPC2", "one.vm.info", session, 0, login="")[1]
+    assert client.values(ONED, "one.vm.allocate", session, "NAME = mine", login="")[0] is True
+    document = client.values(ONED, "one.vm.info", session, 0, login="")[1]
     assert "<UNAME>CN%3DJohn+Doe%2CO%3DOrg</UNAME><GNAME>users</GNAME>" in document
     assert client.request("POST", PROXY, call("one.vm.info", "x", 0), login="stranger:x").status == 401
 
 
 def test_oned_itself_listens_to_no_other_page(client: Client) -> None:
     body = call("one.vm.allocate", "stranger:x", "NAME = theirs")
-    answer = client.request("POST", "/paris/RPC2", body, login="", Origin="http://evil.example.org")
+    answer = client.request("POST", ONED, body, login="", Origin="http://evil.example.org")
     assert answer.status == 403
-    assert client.values("/paris/RPC2", "one.vm.info", "stranger:x", 0, login="")[2] == 1024
+    assert client.values(ONED, "one.vm.info", "stranger:x", 0, login="")[2] == 1024
 
 
 @pytest.mark.parametrize(
@@ -128,22 +128,22 @@ def test_oned_itself_listens_to_no_other_page(client: Client) -> None:
 )
 def test_oned_itself_needs_a_session(client: Client, parameters: tuple[object, ...], text: str) -> None:
     with pytest.raises(xmlrpc.client.Fault, match=text) as caught:
-        client.values("/paris/RPC2", "one.vmpool.info", *parameters, login="")
+        client.values(ONED, "one.vmpool.info", *parameters, login="")
     assert caught.value.faultCode == -501
 
 
 def test_oned_itself_speaks_xmlrpc_c(client: Client) -> None:
     body = call("one.vm.nosuch", "demo:demo-pass")
-    answer = client.request("POST", "/paris/RPC2", body, login="", Accept_Encoding="gzip")
+    answer = client.request("POST", ONED, body, login="", Accept_Encoding="gzip")
     assert answer.headers["Content-Type"] == "text/xml; charset=utf-8"
     assert answer.headers["Content-Encoding"] is None
     assert b"<value><string>Method 'one.vm.nosuch' not defined</string></value></member>\r\n" in answer.body
 
 
 def test_who_says_to_answer(client: Client) -> None:
-    oned = client.request("POST", "/paris/RPC2", call("one.vm.info", "demo:demo-pass", 0), login="")
+    oned = client.request("POST", ONED, call("one.vm.info", "demo:demo-pass", 0), login="")
     assert oned.headers.get_all("Server") == ["Xmlrpc-c_Abyss/1.33.14"]
-    for path in (PROXY, "/paris/pdisk/pswd/disks/", "/paris/marketplace/metadata"):
+    for path in (PROXY, DISKS, "/paris/marketplace/metadata"):
         assert client.request("GET", path).headers.get_all("Server") == ["nginx/1.0.15"]
     for path in ("/", "/_sandbox/state", "/elsewhere"):
         assert client.request("GET", path).headers.get_all("Server") == ["stratuslab-sandbox"]
@@ -151,11 +151,11 @@ def test_who_says_to_answer(client: Client) -> None:
 
 def test_proxy_and_oned_know_the_same_users(client: Client) -> None:
     client.values(PROXY, "one.vm.allocate", "x", "CPU = 1")
-    assert client.values("/paris/RPC2", "one.vm.info", "demo:demo-pass", 0, login="")[0] is True
-    assert client.values("/paris/RPC2", "one.vm.info", "guest:guest-pass", 0, login="")[2] == 512
+    assert client.values(ONED, "one.vm.info", "demo:demo-pass", 0, login="")[0] is True
+    assert client.values(ONED, "one.vm.info", "guest:guest-pass", 0, login="")[2] == 512
 
 
-@pytest.mark.parametrize("path", [PROXY, "/paris/RPC2"])
+@pytest.mark.parametrize("path", [PROXY, ONED])
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 def test_compute_takes_posts_only(client: Client, path: str, method: str) -> None:
     answer = client.request(method, path)
@@ -164,7 +164,7 @@ def test_compute_takes_posts_only(client: Client, path: str, method: str) -> Non
 
 def test_call_of_more_than_half_a_mebibyte(client: Client) -> None:
     padding = "#" * (512 * 1024)
-    answer = client.request("POST", "/paris/RPC2", call("one.vm.allocate", "demo:demo-pass", padding))
+    answer = client.request("POST", ONED, call("one.vm.allocate", "demo:demo-pass", padding))
     assert answer.status == 500
     with pytest.raises(xmlrpc.client.Fault, match="Failed to read server's response"):
         client.values(PROXY, "one.vm.allocate", "x", padding)
@@ -213,15 +213,9 @@ def test_all_services_see_what_time_has_done(client: Client, sandbox: Sandbox) -
     identifier = sandbox.location("paris").catalogue.entries()[0].identifier
     source = f"{sandbox.endpoints['paris']['marketplace_endpoint']}/metadata/{identifier}"
     client.values(PROXY, "one.vm.allocate", "x", f'DISK = [ SOURCE = "{source}" ]')
-
-    def disks() -> list[dict[str, str]]:
-        return [
-            *json.loads(client.request("GET", "/paris/pdisk/pswd/disks/", Accept="application/json").body)
-        ]
-
-    assert disks() == []
+    assert client.disks() == []
     sandbox.clock.step(8)
-    (snapshot,) = disks()
+    (snapshot,) = client.disks()
     assert snapshot["identifier"].startswith("snapshot:")
 
 
@@ -230,8 +224,7 @@ def test_request_log(connect: Callable[[], Client], sandbox: Sandbox) -> None:
     first.values(PROXY, "one.vmpool.info", "x", *MINE)
     first.request("GET", PROXY)
     first.request("POST", PROXY, call("one.vm.info", "x", 0), login="")
-    form = {"Content_Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
-    first.request("POST", "/lyon/pdisk/pswd/disks/", b"size=1", **form)
+    first.request("POST", "/lyon/pdisk/pswd/disks/", b"size=1", **FORM)
     first.request("GET", "/lyon/pdisk/cert/disks/00000000-0000-4000-8000-000000000000")
     second.request("GET", "/paris/marketplace/metadata")
     second.request("GET", "/paris/marketplace/metadata/BEE8-MMAw-Lk_IgsEExAy3d9R8h/")

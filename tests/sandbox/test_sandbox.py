@@ -1,16 +1,15 @@
 from __future__ import annotations
 
 import configparser
-import json
 import stat
 import threading
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 from xml.etree import ElementTree
 
 import pytest
 
 from stratuslab.sandbox import Sandbox
+from tests.sandbox.conftest import DISKS, FORM
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,15 +88,14 @@ def test_running_sandbox_cannot_be_started(sandbox: Sandbox) -> None:
 
 
 def test_everything_outlives_a_stop(sandbox: Sandbox, connect: Callable[[], Client]) -> None:
-    path = "/paris/one-proxy/pswd/xmlrpc"
     url = sandbox.url
-    assert connect().values(path, "one.vm.allocate", "x", "CPU = 1") == [True, 0, 0]
+    assert connect().allocate().values == [True, 0, 0]
     sandbox.stop()
     with pytest.raises(ConnectionRefusedError):
-        connect().values(path, "one.vm.info", "x", 0)
+        connect().vms()
     sandbox.start()
     assert sandbox.url == url
-    assert connect().values(path, "one.vm.info", "x", 0)[0] is True
+    assert connect().call("one.vm.info", 0).values[0] is True
 
 
 @pytest.mark.parametrize(
@@ -183,48 +181,36 @@ target = "hdd"
 
 
 def test_a_machine_with_a_volume_from_start_to_end(sandbox: Sandbox, client: Client) -> None:
-    compute, pdisk = "/paris/one-proxy/pswd/xmlrpc", "/paris/pdisk/pswd/disks/"
-    wanted: dict[str, Any] = {"Accept": "application/json"}
-    form: dict[str, Any] = {**wanted, "Content_Type": "application/x-www-form-urlencoded"}
-
     def states() -> tuple[str | None, str | None]:
-        _, document, _ = client.values(compute, "one.vm.info", "demo:demo-pass", 0)
+        _, document, _ = client.call("one.vm.info", 0).values
         vm = ElementTree.fromstring(document)
         return vm.findtext("STATE"), vm.findtext("LCM_STATE")
-
-    def disks() -> list[dict[str, str]]:
-        return [*json.loads(client.request("GET", pdisk, **wanted).body)]
 
     listing = client.request("GET", "/paris/marketplace/metadata", Accept="application/xml")
     entry = ElementTree.fromstring(listing.body).find(f".//{DCTERMS}identifier")
     assert entry is not None
     source = f"{sandbox.endpoints['paris']['marketplace_endpoint']}/metadata/{entry.text}"
-    template = STRATUSLAB_TEMPLATE.format(source=source)
-    assert client.values(compute, "one.vm.allocate", "demo:demo-pass", template) == [True, 0, 0]
+    assert client.call("one.vm.allocate", STRATUSLAB_TEMPLATE.format(source=source)).values == [True, 0, 0]
     seen = []
     for _ in range(5):
-        seen.append((states(), len(disks())))
+        seen.append((*states(), len(client.disks())))
         sandbox.clock.step(2)
-    assert seen == [
-        (("1", "0"), 0),
-        (("3", "1"), 0),
-        (("3", "1"), 0),
-        (("3", "2"), 1),
-        (("3", "3"), 1),
-    ]
+    assert seen == [("1", "0", 0), ("3", "1", 0), ("3", "1", 0), ("3", "2", 1), ("3", "3", 1)]
+    (snapshot,) = client.disks()
+    assert snapshot["identifier"].startswith("snapshot:")
+    assert (snapshot["tag"], snapshot["count"], snapshot["owner"]) == ("", "1", "demo")
 
-    created = client.request("POST", pdisk, urlencode({"size": "5", "tag": "data"}).encode(), **form)
-    uuid = json.loads(created.body)["uuid"]
-    mount = urlencode({"node": "node-1.paris.example.org", "vm_id": "0"}).encode()
-    attached = client.request("POST", f"{pdisk}{uuid}/mounts/", mount, **form)
-    assert (attached.status, json.loads(attached.body)["target"]) == (200, "vdz")
-    assert client.request("DELETE", f"{pdisk}{uuid}", **wanted).status == 409
+    uuid = client.request("POST", DISKS, b"size=5&tag=data", **FORM).json["uuid"]
+    mount = b"node=node-1.paris.example.org&vm_id=0"
+    attached = client.request("POST", f"{DISKS}{uuid}/mounts/", mount, **FORM)
+    assert (attached.status, attached.json["target"]) == (200, "vdz")
+    assert client.request("DELETE", f"{DISKS}{uuid}", Accept="application/json").status == 409
 
-    assert client.values(compute, "one.vm.action", "demo:demo-pass", "finalize", 0) == [True, 0, 0]
+    assert client.call("one.vm.action", "finalize", 0).values == [True, 0, 0]
     assert states() == ("3", "15")
-    assert len(disks()) == 2
+    assert len(client.disks()) == 2
     sandbox.clock.step(2)
-    assert client.values(compute, "one.vmpool.info", "x", -3, -1, -1, -1) == [True, "<VM_POOL></VM_POOL>", 0]
-    assert [disk["count"] for disk in disks()] == ["0"]
-    assert client.request("DELETE", f"{pdisk}{uuid}", **wanted).status == 200
-    assert disks() == []
+    assert client.vms() == "<VM_POOL></VM_POOL>"
+    assert [(disk["uuid"], disk["count"]) for disk in client.disks()] == [(uuid, "0")]
+    assert client.request("DELETE", f"{DISKS}{uuid}", Accept="application/json").status == 200
+    assert client.disks() == []

@@ -65,28 +65,6 @@ def cloud(sandbox: Sandbox) -> Iterator[Cloud]:
         yield Cloud(endpoints, http, proxy)
 
 
-def test_disks_live_and_end_with_their_machine(cloud: Cloud) -> None:
-    rows = cloud.http.get(f"{cloud.marketplace}/metadata").json()["aaData"]
-    vm_id = cloud.allocate(f"{cloud.marketplace}/metadata/{rows[0][7]}")
-    vm = cloud.vm(vm_id)
-    assert (vm.findtext("STATE"), vm.findtext("LCM_STATE")) == ("3", "3")
-    (snapshot,) = cloud.disks()
-    assert snapshot["identifier"].startswith("snapshot:")
-    assert (snapshot["tag"], snapshot["count"], snapshot["owner"]) == ("", "1", USER)
-
-    volume = cloud.http.post(f"{cloud.pdisk}/disks/", data={"size": "2", "tag": "data"}).json()["uuid"]
-    node = vm.findtext("HISTORY_RECORDS/HISTORY/HOSTNAME")
-    mount = {"node": node, "vm_id": str(vm_id)}
-    attached = cloud.http.post(f"{cloud.pdisk}/disks/{volume}/mounts/", data=mount)
-    assert (attached.status_code, attached.json()["target"]) == (200, "vdz")
-    assert cloud.http.delete(f"{cloud.pdisk}/disks/{volume}").status_code == 409
-
-    assert cloud.one.vm.action("ignored", "finalize", vm_id)[0]
-    (left,) = cloud.disks()
-    assert (left["uuid"], left["count"]) == (volume, "0")
-    assert cloud.http.delete(f"{cloud.pdisk}/disks/{volume}").status_code == 200
-
-
 def test_a_volume_given_at_the_start_is_static(cloud: Cloud) -> None:
     volume = cloud.http.post(f"{cloud.pdisk}/disks/", data={"size": "2"}).json()["uuid"]
     rows = cloud.http.get(f"{cloud.marketplace}/metadata").json()["aaData"]

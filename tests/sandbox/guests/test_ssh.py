@@ -5,7 +5,7 @@ import socket
 from contextlib import closing
 from functools import partial
 from ipaddress import IPv4Address, IPv4Network
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from libcloud.compute.base import NodeAuthSSHKey
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 THIS_MACHINE = IPv4Network("127.0.0.0/8")
 
 
-def deploy(sandbox: Sandbox, deployment: Deployment, **options: object) -> Node:
+def deploy(sandbox: Sandbox, deployment: Deployment, **options: Any) -> Node:
     driver = StratusLabNodeDriver("default", stratuslab_user_config=sandbox.config_file)
     try:
         return driver.deploy_node(
@@ -188,6 +188,6 @@ def test_address_which_is_taken(machines: Machines, caplog: pytest.LogCaptureFix
 
 def test_the_command_tells_the_port() -> None:
     with served("--ssh") as place:
-        assert int(str(place["ssh_port"])) > 0
+        assert place["ssh_port"] > 0
     ended = run_python("import os; print(os.environ['STRATUSLAB_SANDBOX_SSH_PORT'])", "--ssh")
     assert int(ended.stdout) > 0

@@ -8,6 +8,7 @@ import pytest
 
 from stratuslab.sandbox.marketplace.catalogue import Catalogue
 from stratuslab.sandbox.marketplace.service import MarketplaceService
+from tests.sandbox.conftest import HTML, JSON, XML
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from tests.sandbox.conftest import Http
 
 
-JSON = {"Accept": "application/json"}
-XML = {"Accept": "application/xml"}
-HTML = {"Accept": "text/html"}
 ANY = {"Accept": "*/*"}
 RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 IDENTIFIER = f"{RDF}Description/{{http://purl.org/dc/terms/}}identifier"

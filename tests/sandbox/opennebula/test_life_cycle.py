@@ -170,16 +170,11 @@ def test_restart(cloud: Cloud, state: tuple[int, int]) -> None:
     assert trace(cloud, vm_id, 1) == [BOOT, RUNNING]
 
 
-def test_resubmit_of_a_waiting_vm_changes_nothing(cloud: Cloud) -> None:
-    vm_id = cloud.allocate()
-    assert cloud.act("resubmit", vm_id)[0]
-    assert trace(cloud, vm_id, 4) == [PENDING, PROLOG, BOOT, RUNNING]
-
-
-@pytest.mark.parametrize("state", [HOLD, STOPPED, FAILED])
+@pytest.mark.parametrize("state", [PENDING, HOLD, STOPPED, FAILED])
 def test_resubmit_starts_anew(cloud: Cloud, state: tuple[int, int]) -> None:
-    vm_id = cloud.running()
-    cloud.oned.set_state(vm_id, *state)
+    vm_id = cloud.allocate() if state == PENDING else cloud.running()
+    if state != PENDING:
+        cloud.oned.set_state(vm_id, *state)
     assert cloud.act("resubmit", vm_id)[0]
     assert trace(cloud, vm_id, 4) == [PENDING, PROLOG, BOOT, RUNNING]
 

@@ -10,6 +10,7 @@ import pytest
 
 from stratuslab.sandbox.pdisk.disks import DiskType, Mount, Visibility
 from stratuslab.sandbox.pdisk.service import DiskService
+from tests.sandbox.conftest import HTML, JSON
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from tests.sandbox.conftest import Http
 
 
-JSON = {"Accept": "application/json"}
-HTML = {"Accept": "text/html"}
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 

@@ -42,6 +42,13 @@ def running(state: Path, now: float = NOW) -> Iterator[Sandbox]:
         yield sandbox
 
 
+@contextmanager
+def alices(state: Path, connect: Connect, now: float = NOW) -> Iterator[tuple[Sandbox, Client]]:
+    """Run a sandbox; yield it, and Alice's client of Paris."""
+    with running(state, now) as sandbox:
+        yield sandbox, connect(sandbox.url, "paris", "alice:a")
+
+
 def as_if_killed(state: Path, directory: Path) -> Path:
     """Copy what a sandbox would leave if it was killed now."""
     directory.mkdir()
@@ -68,8 +75,7 @@ def everything(sandbox: Sandbox, connect: Connect) -> list[object]:
 
 
 def test_everything_is_there_again(state: Path, connect: Connect) -> None:
-    with running(state) as sandbox:
-        alice = connect(sandbox.url, "paris", "alice:a")
+    with alices(state, connect) as (sandbox, alice):
         bob = connect(sandbox.url, "paris", "bob smith:b")
         image = IMAGE.format(alice.images()[0])
         volumes = [
@@ -112,8 +118,7 @@ def test_life_goes_on(state: Path, connect: Connect) -> None:
     ends = []
     for steps in ([QUARTER] * 9, [9 * QUARTER]):
         state.unlink(missing_ok=True)
-        with running(state) as sandbox:
-            alice = connect(sandbox.url, "paris", "alice:a")
+        with alices(state, connect) as (sandbox, alice):
             image = IMAGE.format(alice.images()[0])
             assert [alice.allocate(image)[1] for _ in range(3)] == [0, 1, 2]
             sandbox.clock.step(4 * QUARTER)
@@ -124,8 +129,7 @@ def test_life_goes_on(state: Path, connect: Connect) -> None:
             now = sandbox.clock.now()
         for step in steps:
             now += step
-            with running(state, now) as sandbox:
-                alice = connect(sandbox.url, "paris", "alice:a")
+            with alices(state, connect, now) as (_, alice):
                 documents = [alice.one("one.vm.info", vm_id) for vm_id in range(4)]
                 disks = [(disk["owner"], disk["count"]) for disk in alice.disks().values()]
         ends.append((documents, disks))
@@ -156,24 +160,21 @@ def test_the_id_of_a_forgotten_vm_is_not_given_again(
     state: Path, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(life_cycle, "DONE_VMS_KEPT", 1)
-    with running(state) as sandbox:
-        alice = connect(sandbox.url, "paris", "alice:a")
+    with alices(state, connect) as (sandbox, alice):
         for vm_id in (0, 1, 2):
             assert alice.allocate("x:y")[1] == vm_id
         for vm_id in (2, 1, 0):
             assert alice.one("one.vm.action", "finalize", vm_id)[0]
             sandbox.clock.step(1)
         now = sandbox.clock.now()
-    with running(state, now) as sandbox:
-        alice = connect(sandbox.url, "paris", "alice:a")
+    with alices(state, connect, now) as (_, alice):
         assert 2 not in {vm.id for vm in alice.vms()}
         assert alice.allocate("x:y")[1] == 3
 
 
 def test_a_disk_which_was_seen_is_the_same_afterwards(state: Path, connect: Connect) -> None:
     """The snapshot comes into being while its owner looks: no request of theirs changes anything."""
-    with running(state) as sandbox:
-        alice = connect(sandbox.url, "paris", "alice:a")
+    with alices(state, connect) as (sandbox, alice):
         alice.allocate(IMAGE.format(alice.images()[0]))
         sandbox.clock.step(3 * QUARTER)
         seen = alice.disks()
@@ -186,8 +187,7 @@ def test_a_disk_which_was_seen_is_the_same_afterwards(state: Path, connect: Conn
 
 def test_nothing_half_done_is_written(state: Path, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
     """While a VM gets its disk, a request to elsewhere is answered: it writes all of the disk, or nothing."""
-    with running(state) as sandbox:
-        alice = connect(sandbox.url, "paris", "alice:a")
+    with alices(state, connect) as (sandbox, alice):
         alice.allocate(IMAGE.format(alice.images()[0]))
         elsewhere = connect(sandbox.url, "lyon", "alice:a")
         disks = sandbox.location("paris").disks
@@ -208,14 +208,12 @@ def test_nothing_half_done_is_written(state: Path, connect: Connect, monkeypatch
         now = sandbox.clock.now()
     with closing(StateFile(killed[0])) as file:
         assert "disk" not in {record.kind for record in file.records("paris")}
-    with running(killed[0], now) as sandbox:
-        alice = connect(sandbox.url, "paris", "alice:a")
+    with alices(killed[0], connect, now) as (_, alice):
         assert [disk["count"] for disk in alice.disks().values()] == ["1"]
 
 
 def test_a_look_at_what_stands_still_writes_nothing(state: Path, connect: Connect) -> None:
-    with running(state) as sandbox:
-        alice = connect(sandbox.url, "paris", "alice:a")
+    with alices(state, connect) as (sandbox, alice):
         alice.allocate("x:y")
         everything(sandbox, connect)
         log = state.with_name("state-wal")
@@ -233,8 +231,7 @@ def test_what_could_not_be_written_is_not_told_and_is_written_later(
     def no_room(*_: object) -> None:
         raise StateFileError("database or disk is full")
 
-    with running(state) as sandbox:
-        alice = connect(sandbox.url, "paris", "alice:a")
+    with alices(state, connect) as (_, alice):
         with monkeypatch.context() as broken:
             broken.setattr(StateFile, "write", no_room)
             assert alice.pdisk("POST", "/disks/", size="1").status == 500

@@ -330,7 +330,7 @@ def test_command() -> None:
 
 def test_command_tells_where_the_authority_is() -> None:
     with served("--tls") as place:
-        authority = Path(str(place["ca_certificate"]))
+        authority = Path(place["ca_certificate"])
         context = ssl.create_default_context(cafile=authority)
         url = urlsplit(place["locations"]["sandbox"]["endpoint"])
         with (
