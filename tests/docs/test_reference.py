@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 import pytest
+from libcloud.compute.base import NodeDriver
 
 from stratuslab.client import errors
 from stratuslab.client.copy_config import REFERENCE_CONFIGURATION
@@ -18,6 +19,7 @@ from stratuslab.client.opennebula.vm import VirtualMachine
 from stratuslab.client.opennebula.vm_states import label_of
 from stratuslab.client.transport.session import _AUTHORITIES
 from stratuslab.libcloud.node import state_of
+from stratuslab.libcloud.opennebula_driver import OpenNebulaNodeDriver
 from stratuslab.libcloud.stratuslab_driver import StratusLabNode, StratusLabNodeDriver, StratusLabVolume
 from stratuslab.sandbox import Sandbox
 
@@ -67,6 +69,27 @@ def test_every_argument_of_our_own_is_documented() -> None:
 def test_every_argument_of_the_constructor_is_documented() -> None:
     arguments = set(inspect.signature(StratusLabNodeDriver).parameters) - {"options", "kwargs"}
     assert {name for name in arguments if f":param {name}:" not in REFERENCE} == set()
+
+
+def test_the_page_of_the_driver_lists_every_argument_that_libcloud_does_not_have() -> None:
+    made = rows_after(DRIVER_PAGE, "Make a driver")
+    constructors = (StratusLabNodeDriver, OpenNebulaNodeDriver)
+    arguments = {name for driver in constructors for name in inspect.signature(driver).parameters}
+    assert set(re.findall(r"\w+", " ".join(made))) - {"argument"} == arguments - {"kwargs"}
+
+    table = DRIVER_PAGE.partition("\n## Arguments that Libcloud does not have\n")[2].partition("\n## ")[0]
+    listed = {
+        (method, name)
+        for method, names in re.findall(r"^\| `(\w+)` \| (.*?) \|", table, re.MULTILINE)
+        for name in re.findall(r"`(\w+)`", names)
+    }
+    further = {
+        (method, name)
+        for method, signature in public_methods().items()
+        if hasattr(NodeDriver, method)
+        for name in signature.parameters.keys() - inspect.signature(getattr(NodeDriver, method)).parameters
+    }
+    assert listed == further | {("deploy_node", "ex_on_failure")}
 
 
 def test_every_method_of_our_own_stands_in_a_page() -> None:
