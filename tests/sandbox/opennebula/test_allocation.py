@@ -156,3 +156,38 @@ def test_an_empty_vector_takes_away_what_the_vm_template_has(one: Client, attrib
 
     present = {name for name in ("NIC", "DISK", "CONTEXT") if re.search(f"<{name}>", document)}
     assert present == {"NIC", "DISK", "CONTEXT"} - {attribute}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("$NAME-$VMID $UID $GID $UNAME $GNAME", "vm-{id} 2 1 demo users"),
+        ("$FLAVOUR $flavour $USER[MINE] $DISK[IMAGE]", "big big mine debian-12"),
+        ('$NIC[IP, NETWORK_ID="0"]x$NOTHING[HERE]$1', "198.18.0.10x"),
+    ],
+)
+def test_a_context_names_what_is_known_of_the_vm_and_its_owner(one: Client, text: str, value: str) -> None:
+    assert one.call("one.user.update", 2, "MINE = mine", 1)[0]
+    escaped = text.replace('"', '\\"')
+    vm = f'NAME = vm\nFLAVOUR = big\n{_SIZES}{_DISK}NIC = [ NETWORK_ID = 0 ]\nCONTEXT = [ A = "{escaped}" ]\n'
+
+    answer = one.allocate(vm)
+
+    assert f"<A><![CDATA[{value.format(id=answer[1])}]]></A>" in one.document(answer)
+
+
+@pytest.mark.parametrize(
+    ("text", "column"), [("cost 5$", 10), ("$$x", 4), ("ü$(ls)", 6), ("a$NAME ${X}", 11)]
+)
+def test_a_dollar_sign_in_a_context_begins_a_variable(one: Client, text: str, column: int) -> None:
+    vm = f'{_SIZES}{_DISK}CONTEXT = [ B = "b", A = "{text}" ]\n'
+
+    refused = one.allocate(vm)
+
+    assert refused[1:3] == [
+        f"[one.vm.allocate] Error parsing: A={text}@^_^@B=b@^_^@DISK_ID=1@^_^@TARGET=hda. syntax error, "
+        "unexpected EOA, expecting $end or VARIABLE or RSTRING "
+        f"at line 1, columns {column}:{column + 1}",
+        _INTERNAL,
+    ]
+    assert one.call("one.vm.info", 0)[2] == 1024, "nothing of it is left"

@@ -5,14 +5,14 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING
 
-from stratuslab.sandbox.opennebula.current.attributes import expanded
-from stratuslab.sandbox.opennebula.current.objects import Vm
+from stratuslab.sandbox.opennebula.current.attributes import check_variables, expanded
+from stratuslab.sandbox.opennebula.current.objects import GROUPS, Vm
 from stratuslab.sandbox.opennebula.current.quotas import usage_of
 from stratuslab.sandbox.opennebula.current.restricted import first_changed, first_restricted
 from stratuslab.sandbox.opennebula.model.names import fault_of_name
 from stratuslab.sandbox.opennebula.model.states import BEING_MADE, LcmState, VmState
 from stratuslab.sandbox.opennebula.refusals import Code, RefusalError, forbidden
-from stratuslab.sandbox.opennebula.template.template import Template, number
+from stratuslab.sandbox.opennebula.template.template import Template, TemplateError, number
 
 if TYPE_CHECKING:
     from stratuslab.sandbox.opennebula.current.books import Books
@@ -204,12 +204,24 @@ class Allocation:
             parent["ALIAS_IDS"] = ",".join([*siblings, str(nic_id)])
 
     def _add_context(self, vm: Vm, user: Account) -> None:
-        known = {"NAME": vm.name, "VMID": str(vm.id), "UID": str(user.uid), "UNAME": user.name}
+        known = {
+            "NAME": vm.name,
+            "VMID": str(vm.id),
+            "UID": str(user.uid),
+            "UNAME": user.name,
+            "GID": str(user.gid),
+            "GNAME": GROUPS[user.gid],
+        }
+        whole = Template([*vm.template.attributes, *vm.user_template.attributes])
         for context in vm.template.vectors("CONTEXT")[:1]:
-            for name, text in context.items():
-                context[name] = expanded(text, vm.template, user.template, known)
             context["DISK_ID"] = str(len(vm.template.vectors("DISK")))
             context.setdefault("TARGET", self._devices.free_target(vm, "hd"))
+            try:
+                check_variables(context)
+            except TemplateError as error:
+                raise RefusalError(Code.INTERNAL, str(error)) from error
+            for name, text in context.items():
+                context[name] = expanded(text, whole, user.template, known)
         self.update_context(vm)
 
     def _undo(self, vm: Vm) -> None:

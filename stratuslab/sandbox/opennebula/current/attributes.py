@@ -9,11 +9,14 @@ from xml.etree import ElementTree
 from stratuslab.sandbox.opennebula.template.template import Template, TemplateError, parse
 
 if TYPE_CHECKING:
-    from stratuslab.sandbox.opennebula.template.template import Value
+    from stratuslab.sandbox.opennebula.template.template import Value, Vector
 
 _EMPTY = re.compile(r'(=[ \t]*)""(?=\s|,|\]|\Z)')
 _PLACEHOLDER = "\x01"
-_VARIABLE = re.compile(r"\$(?:([0-9A-Za-z_]+)(?:\[[ \t]*([0-9A-Za-z_]+)[ \t]*[^\]]*\])?)")
+_BETWEEN = "@^_^@"
+_VARIABLE = re.compile(
+    r"\$([0-9A-Za-z_]+)(?:\[[ \t]*([0-9A-Za-z_]+)[ \t]*(?:,[ \t]*[0-9A-Za-z_]+[ \t]*=[^\]]*)?\]|(?!\[))"
+)
 
 
 def read_template(text: str) -> Template:
@@ -45,6 +48,19 @@ def updated(template: Template, changes: Template, kind: int) -> Template:
     return merged(template, Template([*dict(changes.attributes).items()])) if kind == 1 else changes
 
 
+def check_variables(vector: Vector) -> None:
+    """Refuse a vector with a dollar sign that begins no variable; raises TemplateError."""
+    text = _BETWEEN.join(f"{name}={vector[name]}" for name in sorted(vector))
+    rest = _VARIABLE.sub(lambda variable: "_" * len(variable[0]), text)
+    if "$" in rest:
+        before = rest[: rest.index("$")]
+        line, column = before.count("\n") + 1, len(before.encode()) + 2
+        raise TemplateError(
+            f"Error parsing: {text}. syntax error, unexpected EOA, expecting $end or VARIABLE or RSTRING"
+            f" at line {line}, columns {column}:{column + 1}"
+        )
+
+
 def expanded(text: str, template: Template, user: Template, known: dict[str, str]) -> str:
     """Return a text with its variables replaced: `$NAME`, `$NIC[IP]`, `$USER[SSH_PUBLIC_KEY]`."""
 
@@ -54,7 +70,8 @@ def expanded(text: str, template: Template, user: Template, known: dict[str, str
             return known.get(name) or template.single(name)
         if name == "USER":
             return user.single(part.upper())
-        return next((vector.get(part.upper(), "") for vector in template.vectors(name)), "")
+        vectors = (vector for vector in template.vectors(name) if part.upper() in vector)
+        return next((vector[part.upper()] for vector in vectors), "")
 
     return _VARIABLE.sub(value, text)
 
