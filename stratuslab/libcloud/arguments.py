@@ -6,6 +6,8 @@ import difflib
 import functools
 import inspect
 import math
+import re
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from urllib.parse import urlsplit
@@ -13,10 +15,11 @@ from urllib.parse import urlsplit
 from stratuslab.client.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 __all__ = [
     "given",
+    "named_as_written",
     "nearest",
     "one_of",
     "only_known_keywords",
@@ -58,6 +61,18 @@ def only_known_keywords(function: Callable[_Arguments, _Result]) -> Callable[_Ar
         return function(*arguments, **keywords)
 
     return checked
+
+
+@contextmanager
+def named_as_written(names: Mapping[str, str]) -> Iterator[None]:
+    """Let errors of a service's own arguments name those of the caller; ``names`` says which become which."""
+    try:
+        yield
+    except InvalidArgumentError as error:
+        field, rest = re.fullmatch(r"(\w*)(.*)", error.argument or "", re.DOTALL).groups()  # type: ignore[union-attr]  # matches any text
+        if field not in names:
+            raise
+        raise InvalidArgumentError(error.problem, argument=f"{names[field]}{rest}") from error
 
 
 def plain(extra: Mapping[str, Any]) -> dict[str, Any]:

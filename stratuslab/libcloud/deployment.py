@@ -13,7 +13,7 @@ from libcloud.compute.ssh import have_paramiko
 from libcloud.compute.types import DeploymentError, NodeState
 from stratuslab.client.errors import InvalidArgumentError, NodesNotCreatedError, StratusLabError
 from stratuslab.client.opennebula.vm import VirtualMachine
-from stratuslab.libcloud.arguments import one_of, seconds, several, vm_id, whole_number
+from stratuslab.libcloud.arguments import one_of, seconds, several, text, vm_id, whole_number
 from stratuslab.libcloud.node import StratusLabNode, node_of, node_states
 from stratuslab.libcloud.ssh_keys import default_public_key, private_key_file_for, usable_private_keys
 from stratuslab.libcloud.waiting import Wait
@@ -162,6 +162,10 @@ class DeploymentOperations(NodeDriver):
         :raises WaitTimeoutError: after ``timeout`` seconds. It says the same.
         """
         one_of("ssh_interface", ssh_interface, ["public_ips", "private_ips"])
+        if not isinstance(ex_list_nodes_kwargs, dict | None):
+            raise InvalidArgumentError(
+                f"found {ex_list_nodes_kwargs!r}; give a dictionary", argument="ex_list_nodes_kwargs"
+            )
 
         def addresses_of(node: StratusLabNode) -> list[str]:
             addresses: list[str] = getattr(node, ssh_interface)
@@ -171,8 +175,8 @@ class DeploymentOperations(NodeDriver):
             operation="wait_until_running",
             reached=lambda node: node._state == NodeState.RUNNING and bool(addresses_of(node)),
             wanted=[NodeState.RUNNING],
-            period=wait_period,
-            timeout=timeout,
+            period=seconds("wait_period", wait_period, least=0),
+            timeout=seconds("timeout", timeout, least=0),
             callback=None,
             list_arguments=ex_list_nodes_kwargs or {},
         )
@@ -202,6 +206,8 @@ class DeploymentOperations(NodeDriver):
         :raises WaitTimeoutError: after ``timeout`` seconds. It says the same.
         """
         wanted = node_states("states", states)
+        if callback is not None and not callable(callback):
+            raise InvalidArgumentError(f"found {callback!r}; give a function", argument="callback")
         wait = Wait(
             operation="ex_wait_for_state",
             reached=lambda node: node._state in wanted,
@@ -235,7 +241,11 @@ class DeploymentOperations(NodeDriver):
             errors of the others.
         """
         total = whole_number("count", count, least=1)
+        if name is not None:
+            text("name", name)
         token = create_node_kwargs.pop("ex_token", None)
+        if token is not None:
+            text("ex_token", token)
 
         def create(number: int) -> StratusLabNode | StratusLabError:
             own: dict[str, Any] = {} if token is None else {"ex_token": f"{token}-{number}"}
@@ -281,8 +291,9 @@ class DeploymentOperations(NodeDriver):
         """Return a node whose ``uuid`` is that of the list, also for one of plain Libcloud's class."""
         if isinstance(node, StratusLabNode):
             return node
-        location = self._locations.of_node(node)
-        return node_of(VirtualMachine.accepted(vm_id(node.id), node.name), location, self._driver)
+        location = self._locations.of_node(node, "nodes")
+        number = vm_id(node.id, "nodes")
+        return node_of(VirtualMachine.accepted(number, node.name), location, self._driver)
 
 
 def _tell_of_started(calls: Sequence[Future[StratusLabNode | StratusLabError]]) -> None:

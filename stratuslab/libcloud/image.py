@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from libcloud.compute.base import Node, NodeDriver, NodeImage
 from stratuslab.client.errors import InvalidArgumentError
 from stratuslab.client.marketplace.marketplace import STATUSES
-from stratuslab.libcloud.arguments import one_of, plain, vm_id
+from stratuslab.libcloud.arguments import named_as_written, one_of, plain, vm_id
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -83,7 +83,8 @@ class ImageOperations(NodeDriver):
         :raises NotFoundError: if there is no such image. At a StratusLab cloud it says whether the image is
             expired, deprecated or unknown.
         """
-        return self._as_image(self._locations.site(self._locations.default).images.image(image_id))
+        with named_as_written({"identifier": "image_id"}):
+            return self._as_image(self._locations.site(self._locations.default).images.image(image_id))
 
     def create_image(  # type: ignore[override]  # Libcloud's hint is wrong
         self, node: Node, name: str, description: str | None = None
@@ -142,7 +143,8 @@ class ImageOperations(NodeDriver):
     ) -> ImageMetadata:
         """Return what the Marketplace says of an image or identifier (``GET /metadata/ID``)."""
         marketplace = self._locations.site(self._locations.meant(location)).marketplace
-        return marketplace.image(image.id if isinstance(image, NodeImage) else image)
+        with named_as_written({"identifier": "image"}):
+            return marketplace.image(image.id if isinstance(image, NodeImage) else image)
 
     def _changeable(
         self, operation: str, item: Node | NodeImage | None, otherwise: NodeLocation | None = None

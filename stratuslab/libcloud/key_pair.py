@@ -37,7 +37,9 @@ class KeyPairOperations(NodeDriver):
 
         :raises NotFoundError: if there is no key pair of this name.
         """
-        return self._as_key_pair(self._key_pairs().key(name))
+        keys = self._key_pairs()
+        keys.check()
+        return self._as_key_pair(keys.key(text("name", name)))
 
     def create_key_pair(self, name: str) -> KeyPair:
         """Make a key pair on this machine, and keep the public key in the cloud (``one.user.update``).
@@ -63,7 +65,7 @@ class KeyPairOperations(NodeDriver):
         """Keep the public key of a file in the cloud, as :meth:`import_key_pair_from_string`."""
         self._key_pairs().check()
         try:
-            material = Path(key_file_path).expanduser().read_text("utf-8")
+            material = Path(key_file_path).expanduser().read_text("utf-8-sig")
         except (OSError, UnicodeDecodeError, RuntimeError, TypeError) as error:
             reason = getattr(error, "strerror", None) or "it is not text"
             raise InvalidArgumentError(

@@ -35,6 +35,10 @@ def names_of_networks(
 
     :raises InvalidArgumentError: for a value that is not a network.
     """
+    if networks is not None and network is not None:
+        raise InvalidArgumentError(
+            f"found {network!r}, and networks; give one of the two", argument="ex_network"
+        )
     if networks is None:
         if network is None:
             return []

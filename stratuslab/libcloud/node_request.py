@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import codecs
-import re
 from collections.abc import Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +11,13 @@ from libcloud.compute.base import NodeAuthSSHKey, NodeImage, StorageVolume
 from stratuslab.client.errors import InvalidArgumentError
 from stratuslab.client.kinds.offers import MachineRequest
 from stratuslab.client.opennebula.vm_template import Vnc
-from stratuslab.libcloud.arguments import several, text, whole_number
+from stratuslab.libcloud.arguments import named_as_written, several, text, whole_number
 from stratuslab.libcloud.network import names_of_networks
 from stratuslab.libcloud.size import resources_of
 from stratuslab.libcloud.ssh_keys import default_public_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from libcloud.compute.base import NodeAuthPassword, NodeLocation, NodeSize
     from stratuslab.client.configuration.cloud import ContextMethod
@@ -107,6 +105,14 @@ class NodeRequest:
             raise InvalidArgumentError(
                 f"found a size of {stated!r}; give one of list_sizes({location.id!r})", argument="size"
             )
+        volumes = [
+            _volume(site, volume, location, locations) for volume in several("ex_volumes", self.ex_volumes)
+        ]
+        twice = next((volume for volume in volumes if volumes.count(volume) > 1), None)
+        if twice is not None:
+            raise InvalidArgumentError(
+                f"found the volume {twice} twice; give each one once", argument="ex_volumes"
+            )
         return MachineRequest(
             image=_image("image", self.image),
             size_id=str(self.size.id),
@@ -118,10 +124,7 @@ class NodeRequest:
             cpu_share=self.ex_cpu_share,
             disk_bus=self.ex_disks_bus,
             volatile_disk_mib=self._volatile_disk_mib(),
-            volumes=[
-                _volume(site, volume, location, locations)
-                for volume in several("ex_volumes", self.ex_volumes)
-            ],
+            volumes=volumes,
             readonly_images=[
                 _image("ex_readonly_images", image)
                 for image in several("ex_readonly_images", self.ex_readonly_images)
@@ -131,7 +134,7 @@ class NodeRequest:
             ip_address=self.ex_ip_address,
             requirements=self.ex_requirements,
             public_keys=_key_of(self.auth) if self.auth else default_public_key(site.cloud),
-            key_name=self.ex_keyname,
+            key_name=None if self.ex_keyname is None else text("ex_keyname", self.ex_keyname),
             context=self.ex_context or {},
             metadata=self.ex_metadata or {},
             context_method=self.ex_context_method,
@@ -148,26 +151,13 @@ class NodeRequest:
 
     def start(self, location: NodeLocation, locations: Locations) -> VirtualMachine:
         """Start the machine at a location, once, and return it."""
-        with _names_of_arguments():
+        with named_as_written(_ARGUMENT_OF_FIELD):
             return locations.site(location).starter.start(self.machine(location, locations))
 
     def _volatile_disk_mib(self) -> int | None:
         if self.ex_volatile_disk is None:
             return None
         return whole_number("ex_volatile_disk", self.ex_volatile_disk, least=1, unit="GiB") * _GIB_IN_MIB
-
-
-@contextmanager
-def _names_of_arguments() -> Iterator[None]:
-    """Let errors of a template's fields name the arguments that the caller wrote."""
-    try:
-        yield
-    except InvalidArgumentError as error:
-        field, rest = re.fullmatch(r"(\w*)(.*)", error.argument or "", re.DOTALL).groups()  # type: ignore[union-attr]  # matches any text
-        if field not in _ARGUMENT_OF_FIELD:
-            raise
-        argument = f"{_ARGUMENT_OF_FIELD[field]}{rest}"
-        raise InvalidArgumentError(error.problem, argument=argument) from error
 
 
 def _image(argument: str, image: NodeImage | str) -> tuple[str, Mapping[str, Any]]:

@@ -82,27 +82,39 @@ def size_of_cloud(size: MachineSize, driver: NodeDriver) -> StratusLabNodeSize:
     return found
 
 
-def known_size(size: NodeSize | str | None, sizes: Callable[[], Sequence[StratusLabNodeSize]]) -> NodeSize:
+def known_size(
+    size: NodeSize | str | None,
+    of_file: Callable[[], Sequence[StratusLabNodeSize]],
+    all_sizes: Callable[[], Sequence[StratusLabNodeSize]],
+) -> NodeSize:
     """Return a ``NodeSize`` that has RAM unchanged; look up all others, and texts, by id or name.
 
-    Consumers that keep ids make such a ``NodeSize``.
+    Consumers that keep ids make such a ``NodeSize``. ``all_sizes`` may ask the cloud: it is only
+    called for what is not in the file.
 
     :raises InvalidArgumentError: for an unknown size; it lists the sizes there are.
     """
-    if not isinstance(size, NodeSize):
-        return size_named(size, sizes())
-    # A NodeSize made without an id has the id "None": then its name is meant.
-    return size if size.ram else size_named(size.name if size.id == "None" else size.id, sizes())
+    if isinstance(size, NodeSize):
+        if size.ram:
+            return size
+        # A NodeSize made without an id has the id "None": then its name is meant.
+        size = size.name if size.id == "None" else size.id
+    sizes = of_file()
+    if isinstance(size, str) and all(size not in (known.id, known.name) for known in sizes):
+        sizes = all_sizes()
+    return size_named(size, sizes)
 
 
-def size_named(wanted: str | None, sizes: Sequence[StratusLabNodeSize]) -> StratusLabNodeSize:
+def size_named(
+    wanted: str | None, sizes: Sequence[StratusLabNodeSize], argument: str = "size"
+) -> StratusLabNodeSize:
     """Return the size of an id or a name."""
     found = next((size for size in sizes if wanted in (size.id, size.name)), None)
     if found is None:
         raise InvalidArgumentError(
             f"found {wanted!r}; give a NodeSize with ram, or one of list_sizes(): "
             f"{', '.join(size.id for size in sizes)}",
-            argument="size",
+            argument=argument,
         )
     return found
 

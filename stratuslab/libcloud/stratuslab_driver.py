@@ -36,6 +36,7 @@ from stratuslab.libcloud.arguments import (
     only_known_keywords,
     proxy_address,
     seconds,
+    text,
     truth,
     vm_id,
     whole_number,
@@ -268,11 +269,15 @@ class StratusLabNodeDriver(ImageOperations, VolumeOperations, KeyPairOperations,
             raise InvalidArgumentError(f"found {ex_name!r}; give text", argument="ex_name")
         if not isinstance(ex_metadata, Mapping | None):
             raise InvalidArgumentError(f"found {ex_metadata!r}; give a dictionary", argument="ex_metadata")
+        for key, value in (ex_metadata or {}).items():
+            if not isinstance(value, str):
+                raise InvalidArgumentError(f"found {value!r}; give text", argument=f"ex_metadata[{key!r}]")
+        all_users, details = truth("ex_all_users", ex_all_users), truth("ex_details", ex_details)
         locations = self._locations.chosen(ex_location, "ex_location")
 
         def ask(location: NodeLocation) -> list[StratusLabNode]:
             vms = self._at(location).monitor.list_vms(
-                all_users=ex_all_users, details=truth("ex_details", ex_details) or bool(ex_metadata)
+                all_users=all_users, details=details or bool(ex_metadata)
             )
             sizes = self._sizes_by_resources()
             nodes = [node_of(vm, location, self, known_sizes=sizes) for vm in vms]
@@ -369,11 +374,12 @@ class StratusLabNodeDriver(ImageOperations, VolumeOperations, KeyPairOperations,
             appear: :meth:`ex_find_node` finds it by the ``token`` of the error.
         :raises DuplicateError: if several nodes have the token; it names them.
         """
-        self._get_and_check_auth(auth)  # type: ignore[arg-type]  # None is allowed
+        self._get_and_check_auth(auth)
         where = self._zone_or_location(ex_availability_zone, location)
-        size = known_size(size, lambda: self.list_sizes(where))
-        if not isinstance(image, NodeImage):
-            image = NodeImage(image, image, self)  # type: ignore[arg-type]  # None is refused as an id below
+        if not isinstance(image, (NodeImage, str)):
+            raise InvalidArgumentError(f"found {image!r}; give an image or its id", argument="image")
+        size = known_size(size, self._sizes, lambda: self.list_sizes(where))
+        image = image if isinstance(image, NodeImage) else NodeImage(image, image, self)
         request = NodeRequest(
             name=name,
             size=size,
@@ -461,7 +467,7 @@ class StratusLabNodeDriver(ImageOperations, VolumeOperations, KeyPairOperations,
 
         :raises InvalidArgumentError: for an unknown size; it lists the sizes there are.
         """
-        return size_named(size_id, self.list_sizes())
+        return size_named(text("size_id", size_id), self.list_sizes(), "size_id")
 
     def ex_list_networks(self, location: GivenLocation | None = None) -> list[StratusLabNetwork]:
         """Return the networks on which a node can have its address.
@@ -573,6 +579,14 @@ class StratusLabNodeDriver(ImageOperations, VolumeOperations, KeyPairOperations,
         return self.ex_shutdown_node(node)
 
     # Private
+
+    def _get_and_check_auth(self, auth: NodeAuthSSHKey | NodeAuthPassword | None) -> None:  # type: ignore[override]  # Libcloud returns a generated password where there are passwords
+        """Refuse, in Libcloud's own check, what is no public key; the error does not show a password."""
+        if auth is not None and not isinstance(auth, NodeAuthSSHKey):
+            raise InvalidArgumentError(
+                f"found a {type(auth).__name__}; give NodeAuthSSHKey(public key): nodes take no password",
+                argument="auth",
+            )
 
     def _instance_types(self) -> Mapping[str, InstanceType]:
         return self._configurator.instance_types() if self._configurator else STANDARD_INSTANCE_TYPES

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from libcloud.compute.base import NodeDriver, StorageVolume, VolumeSnapshot
 from stratuslab.client.errors import ArgumentNotOfferedError, InvalidArgumentError
-from stratuslab.libcloud.arguments import text, vm_id, whole_number
+from stratuslab.libcloud.arguments import named_as_written, text, vm_id, whole_number
 from stratuslab.libcloud.volume import StratusLabVolume, note_attached, note_detached, snapshot_of
 
 if TYPE_CHECKING:
@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from stratuslab.libcloud.locations import GivenLocation, Locations
 
 __all__ = ["VolumeOperations"]
+
+_ARGUMENTS_OF_CREATE = {
+    "size_gib": "size",
+    "tag": "name",
+    "visibility": "ex_visibility",
+    "token": "ex_token",
+}
 
 
 class VolumeOperations(NodeDriver):
@@ -82,13 +89,14 @@ class VolumeOperations(NodeDriver):
                 argument="snapshot",
             )
         datastore = None if ex_datastore is None else text("ex_datastore", str(ex_datastore))
-        volume = self._locations.site(where).volumes.create(
-            whole_number("size", size, unit="GiB"),
-            name,
-            ex_visibility,
-            datastore,
-            None if ex_token is None else text("ex_token", ex_token),
-        )
+        with named_as_written(_ARGUMENTS_OF_CREATE):
+            volume = self._locations.site(where).volumes.create(
+                whole_number("size", size, unit="GiB"),
+                name,
+                ex_visibility,
+                datastore,
+                None if ex_token is None else text("ex_token", ex_token),
+            )
         return StratusLabVolume(volume, where, self)
 
     def destroy_volume(self, volume: StorageVolume) -> bool:
@@ -165,7 +173,8 @@ class VolumeOperations(NodeDriver):
         :raises NotOfferedError: at a StratusLab cloud.
         """
         volumes, volume_id = self._with_snapshots("create_volume_snapshot", volume)
-        return snapshot_of(volumes.create_snapshot(volume_id, name), self)
+        chosen = None if name is None else text("name", name)
+        return snapshot_of(volumes.create_snapshot(volume_id, chosen), self)
 
     def destroy_volume_snapshot(self, snapshot: VolumeSnapshot) -> bool:
         """Delete a snapshot.

@@ -73,7 +73,7 @@ class Wait:
                     raise WaitError(_description(now), operation=self.operation, nodes=now)
                 if time.monotonic() + self.period > end:
                     raise WaitTimeoutError(
-                        f"Timed out after {self.timeout} seconds: {_description(now)}",
+                        f"Timed out after {self.timeout:g} seconds: {_description(now)}",
                         operation=self.operation,
                         nodes=now,
                     )

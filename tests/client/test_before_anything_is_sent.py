@@ -52,7 +52,7 @@ def test_an_image_s_url(cloud: Cloud) -> None:
 
 @pytest.mark.parametrize("identifier", ["", "../query", f"{IMAGE_ID}?status=all", None, 5], ids=repr)
 def test_an_image_by_what_is_no_id_is_refused(cloud: Cloud, identifier: Any) -> None:
-    with pytest.raises(InvalidArgumentError, match="the image: found the id ") as caught:
+    with pytest.raises(InvalidArgumentError, match="the argument identifier: found the id ") as caught:
         Marketplace(cloud).image(identifier)
     assert repr(identifier) in str(caught.value)
 
@@ -60,12 +60,14 @@ def test_an_image_by_what_is_no_id_is_refused(cloud: Cloud, identifier: Any) -> 
 def test_images_of_an_unknown_status_are_refused(cloud: Cloud) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         Marketplace(cloud).list_images(UNKNOWN)
-    assert str(caught.value) == "the status: found 'old'; use one of valid, expired, deprecated, all"
+    assert str(caught.value) == "the argument status: found 'old'; use one of valid, expired, deprecated, all"
 
 
 @pytest.mark.parametrize("size", [0, -1, 1025, 10**9])
 def test_a_size_out_of_range_is_refused(disks: PersistentDisk, size: int) -> None:
-    with pytest.raises(InvalidArgumentError, match=f"the size: found {size} GiB; give 1 to 1024 GiB"):
+    with pytest.raises(
+        InvalidArgumentError, match=f"the argument size_gib: found {size} GiB; give 1 to 1024"
+    ):
         disks.create_volume(size, "tag")
 
 
@@ -73,11 +75,11 @@ def test_a_size_out_of_range_is_refused(disks: PersistentDisk, size: int) -> Non
 def test_a_size_that_is_no_whole_number_is_refused(disks: PersistentDisk, size: Any) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         disks.create_volume(size, "tag")
-    assert str(caught.value) == f"the size: found {size!r}; give a whole number of GiB"
+    assert str(caught.value) == f"the argument size_gib: found {size!r}; give a whole number of GiB"
 
 
 def test_an_unknown_visibility_is_refused(disks: PersistentDisk) -> None:
-    with pytest.raises(InvalidArgumentError, match="the visibility: found 'old'; use private or public"):
+    with pytest.raises(InvalidArgumentError, match="the argument visibility: found 'old'; use private"):
         disks.create_volume(1, "tag", UNKNOWN)
 
 
@@ -85,11 +87,11 @@ def test_an_unknown_visibility_is_refused(disks: PersistentDisk) -> None:
 def test_a_tag_that_is_no_line_is_refused(disks: PersistentDisk, tag: Any) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         disks.create_volume(1, tag)
-    assert str(caught.value) == f"the name: found {tag!r}; give text without control characters"
+    assert str(caught.value) == f"the argument tag: found {tag!r}; give text without control characters"
 
 
 def test_a_tag_beyond_pdisk_s_column_is_refused(disks: PersistentDisk) -> None:
-    with pytest.raises(InvalidArgumentError, match="the name: has 256 characters; PDisk keeps 255 at most"):
+    with pytest.raises(InvalidArgumentError, match="the argument tag: has 256 characters; PDisk keeps 255"):
         disks.create_volume(1, "é" * 256)
 
 
@@ -110,7 +112,7 @@ def test_a_vm_by_what_is_no_id_is_refused(
 ) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         call_on_vm(vm_id)
-    assert str(caught.value) == f"the id of the VM: found {vm_id!r}; give a whole number from 0"
+    assert str(caught.value) == f"the argument vm_id: found {vm_id!r}; give a whole number from 0"
 
 
 def test_a_vm_beyond_opennebula_s_numbers_is_not_found(call_on_vm: Callable[[Any], object]) -> None:
@@ -120,7 +122,7 @@ def test_a_vm_beyond_opennebula_s_numbers_is_not_found(call_on_vm: Callable[[Any
 
 @pytest.mark.parametrize("token", ["", None, 7], ids=repr)
 def test_what_is_no_token_finds_no_vm(cloud: Cloud, token: Any) -> None:
-    with pytest.raises(InvalidArgumentError, match=r"the token: found .*; give the text"):
+    with pytest.raises(InvalidArgumentError, match=r"the argument token: found .*; give the text"):
         Monitor(cloud).find_vm(token)
 
 
@@ -148,7 +150,7 @@ def test_a_volume_by_what_is_no_uuid_is_refused(
 def test_an_attachment_to_no_host_is_refused(disks: PersistentDisk, host: Any) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
         disks.hot_attach(UUID, host, 1)
-    assert str(caught.value) == f"the host: found {host!r}; give the name of the host of the VM"
+    assert str(caught.value) == f"the argument host: found {host!r}; give the name of the host of the VM"
 
 
 def test_an_attachment_to_no_vm_is_refused(disks: PersistentDisk) -> None:
@@ -157,7 +159,7 @@ def test_an_attachment_to_no_vm_is_refused(disks: PersistentDisk) -> None:
         lambda: disks.hot_attach(UUID, "host", no_vm),
         lambda: disks.hot_detach(UUID, no_vm),
     ):
-        with pytest.raises(InvalidArgumentError, match="the id of the VM: found None"):
+        with pytest.raises(InvalidArgumentError, match="the argument vm_id: found None"):
             change()
 
 

@@ -87,7 +87,7 @@ def test_an_unknown_size_is_an_error_that_lists_them(
     with pytest.raises(InvalidArgumentError, match=r"the argument size: found .*: t1.micro, m1.small, "):
         driver.create_node("web", size, image)
     with pytest.raises(
-        InvalidArgumentError, match=r"the argument size: found 'm9'; .*: t1.micro, m1.small, "
+        InvalidArgumentError, match=r"the argument size_id: found 'm9'; .*: t1.micro, m1.small, "
     ):
         driver.ex_get_size("m9")
     assert len(sandbox.request_log) == 0

@@ -83,18 +83,18 @@ def test_sizes_are_numbers_however_the_server_writes_them(driver: StratusLabNode
 def test_a_size_beyond_the_clouds_is_refused(
     driver: StratusLabNodeDriver, sandbox: Sandbox, size: Any
 ) -> None:
-    with pytest.raises(InvalidArgumentError, match=r"the (argument )?size"):
+    with pytest.raises(InvalidArgumentError, match="the argument size"):
         driver.create_volume(size, "data")
     assert len(sandbox.request_log) == 0
 
 
 def test_unknown_visibility_and_snapshots_are_refused(driver: StratusLabNodeDriver, sandbox: Sandbox) -> None:
     unknown: Any = "friends"
-    with pytest.raises(InvalidArgumentError, match="the visibility: found 'friends'; use private or public"):
+    with pytest.raises(InvalidArgumentError, match="the argument ex_visibility: found 'friends'"):
         driver.create_volume(1, "data", ex_visibility=unknown)
     with pytest.raises(InvalidArgumentError, match="the argument snapshot"):
         driver.create_volume(1, "data", snapshot=VolumeSnapshot("x", driver))
-    with pytest.raises(InvalidArgumentError, match="the name"):
+    with pytest.raises(InvalidArgumentError, match="the argument name"):
         driver.create_volume(1, "tab\there")
     assert len(sandbox.request_log) == 0
 
@@ -365,7 +365,7 @@ def test_the_clouds_refusals_are_errors_of_their_own_with_its_words(
 
 @pytest.mark.parametrize("volume_id", ["../..", "", None, 7, f"{NOBODYS}/mounts", f"{NOBODYS}?x=y"])
 def test_what_is_no_volume_is_refused(driver: StratusLabNodeDriver, sandbox: Sandbox, volume_id: Any) -> None:
-    with pytest.raises(InvalidArgumentError, match="the argument volume: found the id"):
+    with pytest.raises(InvalidArgumentError, match="the argument volume_id: found the id"):
         driver.ex_get_volume(volume_id)
     with pytest.raises(InvalidArgumentError, match="the argument volume: found the id"):
         driver.destroy_volume(StorageVolume(volume_id, "x", 1, driver))

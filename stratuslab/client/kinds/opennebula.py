@@ -21,6 +21,7 @@ from stratuslab.client.kinds.offers import (
     Volume,
 )
 from stratuslab.client.kinds.pool_ids import TEMPLATE, TEMPLATE_PREFIX, is_number, number_of_image
+from stratuslab.client.opennebula.image_pool import checked_image_name
 from stratuslab.client.opennebula.one_image import DATABLOCK, MACHINE_TYPES
 
 if TYPE_CHECKING:
@@ -113,6 +114,7 @@ class PoolImages:
 
     def create(self, vm_id: int, name: str, description: str | None) -> Image:
         """Make an image of a VM's root disk (``one.vm.disksaveas``) and return it when it is ready."""
+        checked_image_name(name)
         vm = self._monitor.describe_vm(vm_id)
         disk = vm.root_disk
         if disk is None or disk.disk_id is None:

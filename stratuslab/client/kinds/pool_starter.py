@@ -7,10 +7,11 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from stratuslab.client.errors import ArgumentNotOfferedError, ServiceError
+from stratuslab.client.errors import ArgumentNotOfferedError, InvalidArgumentError, ServiceError
 from stratuslab.client.kinds.pool_ids import TEMPLATE, number_of_image, template_of_size
 from stratuslab.client.opennebula.launch import LaunchOptions, own_template, with_template
 from stratuslab.client.opennebula.one_image import OneImage
+from stratuslab.client.opennebula.vm_template import Vnc
 
 if TYPE_CHECKING:
     from stratuslab.client.configuration.cloud import Cloud
@@ -138,6 +139,10 @@ class PoolStarter:
 
 def _options(request: MachineRequest) -> LaunchOptions:
     vnc = request.vnc
+    if vnc is not None and not isinstance(vnc, Vnc):
+        raise InvalidArgumentError(
+            f"found a {type(vnc).__name__}; give a Vnc, or None for none", argument="ex_vnc"
+        )
     return LaunchOptions(
         name=request.name,
         cpu_share=request.cpu_share,

@@ -124,7 +124,7 @@ class PDiskVolumes:
 
     def volume(self, volume_id: str) -> Volume:
         """Return one disk (``GET /disks/UUID``)."""
-        return self._volume(self._disks.describe_volume(volume_id))
+        return self._volume(self._disks.describe_volume(self.checked_id(volume_id, "volume_id")))
 
     def create(
         self, size_gib: int, name: str, visibility: str | None, datastore: str | None, token: str | None

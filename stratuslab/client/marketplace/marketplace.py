@@ -49,7 +49,9 @@ class Marketplace:
         ``valid`` is what a cloud starts: neither expired nor deprecated. The order is the server's.
         """
         if status not in STATUSES:
-            raise InvalidArgumentError(f"the status: found {status!r}; use one of {', '.join(STATUSES)}")
+            raise InvalidArgumentError(
+                f"found {status!r}; use one of {', '.join(STATUSES)}", argument="status"
+            )
         return self._entries("GET /metadata", "/metadata", status)
 
     def image(self, identifier: str) -> ImageMetadata:
@@ -62,8 +64,8 @@ class Marketplace:
         operation = "GET /metadata/ID"
         if not isinstance(identifier, str) or not is_image_id(identifier):
             raise InvalidArgumentError(
-                f"the image: found the id {identifier!r}; "
-                "a Marketplace identifier has 27 letters, digits, - or _"
+                f"found the id {identifier!r}; a Marketplace identifier has 27 letters, digits, - or _",
+                argument="identifier",
             )
         path = f"/metadata/{identifier}"
         entries = self._entries(operation, path, "valid")

@@ -274,7 +274,8 @@ def _nics(options: LaunchOptions, own: Sequence[Mapping[str, str]]) -> list[_Ite
         nics = [{key: (value, "the VM template's NIC") for key, value in nic.items() if value} for nic in own]
     if options.ip_address:
         try:
-            address = ipaddress.ip_address(options.ip_address)
+            # A number or bytes would be an address too.
+            address = ipaddress.ip_address(str(options.ip_address))
         except ValueError:
             raise InvalidArgumentError(
                 f"found {options.ip_address!r}; give an address as in 192.0.2.7", argument="ex_ip_address"
@@ -314,11 +315,10 @@ def _context(options: LaunchOptions, own: Mapping[str, str]) -> _Items:
             raise InvalidArgumentError(
                 f"the key {key} is set already; choose another name", argument="ex_context"
             )
+        argument = f"ex_context[{given!r}]"
         if not isinstance(value, str):
-            raise InvalidArgumentError(
-                f"found a {type(value).__name__}; give a string", argument=f"ex_context[{key!r}]"
-            )
-        items[key] = (without_variables(value, f"ex_context[{key!r}]"), f"ex_context[{key!r}]")
+            raise InvalidArgumentError(f"found a {type(value).__name__}; give a string", argument=argument)
+        items[key] = (without_variables(value, argument), argument)
     return items
 
 

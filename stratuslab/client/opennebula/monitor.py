@@ -101,7 +101,9 @@ class Monitor:
         :raises DuplicateError: if several VMs have the token.
         """
         if not isinstance(token, str) or not token:
-            raise InvalidArgumentError(f"the token: found {token!r}; give the text that a VM was marked with")
+            raise InvalidArgumentError(
+                f"found {token!r}; give the text that a VM was marked with", argument="token"
+            )
         front_end = self._rpc.front_end
         if front_end.marks_found_by_id:
             first = -1 if above is None else above + 1

@@ -47,7 +47,7 @@ def checked_vm_id(vm_id: int) -> int:
     :raises NotFoundError: for an id above OpenNebula's highest.
     """
     if isinstance(vm_id, bool) or not isinstance(vm_id, int) or vm_id < 0:
-        raise InvalidArgumentError(f"the id of the VM: found {vm_id!r}; give a whole number from 0")
+        raise InvalidArgumentError(f"found {vm_id!r}; give a whole number from 0", argument="vm_id")
     if vm_id > LAST_VM_ID:
         raise NotFoundError(f"there is no VM {vm_id}: OpenNebula's ids go from 0 to {LAST_VM_ID}")
     return vm_id

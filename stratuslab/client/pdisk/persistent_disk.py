@@ -120,20 +120,20 @@ class PersistentDisk:
         :raises DuplicateError: if several disks have the token.
         """
         if isinstance(size_gib, bool) or not isinstance(size_gib, int):
-            raise InvalidArgumentError(f"the size: found {size_gib!r}; give a whole number of GiB")
+            raise InvalidArgumentError(f"found {size_gib!r}; give a whole number of GiB", argument="size_gib")
         if not MIN_DISK_GIB <= size_gib <= MAX_DISK_GIB:
             raise InvalidArgumentError(
-                f"the size: found {size_gib} GiB; give {MIN_DISK_GIB} to {MAX_DISK_GIB} GiB"
+                f"found {size_gib} GiB; give {MIN_DISK_GIB} to {MAX_DISK_GIB} GiB", argument="size_gib"
             )
         if visibility not in VISIBILITIES:
             raise InvalidArgumentError(
-                f"the visibility: found {visibility!r}; use {' or '.join(VISIBILITIES)}"
+                f"found {visibility!r}; use {' or '.join(VISIBILITIES)}", argument="visibility"
             )
         if not isinstance(tag, str) or not tag.isprintable():
-            raise InvalidArgumentError(f"the name: found {tag!r}; give text without control characters")
+            raise InvalidArgumentError(f"found {tag!r}; give text without control characters", argument="tag")
         if len(tag) > MAX_TAG_LENGTH:
             raise InvalidArgumentError(
-                f"the name: has {len(tag)} characters; PDisk keeps {MAX_TAG_LENGTH} at most"
+                f"has {len(tag)} characters; PDisk keeps {MAX_TAG_LENGTH} at most", argument="tag"
             )
         if token is not None:
             self._check_token(token)
@@ -212,8 +212,9 @@ class PersistentDisk:
     def _check_token(token: str) -> None:
         if not isinstance(token, str) or not _TOKEN.fullmatch(token):
             raise InvalidArgumentError(
-                f"the token: found {token!r}; give 1 to {MAX_TOKEN_LENGTH} letters, digits, '.', '_' or '-', "
-                "and not the 27 of a Marketplace identifier"
+                f"found {token!r}; give 1 to {MAX_TOKEN_LENGTH} letters, digits, '.', '_' or '-', "
+                "and not the 27 of a Marketplace identifier",
+                argument="token",
             )
 
     def delete_volume(self, uuid: str) -> None:
@@ -251,7 +252,9 @@ class PersistentDisk:
         raised if it was not found.
         """
         if not isinstance(host, str) or not host:
-            raise InvalidArgumentError(f"the host: found {host!r}; give the name of the host of the VM")
+            raise InvalidArgumentError(
+                f"found {host!r}; give the name of the host of the VM", argument="host"
+            )
         operation = "POST /disks/UUID/mounts/"
         form = {"node": host, "vm_id": str(checked_vm_id(vm_id))}
         try:
