@@ -61,8 +61,8 @@ class ImageOperations(NodeDriver):
         ``created``, ``error`` and ``attributes``.
 
         :param location: the default location if None.
-        :param ex_status: ``valid`` (what can be started), ``all``, or of the Marketplace alone ``expired``
-            and ``deprecated``.
+        :param ex_status: ``valid`` (what can be started) or ``all``; at a StratusLab cloud also ``expired``
+            or ``deprecated``.
         :param ex_kind: ``machine``, ``disk`` (which no node boots from), ``template`` or ``all``.
         :param ex_search: text to be found, in any case, in the words by which people look for an image:
             identifier, title, description, operating system, tags, endorser or owner.

@@ -41,7 +41,7 @@ class OpenNebulaNodeDriver(StratusLabNodeDriver):
     :param host: host name, or URL of the front end as in ``https://one.example.org/RPC2``.
     :param port: with ``host``; 2633 if None.
     :param api_version: an argument of every Libcloud driver; ignored here.
-    :param region: section of the file that is to be the only location.
+    :param region: id or name of the section of the file that is the driver's only location.
     :param ex_allow_plain_http: allow ``secure=False`` to another machine than this one, which shows the
         password to everybody on the way.
     :param kwargs: the other arguments of the StratusLab driver.

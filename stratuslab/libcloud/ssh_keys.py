@@ -118,7 +118,7 @@ def _public_part(file: Path, password: str | None, *, alone: bool) -> list[str]:
 
 
 def _loaded(text: str, file: Path, password: str | None, *, alone: bool) -> Any:
-    """Load a key as Libcloud does, which rewrites PKCS#8 of one file alone, and else as paramiko does."""
+    """Load a key as Libcloud does, which rewrites PKCS#8 only of a single file, or else as paramiko does."""
     paramiko: Any = importlib.import_module("paramiko")
     ways: list[Callable[[], Any]] = [
         partial(getattr(paramiko, kind).from_private_key, io.StringIO(text), password)

@@ -100,8 +100,8 @@ class StratusLabNodeDriver(ImageOperations, VolumeOperations, KeyPairOperations,
     :param host: host name, or URL below which ``one-proxy``, ``pdisk`` and ``marketplace`` lie.
     :param port: with ``host``; the scheme's own port if None.
     :param api_version: an argument of every Libcloud driver; ignored here.
-    :param region: section, by its id or name, that is to be the only location; nothing of the others
-        is then listed, changed or ended. With ``host``, which is one location, it is ignored.
+    :param region: id or name of the section that is the driver's only location; nothing at the others is
+        then listed, changed or ended. With ``host``, which is one location, it is ignored.
     :param stratuslab_user_config: name of the configuration file or open file; it is read at once.
         Otherwise the file in ``STRATUSLAB_CONFIG``, else ``~/.stratuslab/stratuslab-user.cfg``.
     :param stratuslab_default_location: section to use where no location is given; otherwise
@@ -254,7 +254,7 @@ class StratusLabNodeDriver(ImageOperations, VolumeOperations, KeyPairOperations,
         :param ex_location: only here, or only at these.
         :param ex_all_users: every node that the user may see, not only the user's own.
         :param ex_details: at an OpenNebula cloud all that is known of the nodes, by the long list
-            (``one.vmpool.infoextended``); the short one leaves out tokens and one's own attributes. A
+            (``one.vmpool.infoextended``); the short one leaves out tokens and users' attributes. A
             StratusLab cloud, and OpenNebula 5.12, always say it all.
         :param ex_on_error: when a location fails, ``raise`` an error with ``errors`` (id of the
             location to exception) and ``nodes`` (those of the other locations) after all have

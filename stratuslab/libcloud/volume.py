@@ -37,7 +37,7 @@ class StratusLabVolume(StorageVolume):
                     the disk is attached
     ``identifier``  the image or the token that it was marked with, or None
     ``snapshot_of`` PDisk's image disk of which this is the copy that a running VM boots from;
-                    None for a volume of one's own
+                    None for a volume that a user made
     =============== ===========================================================================
 
     and of PDisk ``type`` (what it holds and how it may be written) and ``visibility`` (``private`` or

@@ -154,7 +154,7 @@ class Cloud:
             raise ConfigurationError(f"the argument host {error}") from None
         if not compute.private:
             raise ConfigurationError(
-                f"the argument host: {base.host} is to be reached by plain http, which shows your password "
+                f"the argument host: {base.host} would be reached by plain http, which shows your password "
                 "to everybody on the way; use https, or a configuration file with allow_plain_http = true"
             )
         folder = base.path.removesuffix("/RPC2")
@@ -197,7 +197,7 @@ class Cloud:
             raise ConfigurationError(f"the argument host {error}") from None
         if not (compute.private or allow_plain_http):
             raise ConfigurationError(
-                f"the argument host: {compute.host} is to be reached by plain http, which shows your "
+                f"the argument host: {compute.host} would be reached by plain http, which shows your "
                 "password to everybody on the way; use https, or give ex_allow_plain_http=True if you "
                 "accept that"
             )

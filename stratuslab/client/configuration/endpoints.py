@@ -204,7 +204,7 @@ def _split(url: str) -> Endpoint:
     if port == 0 or parts.netloc.endswith(":"):
         raise EndpointError(_NO_URL)
     if url.endswith(("'", '"')):
-        raise EndpointError("stands in quotes; leave them out")
+        raise EndpointError("is in quotes; leave them out")
     if parts.scheme not in ("http", "https"):
         raise EndpointError(f"begins with {parts.scheme}://; use https:// (or http://)")
     if "@" in parts.netloc:

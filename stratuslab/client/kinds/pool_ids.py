@@ -15,7 +15,7 @@ __all__ = ["IMAGE", "TEMPLATE", "TEMPLATE_PREFIX", "is_number", "number_of_image
 
 IMAGE, TEMPLATE = "image", "template"
 TEMPLATE_PREFIX = "template:"
-"""What the id of a VM template begins with, as an image and as a size: the number alone is an image's."""
+"""What the id of a VM template begins with, as an image and as a size; a bare number is an image's."""
 _MAX_DIGITS = 10
 
 

@@ -76,7 +76,7 @@ class OneImage:
     """An image of the pool.
 
     ``type`` and ``state`` are OpenNebula's words; ``size_mib`` is in MiB, ``registered`` in seconds since
-    1970. ``vm_ids`` are the VMs that use it. ``attributes`` are those of its template, plain ones alone.
+    1970. ``vm_ids`` are the VMs that use it. ``attributes`` are the plain ones of its template.
     ``error`` says why it is not usable, where the cloud says so.
     """
 

@@ -74,7 +74,7 @@ class Runner:
 
         When the answer is lost, or is not about a VM of this token, the VM is looked for
         (``one.vmpool.info``) for as long as the request may be under way: the time-out once more, or once
-        after a status of 3xx or 4xx. What cannot be described is returned with its id and name alone.
+        after a status of 3xx or 4xx. A VM that cannot be described is returned with only its id and name.
 
         An interruption (``KeyboardInterrupt``) is passed on, and what is known is written to the log.
 

@@ -48,7 +48,7 @@ _KEEP_ALIVE = [
 
 
 class Progress:
-    """A request under way: by when it is to be over, and whether any of it was given to a connection."""
+    """A request under way: by when it must be over, and whether any of it was given to a connection."""
 
     def __init__(self, deadline: float) -> None:
         self.deadline = deadline

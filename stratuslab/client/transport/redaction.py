@@ -151,7 +151,7 @@ class _View:
         return _View(self, parts, meanings)
 
     def origin_of(self, span: _Span) -> _Span:
-        """Return where a span of this text stands in the text that nothing was decoded of."""
+        """Return where a span of this text is in the original text."""
         if self._below is None:
             return span
         start, end = span
