@@ -89,10 +89,10 @@ class Datablocks:
 
         It is marked with a token. When the answer is lost, it is looked for by the token
         (``one.imagepool.info``) for the time-out once more. Then it is waited for within the time-out
-        (``one.image.info``). If it fails, it is deleted, and the error says why. If it is not ready in time, it
-        is returned as it is. If the user has a datablock with the given ``token`` already, that one is returned
-        and none is made. ``datastore`` is a name or an id; if None, it is ``default_datastore`` of the section,
-        else the one for images that is on and has most room (``one.datastorepool.info``).
+        (``one.image.info``). If it fails, it is deleted, and the error says why. If it is not ready in time,
+        it is returned as it is. If the user has a datablock with the given ``token`` already, that one is
+        returned and none is made. ``datastore`` is a name or an id; if None, it is ``default_datastore`` of
+        the section, else the one for images that is on and has most room (``one.datastorepool.info``).
         """
         if isinstance(size_gib, bool) or not isinstance(size_gib, int) or not 1 <= size_gib <= _MAX_GIB:
             raise InvalidArgumentError(f"found {size_gib!r}; give 1 to {_MAX_GIB} GiB", argument="size")

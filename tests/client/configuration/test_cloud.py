@@ -91,7 +91,7 @@ def test_a_host_that_is_none_is_refused_without_showing_it() -> None:
 
 @pytest.mark.parametrize(("host", "given"), [(f"http://{HOST}", {}), (HOST, {"secure": False})])
 def test_a_host_by_plain_http_is_refused(host: str, given: dict[str, bool]) -> None:
-    with pytest.raises(ConfigurationError, match=f"the argument host: {HOST} is to be reached by plain http"):
+    with pytest.raises(ConfigurationError, match=f"the argument host: {HOST} would be reached by plain http"):
         cloud_at(host, **given)
 
 
