@@ -12,13 +12,14 @@ from stratuslab.client.opennebula.vm import LAST_VM_ID, VirtualMachine, checked_
 from stratuslab.client.pdisk.disk import Disk, whole_number
 from stratuslab.client.transport.connection import MAX_ANSWER_BYTES, MAX_WHOLE_ANSWER_BYTES
 from stratuslab.client.transport.settlement import grace_after
-from stratuslab.client.transport.xml_document import DocumentError, parse
+from stratuslab.client.transport.xml_document import MAX_DOCUMENT_BYTES, DocumentError, parse
 
 
 def test_the_limits_of_an_answer_are_those_that_are_promised() -> None:
     promise = (Path(__file__).parents[2] / "docs" / "security.md").read_text(encoding="utf-8")
-    assert f"{MAX_ANSWER_BYTES >> 20} MiB where a list is read as it comes" in promise
-    assert f"{MAX_WHOLE_ANSWER_BYTES >> 20} MiB where an answer is held" in promise
+    assert f"| a list that is read as it comes | {MAX_ANSWER_BYTES >> 20} MiB |" in promise
+    assert f"| any other answer | {MAX_WHOLE_ANSWER_BYTES >> 20} MiB |" in promise
+    assert f"| XML that is read whole | {MAX_DOCUMENT_BYTES >> 20} MiB, " in promise
 
 
 def test_the_pool_is_asked_for_the_users_own_vms_without_those_of_the_group() -> None:
