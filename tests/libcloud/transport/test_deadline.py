@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from tests.libcloud.conftest import ScriptedServer
 
 TIMEOUT = 0.3
-SECOND_MORE = TIMEOUT + 1
+LONG = 10
+"""Seconds that no busy machine makes of the time-out. What has no end of its own would take for ever."""
 
 
 @pytest.fixture
@@ -75,7 +76,7 @@ def test_an_answer_that_trickles(
 
     driver = hasty(serve(trickle).url)
 
-    assert seconds_until_error(AnswerTimeoutError, driver.list_nodes) < SECOND_MORE
+    assert seconds_until_error(AnswerTimeoutError, driver.list_nodes) < LONG
 
 
 def test_a_flood_of_answers_that_are_none(
@@ -86,7 +87,7 @@ def test_a_flood_of_answers_that_are_none(
         while True:
             connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n" * 1000)
 
-    assert seconds_until_error(AnswerTimeoutError, hasty(serve(flood).url).list_nodes) < SECOND_MORE
+    assert seconds_until_error(AnswerTimeoutError, hasty(serve(flood).url).list_nodes) < LONG
 
 
 def test_a_service_that_takes_a_request_slowly(
@@ -116,7 +117,7 @@ def test_a_service_that_takes_a_request_slowly(
             stop.set()
             thread.join()
 
-    assert seconds < 2 * TIMEOUT + 1
+    assert seconds < LONG
 
 
 def test_a_handshake_that_does_not_end(
@@ -129,7 +130,7 @@ def test_a_handshake_that_does_not_end(
     def create() -> object:
         return driver.create_node("web", driver.list_sizes()[0], image)
 
-    assert seconds_until_error(ConnectTimeoutError, create) < SECOND_MORE
+    assert seconds_until_error(ConnectTimeoutError, create) < LONG
 
 
 def test_a_proxy_that_opens_no_tunnel_in_time(
@@ -144,7 +145,7 @@ def test_a_proxy_that_opens_no_tunnel_in_time(
 
     driver = hasty("https://127.0.0.1:9", proxy_url=serve(trickle).url)
 
-    assert seconds_until_error(ConnectTimeoutError, driver.list_nodes) < SECOND_MORE
+    assert seconds_until_error(ConnectTimeoutError, driver.list_nodes) < LONG
 
 
 def test_a_connection_that_is_not_accepted(hasty: Callable[..., StratusLabNodeDriver]) -> None:
@@ -154,7 +155,7 @@ def test_a_connection_that_is_not_accepted(hasty: Callable[..., StratusLabNodeDr
         address = listener.getsockname()
         with socket.create_connection(address):
             driver = hasty(f"http://127.0.0.1:{address[1]}")
-            assert seconds_until_error(ConnectTimeoutError, driver.list_nodes) < SECOND_MORE
+            assert seconds_until_error(ConnectTimeoutError, driver.list_nodes) < LONG
 
 
 def test_threads_do_not_wait_for_each_other_beyond_their_time(
@@ -169,13 +170,13 @@ def test_threads_do_not_wait_for_each_other_beyond_their_time(
         except StratusLabError as error:
             failures.append(error)
 
-    threads = [threading.Thread(target=read) for _ in range(8)]
+    threads = [threading.Thread(target=read) for _ in range(50)]
     began = time.monotonic()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
-    assert time.monotonic() - began < SECOND_MORE
+    assert time.monotonic() - began < LONG
     assert [type(error) for error in failures].count(AnswerTimeoutError) >= 1
     assert all(isinstance(error, (AnswerTimeoutError, UnreachableError)) for error in failures)
