@@ -8,7 +8,6 @@ import inspect
 import math
 import re
 from contextlib import contextmanager
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
@@ -23,7 +22,6 @@ __all__ = [
     "nearest",
     "one_of",
     "only_known_keywords",
-    "plain",
     "proxy_address",
     "seconds",
     "several",
@@ -73,17 +71,6 @@ def named_as_written(names: Mapping[str, str]) -> Iterator[None]:
         if field not in names:
             raise
         raise InvalidArgumentError(error.problem, argument=f"{names[field]}{rest}") from error
-
-
-def plain(extra: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what ``json.dumps`` takes: times as ISO 8601 text, lists for tuples."""
-    result = dict(extra)
-    for key, value in extra.items():
-        if isinstance(value, datetime):
-            result[key] = value.isoformat()
-        elif isinstance(value, tuple):
-            result[key] = list(value)
-    return result
 
 
 def given(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from libcloud.compute.base import Node, NodeDriver, NodeImage
 from stratuslab.client.errors import InvalidArgumentError
 from stratuslab.client.marketplace.marketplace import STATUSES
-from stratuslab.libcloud.arguments import named_as_written, one_of, plain, vm_id
+from stratuslab.libcloud.arguments import named_as_written, one_of, vm_id
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Mapping
 
     from libcloud.compute.base import NodeLocation
     from stratuslab.client.kinds.offers import Image, Images
@@ -30,7 +31,7 @@ class StratusLabImage(NodeImage):
     """
 
     def __init__(self, image: Image, driver: NodeDriver) -> None:
-        super().__init__(image.id, image.name, driver, extra=plain(image.extra))
+        super().__init__(image.id, image.name, driver, extra=_plain(image.extra))
         self.endorsed: datetime | None = image.extra.get("endorsed")
         self.created: datetime | None = image.extra.get("created")
         self.valid: datetime | None = image.extra.get("valid")
@@ -159,3 +160,14 @@ class ImageOperations(NodeDriver):
 
     def _as_image(self, image: Image) -> StratusLabImage:
         return StratusLabImage(image, self)
+
+
+def _plain(extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what ``json.dumps`` takes: times as ISO 8601 text, lists for tuples."""
+    result = dict(extra)
+    for key, value in extra.items():
+        if isinstance(value, datetime):
+            result[key] = value.isoformat()
+        elif isinstance(value, tuple):
+            result[key] = list(value)
+    return result

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from libcloud.compute.base import StorageVolume, VolumeSnapshot
 from libcloud.compute.types import StorageVolumeState, VolumeSnapshotState
-from stratuslab.libcloud.arguments import plain
 
 if TYPE_CHECKING:
     from libcloud.compute.base import NodeDriver, NodeLocation
@@ -20,6 +19,7 @@ _STATES = {
     "creating": StorageVolumeState.CREATING,
     "deleting": StorageVolumeState.DELETING,
     "error": StorageVolumeState.ERROR,
+    "unknown": StorageVolumeState.UNKNOWN,
 }
 
 
@@ -55,8 +55,8 @@ class StratusLabVolume(StorageVolume):
             volume.name,
             volume.size_gib,
             driver,
-            _STATES.get(volume.state, StorageVolumeState.UNKNOWN),
-            plain(volume.extra),
+            _STATES[volume.state],
+            volume.extra,
         )
         self.location = location
 
@@ -67,7 +67,7 @@ def snapshot_of(snapshot: Snapshot, driver: NodeDriver) -> VolumeSnapshot:
         snapshot.id,
         driver,
         size=snapshot.size_gib,
-        extra=plain(snapshot.extra),
+        extra=snapshot.extra,
         created=snapshot.taken,
         state=VolumeSnapshotState.AVAILABLE,  # type: ignore[arg-type]  # Libcloud's hint is wrong
         name=snapshot.name,

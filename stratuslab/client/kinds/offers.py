@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from stratuslab.client.configuration.cloud import ContextMethod
@@ -54,7 +54,8 @@ class MachineSize:
 class Volume:
     """A disk that outlives machines.
 
-    ``state`` is ``available``, ``inuse``, ``creating``, ``deleting``, ``error`` or ``unknown``.
+    ``state`` is ``available``, ``inuse``, ``creating``, ``deleting``, ``error`` or ``unknown``. ``extra`` is
+    plain data, which ``json.dumps`` takes.
     """
 
     id: str
@@ -66,7 +67,7 @@ class Volume:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A snapshot of a volume."""
+    """A snapshot of a volume. ``extra`` is plain data."""
 
     id: str
     name: str | None
@@ -173,7 +174,7 @@ class Volumes(Protocol):
         """Return the id of a volume if it has the form of one."""
         ...
 
-    def list_volumes(self) -> list[Volume]:
+    def list_volumes(self) -> Iterable[Volume]:
         """Return the user's volumes, newest first."""
         ...
 

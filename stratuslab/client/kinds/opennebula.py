@@ -25,6 +25,8 @@ from stratuslab.client.opennebula.image_pool import checked_image_name
 from stratuslab.client.opennebula.one_image import DATABLOCK, MACHINE_TYPES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from stratuslab.client.configuration.cloud import Cloud
     from stratuslab.client.opennebula.datablocks import Datablocks
     from stratuslab.client.opennebula.image_pool import ImagePool
@@ -202,7 +204,7 @@ class PoolVolumes:
             )
         return volume_id
 
-    def list_volumes(self) -> list[Volume]:
+    def list_volumes(self) -> Iterable[Volume]:
         """Return the user's datablocks.
 
         Calls ``one.imagepool.info``, and ``one.vmpool.infoextended`` if one is attached.
@@ -261,6 +263,7 @@ class PoolVolumes:
         self._datablocks.delete_snapshot(int(volume_id), int(snapshot_id))
 
     def _volume(self, image: OneImage, device: str | None) -> Volume:
+        created = _moment(image.registered)
         return Volume(
             str(image.id),
             image.name,
@@ -276,7 +279,7 @@ class PoolVolumes:
                 "size_mib": image.size_mib,
                 "datastore": image.datastore,
                 "format": image.format,
-                "created": _moment(image.registered),
+                "created": None if created is None else created.isoformat(),
                 "identifier": image.attributes.get("LIBCLOUD_TOKEN"),
                 "error": image.error,
                 "snapshot_of": None,

@@ -118,9 +118,9 @@ class PDiskVolumes:
             )
         return volume_id
 
-    def list_volumes(self) -> list[Volume]:
+    def list_volumes(self) -> Iterable[Volume]:
         """Return the user's disks, newest first (``GET /disks/``)."""
-        return [self._volume(disk) for disk in self._disks.describe_volumes()]
+        return map(self._volume, self._disks.describe_volumes())
 
     def volume(self, volume_id: str) -> Volume:
         """Return one disk (``GET /disks/UUID``)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from stratuslab.client.transport.xml_document import DocumentError
@@ -31,9 +32,12 @@ _VISIBILITY_OF: dict[object, Visibility] = {
     text: known for known in VISIBILITIES for text in (known, known.upper())
 }
 _MAX_DIGITS = 18
+_REMEMBERED_NUMBERS = 1024
+"""The disks of a long list share their few sizes and counts."""
 _SEPARATOR = re.compile(r"[,.'\s]")
 _NUMBER = re.compile(r"[0-9]+|[0-9]{1,3}(?:[,.'\s][0-9]{3})+")
-_DISK_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_HEXADECIMAL = "[0-9A-Fa-f]"
+_DISK_ID = re.compile("-".join(f"{_HEXADECIMAL}{{{length}}}" for length in (8, 4, 4, 4, 12)))
 
 
 def is_disk_id(text: str) -> bool:
@@ -91,11 +95,11 @@ class Disk:
         uuid = text_or_none(get("uuid"))
         if uuid is None:
             raise DocumentError("a disk has no text for 'uuid'")
-        if not is_disk_id(uuid):
+        if not _DISK_ID.fullmatch(uuid):
             raise DocumentError("the id of a disk is no UUID")
         try:
             size_gib, count = whole_number(get("size")), whole_number(get("count", "0"))
-        except ValueError:
+        except (TypeError, ValueError):
             raise DocumentError("a disk has no number for 'size' or 'count'") from None
         visibility = text_or_none(get("visibility"))
         return cls(
@@ -124,18 +128,16 @@ class Mount:
         return self.device == "static"
 
 
+@lru_cache(_REMEMBERED_NUMBERS, typed=True)
 def whole_number(text: object) -> int:
     """Return a number, which the service writes as text in its own language: ``"1,024"``.
 
     :raises ValueError: if it is no number.
+    :raises TypeError: if it is a list or an object.
     """
-    if isinstance(text, str) and text.isdecimal() and text.isascii() and len(text) <= _MAX_DIGITS:
-        return int(text)
     if isinstance(text, int) and not isinstance(text, bool):
         text = str(text)
-    if not isinstance(text, str) or len(text) > _MAX_DIGITS:
-        raise ValueError
-    if not _NUMBER.fullmatch(text):
+    if not isinstance(text, str) or len(text) > _MAX_DIGITS or not _NUMBER.fullmatch(text):
         raise ValueError
     return int(_SEPARATOR.sub("", text))
 

@@ -241,7 +241,7 @@ class PersistentDisk:
                 Mount(whole_number(item.get("vmId")), self._field(operation, item, "device"))
                 for item in found
             ]
-        except ValueError:
+        except (TypeError, ValueError):
             raise self._connection.malformed(operation, "a mount has no number for 'vmId'") from None
 
     def hot_attach(self, uuid: str, host: str, vm_id: int) -> str:
@@ -325,7 +325,7 @@ class PersistentDisk:
 
     def _list(self, operation: str, answer: HttpAnswer) -> list[dict[str, Any]]:
         found = self._json(operation, answer)
-        if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+        if not isinstance(found, list) or not {dict}.issuperset(map(type, found)):
             raise self._connection.malformed(operation, "it is not a list of objects")
         return found
 
