@@ -22,6 +22,7 @@ __all__ = [
     "nearest",
     "one_of",
     "only_known_keywords",
+    "port_number",
     "proxy_address",
     "seconds",
     "several",
@@ -32,6 +33,7 @@ __all__ = [
 ]
 
 _MOST_DIGITS = 18
+_LAST_PORT = 65535
 _Item = TypeVar("_Item")
 _Choice = TypeVar("_Choice", bound=str)
 _Result = TypeVar("_Result")
@@ -96,6 +98,14 @@ def seconds(argument: str, value: float | str, *, least: float | None = None) ->
         number = math.nan
     if not (0 < number < math.inf if least is None else number >= least):
         raise InvalidArgumentError(f"found {value!r}; give a number of seconds", argument=argument)
+    return number
+
+
+def port_number(argument: str, value: object) -> int:
+    """Return the number of a port."""
+    number = whole_number(argument, value)
+    if not 0 < number <= _LAST_PORT:
+        raise InvalidArgumentError(f"found {value!r}; give a port from 1 to {_LAST_PORT}", argument=argument)
     return number
 
 

@@ -13,6 +13,7 @@ from libcloud.compute.ssh import have_paramiko
 from libcloud.compute.types import DeploymentError, NodeState
 from stratuslab.client.errors import InvalidArgumentError, NodesNotCreatedError, StratusLabError
 from stratuslab.client.opennebula.vm import VirtualMachine
+from stratuslab.client.transport.covered import CoveredText
 from stratuslab.libcloud.arguments import one_of, seconds, several, text, vm_id, whole_number
 from stratuslab.libcloud.node import StratusLabNode, node_of, node_states
 from stratuslab.libcloud.ssh_keys import default_public_key, private_key_file_for, usable_private_keys
@@ -69,6 +70,7 @@ class DeploymentOperations(NodeDriver):
         :raises InvalidArgumentError: before anything is sent: if there is neither ``auth`` nor a private
             key, or if the private key cannot be used or does not belong to the public one.
         """
+        ssh_key_password = ssh_key_password and CoveredText(ssh_key_password)
         on_failure = create_node_kwargs.pop("ex_on_failure", None)
         if on_failure is not None:
             one_of("ex_on_failure", on_failure, ["destroy"])

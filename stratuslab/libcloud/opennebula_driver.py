@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from stratuslab.client.configuration.cloud import Cloud
+from stratuslab.client.frames import without_frames
 from stratuslab.libcloud.arguments import truth
 from stratuslab.libcloud.network import StratusLabNetwork
 from stratuslab.libcloud.node import StratusLabNode
@@ -52,6 +53,7 @@ class OpenNebulaNodeDriver(StratusLabNodeDriver):
     api_name = "opennebula_xmlrpc"
     website = "https://opennebula.io/"
 
+    @without_frames
     def __init__(
         self,
         key: str | None = None,

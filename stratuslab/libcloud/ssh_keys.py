@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from libcloud.compute.ssh import ParamikoSSHClient
 from stratuslab.client.errors import ConfigurationError, InvalidArgumentError
+from stratuslab.client.frames import without_frames
 from stratuslab.libcloud.arguments import several
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def private_key_file_for(cloud: Cloud, public_key: str | None) -> str | None:
     return None
 
 
+@without_frames
 def usable_private_keys(
     files: str | list[str], password: str | None, public_key: str | None
 ) -> str | list[str]:

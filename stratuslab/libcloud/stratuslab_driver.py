@@ -27,6 +27,7 @@ from stratuslab.client.errors import (
     InvalidArgumentError,
     NotFoundError,
 )
+from stratuslab.client.frames import without_frames
 from stratuslab.client.opennebula.vm import VirtualMachine
 from stratuslab.client.opennebula.vm_states import VmState
 from stratuslab.client.opennebula.vm_template import ImageDescription, Vnc
@@ -34,12 +35,12 @@ from stratuslab.libcloud.arguments import (
     given,
     nearest,
     only_known_keywords,
+    port_number,
     proxy_address,
     seconds,
     text,
     truth,
     vm_id,
-    whole_number,
 )
 from stratuslab.libcloud.deployment import DeploymentOperations
 from stratuslab.libcloud.image import ImageOperations, StratusLabImage
@@ -123,6 +124,7 @@ class StratusLabNodeDriver(ImageOperations, VolumeOperations, KeyPairOperations,
     website = "http://stratuslab.eu/"
     features = {"create_node": ["ssh_key"]}  # noqa: RUF012  Libcloud declares it
 
+    @without_frames
     def __init__(
         self,
         key: str | None = None,
@@ -628,7 +630,7 @@ class StratusLabNodeDriver(ImageOperations, VolumeOperations, KeyPairOperations,
         for name, value in (("key, the user name,", key), ("secret, the password,", secret), ("host", host)):
             if not value or not isinstance(value, str):
                 raise InvalidArgumentError(f"the argument {name} is missing; with host give key and secret")
-        number = None if port is None else whole_number("port", port)
+        number = None if port is None else port_number("port", port)
         return self._cloud_at(host, str(key), str(secret), number, truth("secure", secure))
 
     def _cloud_at(self, host: str, username: str, password: str, port: int | None, secure: bool) -> Cloud:

@@ -21,7 +21,7 @@ LAYERS = [
     {"kinds"},
     {"marketplace", "opennebula", "pdisk"},
     {"transport"},
-    {"configuration", "errors"},
+    {"configuration", "errors", "frames"},
 ]
 """The folders and files of ``client``, from the top down; what is in none of them is at the very top."""
 SERVICES = {

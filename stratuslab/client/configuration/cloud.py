@@ -15,6 +15,7 @@ from stratuslab.client.configuration.endpoints import (
     opennebula_endpoint,
 )
 from stratuslab.client.errors import ConfigurationError
+from stratuslab.client.frames import without_frames
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -130,6 +131,7 @@ class Cloud:
         return self.pdisk
 
     @classmethod
+    @without_frames
     def at_host(
         cls, host: str, *, username: str, password: str, port: int | None = None, secure: bool = True
     ) -> Cloud:
@@ -171,6 +173,7 @@ class Cloud:
         )
 
     @classmethod
+    @without_frames
     def at_opennebula(
         cls,
         host: str,

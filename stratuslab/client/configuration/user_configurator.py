@@ -38,6 +38,7 @@ from stratuslab.client.configuration.endpoints import (
 from stratuslab.client.configuration.grid_proxy import grid_proxy, holds_private_key
 from stratuslab.client.configuration.keys import warn_of_unknown_keys
 from stratuslab.client.errors import ConfigurationError
+from stratuslab.client.frames import without_frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -62,10 +63,10 @@ class UserConfigurator:
     ``STRATUSLAB_CONFIG``, else ``~/.stratuslab/stratuslab-user.cfg``. What a section says is checked when
     :meth:`cloud` is asked for that section.
 
-    :raises ConfigurationError: if there is no such file, if it is not in INI format or has no ``[default]``
-        section.
+    :raises ConfigurationError: if there is no such file, if it is not INI, or has no ``[default]`` section.
     """
 
+    @without_frames
     def __init__(self, source: str | os.PathLike[str] | IO[str] | IO[bytes] | None = None) -> None:
         self.source, text = _read(source)
         self._parser = _parse(self.source, text)
@@ -115,6 +116,7 @@ class UserConfigurator:
         """
         return dict(_InstanceTypes(self._parser, self.source))
 
+    @without_frames
     def cloud(self, location: str) -> Cloud:
         """Return the settings of one section.
 
@@ -186,7 +188,8 @@ class _Section:
         try:
             return self._parser.get(self._name, key, fallback="").strip() or None
         except configparser.InterpolationError:
-            raise self.error(key, "holds a single percent sign; write %% for a percent sign") from None
+            problem = "holds a single percent sign; write %% for a percent sign"
+        raise self.error(key, problem)
 
     def text(self, key: str) -> str | None:
         """Return the section's value, or where it has no such key the one of ``[default]``."""
@@ -382,15 +385,13 @@ def _parse(source: str, text: str) -> configparser.ConfigParser:
     try:
         parser.read_string(text)
     except configparser.MissingSectionHeaderError as error:
-        raise ConfigurationError(
-            f"{source}, line {error.lineno}: found a key before the first section; begin with [default]"
-        ) from None
+        problem = f"line {error.lineno}: found a key before the first section; begin with [default]"
     except configparser.ParsingError as error:
         lines = ", ".join(str(number) for number, _ in error.errors)
-        raise ConfigurationError(
-            f"{source}, line {lines}: found neither a [section] nor a comment nor key = value"
-        ) from None
-    return parser
+        problem = f"line {lines}: found neither a [section] nor a comment nor key = value"
+    else:
+        return parser
+    raise ConfigurationError(f"{source}, {problem}")
 
 
 def _unquote(text: str | None) -> str | None:
