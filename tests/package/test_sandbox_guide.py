@@ -16,7 +16,8 @@ from stratuslab.sandbox import Sandbox
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-GUIDE = Path(__file__).parents[2].joinpath("docs", "sandbox.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+GUIDE = ROOT.joinpath("docs", "sandbox.md").read_text(encoding="utf-8")
 BLOCK = re.compile(
     r"^(?:<!-- (?P<role>\w+): (?P<name>\S+) -->\n)?```(?P<language>\w*)\n(?P<code>.*?)^```$",
     re.MULTILINE | re.DOTALL,
@@ -100,3 +101,17 @@ def test_table_of_options_is_complete(tmp_path: Path, run: Callable[..., str]) -
         found = {*re.findall(r"^  (--[a-z-]+)", shown, re.MULTILINE), *elsewhere}
         assert sorted(options) == sorted(found)
     assert sorted(arguments) == sorted(inspect.signature(Sandbox).parameters)
+
+
+def test_table_of_the_control_is_complete() -> None:
+    table = GUIDE.partition("\n## Control\n")[2].partition("\n## ")[0]
+    cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    listed = {tuple(request.split()) for cell in cells for request in re.findall(r"`([^`]+)`", cell)}
+    source = ROOT.joinpath("stratuslab", "sandbox", "control.py").read_text(encoding="utf-8")
+    routes = re.findall(r'^ +"/([^"]+)": (\{"(?:GET|POST|DELETE)".*\}),$', source, re.MULTILINE)
+    offered = {
+        (method, re.sub(r"<.*>", "ID", path))
+        for path, methods in routes
+        for method in re.findall(r'"([A-Z]+)":', methods)
+    }
+    assert listed == offered
