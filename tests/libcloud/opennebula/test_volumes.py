@@ -212,6 +212,7 @@ def test_a_volume_that_is_disk_0_is_detached_unless_the_machine_boots_from_it(
     sandbox: Sandbox, driver: OpenNebulaNodeDriver, volume: StratusLabVolume, boot: str, detached: bool
 ) -> None:
     text = f'''NAME = "net-booted"\nCPU = 1\nMEMORY = 64\nDISK = [ IMAGE_ID = {volume.id} ]
+        NIC = [ NETWORK_ID = 0 ]
         OS = [ ARCH = "x86_64", BOOT = "{boot}" ]'''
     accepted, number, *_ = sandbox.opennebula("here").oned.call("one.vm.allocate", [LOGIN, text, False])
     assert accepted, number

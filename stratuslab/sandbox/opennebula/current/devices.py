@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from stratuslab.sandbox.opennebula.current.objects import PoolObject
 from stratuslab.sandbox.opennebula.model.networks import mac_of
-from stratuslab.sandbox.opennebula.model.permissions import may
+from stratuslab.sandbox.opennebula.model.permissions import may_work_with
 from stratuslab.sandbox.opennebula.model.states import BEING_MADE, ImageState, ImageType
 from stratuslab.sandbox.opennebula.refusals import Code, RefusalError, not_authorized
 from stratuslab.sandbox.opennebula.template.template import number
@@ -43,7 +43,7 @@ class Devices:
             return None
         else:
             raise RefusalError(Code.INTERNAL, f"Unknown disk type {disk.get('TYPE', '').upper()}")
-        if not may(user, image, "USE"):
+        if not may_work_with(user, image):
             raise not_authorized(user, "USE IMAGE", image.id)
         return image
 
@@ -85,7 +85,9 @@ class Devices:
     def acquire(self, image: Image, vm: Vm) -> None:
         """Let a VM use an image; the text of a RefusalError names no disk."""
         if image.state in _UNUSABLE or (image.persistent and image.vms):
-            why = "it is persistent and already in use" if image.vms else "it is in state ERROR"
+            why = f"it is in state: {ImageState(image.state).name}"
+            if image.persistent and image.vms:
+                why = "it is persistent and already in use"
             raise RefusalError(Code.INTERNAL, f"Cannot acquire image {image.id}, {why}")
         image.vms.append(vm.id)
         self.settle(image)

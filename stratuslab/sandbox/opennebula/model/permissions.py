@@ -18,6 +18,8 @@ OWNER_ONLY = "110000000"
 USED_BY_GROUP = "110100000"
 USED_BY_ALL = "110100100"
 _RIGHTS = ("USE", "MANAGE", "ADMIN")
+_WORK = 1
+"""The lock of an object with which its owner cannot even work, only look at it."""
 
 
 class Caller(Protocol):
@@ -68,20 +70,36 @@ _O = TypeVar("_O", bound=Owned)
 
 
 def may(user: Caller, item: Owned, right: str) -> bool:
-    """Tell whether a user has a right (USE, MANAGE, ADMIN) on an object; what is locked can only be used."""
-    if right != "USE" and item.lock and not user.is_admin:
+    """Tell whether a user has a right (USE, MANAGE, ADMIN) on an object.
+
+    USE is to look at it, whatever its lock. A lock of level 1 or 2 forbids MANAGE and ADMIN, one of level 3
+    ADMIN.
+    """
+    if right != "USE" and 0 < item.lock <= _RIGHTS.index(right) + 1 and not user.is_admin:
         return False
+    return _is_permitted(user, item, right)
+
+
+def may_work_with(user: Caller, item: Owned) -> bool:
+    """Tell whether a user may take an object for a new one, which a lock of level 1 forbids."""
+    return _is_permitted(user, item, "USE") and (item.lock != _WORK or user.is_admin)
+
+
+def _is_permitted(user: Caller, item: Owned, right: str) -> bool:
     owner, group, others = (digit == "1" for digit in item.permissions[_RIGHTS.index(right) :: 3])
     return user.is_admin or others or (owner and user.uid == item.uid) or (group and user.gid == item.gid)
 
 
-def found(table: Mapping[int, _O], user: Caller, object_id: int, right: str, kind: str) -> _O:
+def found(
+    table: Mapping[int, _O], user: Caller, object_id: int, right: str, kind: str, *, heeds_lock: bool = True
+) -> _O:
     """Find an object on which the user has a right; raises RefusalError. `kind` is one of `KINDS`."""
     if object_id < 0 and not user.is_admin:
         raise not_authorized(user, f"{right} {kind}")
     if object_id not in table:
         raise missing(kind, object_id)
-    if not may(user, table[object_id], right):
+    allows = may if heeds_lock else _is_permitted
+    if not allows(user, table[object_id], right):
         raise not_authorized(user, f"{right} {kind}", object_id)
     return table[object_id]
 

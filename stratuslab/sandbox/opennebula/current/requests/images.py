@@ -13,14 +13,14 @@ from stratuslab.sandbox.opennebula.current.requests.request import (
     change_permissions,
     changing,
     listed,
-    lock,
+    locking,
     rename,
     unlocking,
 )
 from stratuslab.sandbox.opennebula.model.names import fault_if_taken, fault_of_name
-from stratuslab.sandbox.opennebula.model.permissions import OWNER_ONLY
+from stratuslab.sandbox.opennebula.model.permissions import OWNER_ONLY, may_work_with
 from stratuslab.sandbox.opennebula.model.states import BEING_MADE, ImageState, ImageType
-from stratuslab.sandbox.opennebula.refusals import Code, RefusalError, not_authorized
+from stratuslab.sandbox.opennebula.refusals import Code, RefusalError, forbidden, not_authorized
 from stratuslab.sandbox.opennebula.template.template import Template
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _NOT_KEPT = ("NAME", "TYPE", "PERSISTENT", "PATH", "SOURCE", "SIZE")
 _UNKNOWN_SIZE_MIB = 1024
 _PREFIX = "Error allocating a new image. "
+_UPDATE_PREFIX = "Cannot update template. "
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class ImageRequests:
             "one.image.update": changing(images, "IMAGE", self._update),
             "one.image.chmod": changing(images, "IMAGE", change_permissions),
             "one.image.chtype": changing(images, "IMAGE", self._change_type),
-            "one.image.lock": changing(images, "IMAGE", lock),
+            "one.image.lock": locking(images, "IMAGE"),
             "one.image.unlock": unlocking(images, "IMAGE"),
         }
 
@@ -87,9 +88,15 @@ class ImageRequests:
         datastore_id = request.arguments.integer(1)
         self.books.datastore(datastore_id)
         kind = template.single("TYPE").upper() or "OS"
-        if kind not in ImageType.__members__:
-            raise RefusalError(Code.INTERNAL, f"Unknown type {template.single('TYPE')}")
+        if "SOURCE" in dict(template.attributes) and not request.user.is_admin:
+            raise forbidden(request.user, "Template includes a restricted attribute SOURCE.")
+        fault = _fault_of_type(kind)
+        if fault:
+            raise RefusalError(Code.ALLOCATE, f"{_PREFIX}{fault}")
         size = template.single("SIZE")
+        if size.startswith("-") and size[1:].isdecimal():
+            text = f"user [{request.user.uid}] Image size must be a positive integer value."
+            raise forbidden(request.user, text)
         if not (size.isdecimal() or (not size and kind != "DATABLOCK")):
             text = "Cannot parse image SIZE: Wrong number or missing SIZE attribute."
             raise RefusalError(Code.INTERNAL, text)
@@ -143,7 +150,11 @@ class ImageRequests:
 
     def _clone(self, request: Request) -> int:
         source = self.books.image(request.user, request.arguments.integer(0), "USE")
+        if not may_work_with(request.user, source):
+            raise not_authorized(request.user, "USE IMAGE", source.id)
         name, datastore_id = request.arguments.string(1), request.arguments.integer(2, -1)
+        if datastore_id >= 0 and self.books.datastore(datastore_id).type != 0:
+            raise RefusalError(Code.ACTION, "Clone only supported for IMAGE_DS Datastores")
         return self.copy(source, name, request, datastore_id)
 
     def copy(self, source: Image, name: str, request: Request, datastore_id: int = -1) -> int:
@@ -202,7 +213,11 @@ class ImageRequests:
         rename(request, image, "" if name == image.name else self._fault_if_taken(name, image.uid))
 
     def _update(self, request: Request, image: Image) -> None:
-        image.template = updated(image.template, request.template(1), request.arguments.integer(2))
+        changes = request.template(1, _UPDATE_PREFIX)
+        if "SOURCE" in dict(changes.attributes) and not request.user.is_admin:
+            text = "User Template includes a restricted attribute SOURCE"
+            raise RefusalError(Code.INTERNAL, f"{_UPDATE_PREFIX}{text}")
+        image.template = updated(image.template, changes, request.arguments.integer(2))
 
     def _change_type(self, request: Request, image: Image) -> None:
         kind = request.arguments.string(1).upper()
@@ -212,3 +227,10 @@ class ImageRequests:
 
     def _fault_if_taken(self, name: str, uid: int) -> str:
         return fault_if_taken(name, uid, self.books.images.values(), "IMAGE")
+
+
+def _fault_of_type(kind: str) -> str:
+    """Return why there can be no image of a type in the datastores that there are; empty if there can."""
+    if kind in ("KERNEL", "RAMDISK", "CONTEXT"):
+        return "IMAGES of type KERNEL, RAMDISK and CONTEXT cannot be registered in an IMAGE_DS datastore"
+    return "" if kind in ("OS", "CDROM", "DATABLOCK") else "Unknown type "

@@ -8,7 +8,7 @@ from stratuslab.sandbox.opennebula.current.objects import Account, PoolObject
 from stratuslab.sandbox.opennebula.model.documents import pool
 from stratuslab.sandbox.opennebula.model.names import fault_of_name
 from stratuslab.sandbox.opennebula.model.permissions import changed, found
-from stratuslab.sandbox.opennebula.refusals import Code, RefusalError, not_authorized
+from stratuslab.sandbox.opennebula.refusals import Code, RefusalError
 from stratuslab.sandbox.opennebula.requests.request import Request as RequestOf
 from stratuslab.sandbox.opennebula.requests.request import Requests as RequestsOf
 from stratuslab.sandbox.opennebula.requests.request import Selection
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 Request: TypeAlias = RequestOf[Account]
 Requests: TypeAlias = RequestsOf[Account]
 _O = TypeVar("_O", bound=PoolObject)
-_LOCKS = range(1, 4)
+_LOCKS = {1: 1, 2: 2, 3: 3, 4: 1}
+"""The locks by the level that is asked for: on use, on changes, on administration, on everything."""
 
 
 def changing(
@@ -45,9 +46,9 @@ def unlocking(table: Table[int, _O], kind: str) -> Callable[[Request], int]:
     """Return what answers a request to unlock an object, which its owner may do."""
 
     def answer(request: Request) -> int:
-        item = found(table, request.user, request.arguments.integer(0), "USE", kind)
-        if item.uid != request.user.uid and not request.user.is_admin:
-            raise not_authorized(request.user, f"MANAGE {kind}", item.id)
+        item = found(table, request.user, request.arguments.integer(0), "MANAGE", kind, heeds_lock=False)
+        if not item.lock:
+            raise RefusalError(Code.ACTION, "Cannot unlock: Lock is owned by another user")
         item.lock = 0
         table[item.id] = item
         return item.id
@@ -55,10 +56,19 @@ def unlocking(table: Table[int, _O], kind: str) -> Callable[[Request], int]:
     return answer
 
 
-def lock(request: Request, item: PoolObject) -> None:
-    """Lock an object."""
-    level = request.arguments.integer(1)
-    item.lock, item.locked_at = level if level in _LOCKS else 0, int(request.now)
+def locking(table: Table[int, _O], kind: str) -> Callable[[Request], int]:
+    """Return what answers a request to lock an object, also one that is locked, which its owner may do."""
+
+    def answer(request: Request) -> int:
+        item = found(table, request.user, request.arguments.integer(0), "MANAGE", kind, heeds_lock=False)
+        level = request.arguments.integer(1)
+        if level not in _LOCKS:
+            raise RefusalError(Code.ACTION, "Wrong lock level specified")
+        item.lock, item.locked_at = _LOCKS[level], int(request.now)
+        table[item.id] = item
+        return item.id
+
+    return answer
 
 
 def rename(request: Request, item: PoolObject, taken: str = "") -> None:

@@ -13,7 +13,7 @@ from stratuslab.sandbox.opennebula.current.requests.request import (
     change_permissions,
     changing,
     listed,
-    lock,
+    locking,
     rename,
     unlocking,
 )
@@ -69,7 +69,7 @@ class VmRequests:
             "one.vm.updateconf": changing(vms, "VM", self._update_configuration),
             "one.vm.rename": changing(vms, "VM", rename),
             "one.vm.resize": changing(vms, "VM", self._resize),
-            "one.vm.lock": changing(vms, "VM", lock),
+            "one.vm.lock": locking(vms, "VM"),
             "one.vm.unlock": unlocking(vms, "VM"),
             "one.vm.chmod": changing(vms, "VM", change_permissions),
             "one.vm.recover": self._recover,
