@@ -17,6 +17,8 @@ from stratuslab.client.errors import (
     DuplicateError,
     InvalidArgumentError,
     MalformedAnswerError,
+    NotFoundError,
+    ServiceError,
     StratusLabError,
     UnreachableError,
     UnsettledError,
@@ -124,6 +126,66 @@ def test_a_404_about_another_disk_deletes_no_volume(
     driver = StratusLabNodeDriver("demo", "demo-pass", host=server.url, timeout=5)
 
     with pytest.raises(StratusLabError) as caught:
+        driver.destroy_volume(volume_of(driver, THIS))
+    assert outcome_unknown(caught.value)
+
+
+OF_GATEWAYS = {
+    "no route": {"message": "no Route matched with those values"},
+    "path": {"message": f"No route found for DELETE https://cloud/pdisk/pswd/disks/{THIS}"},
+    "path and code": {"message": f"The route pdisk/pswd/disks/{THIS} could not be found.", "code": 404},
+    "its own word": {"message": f"{THIS} is not known here"},
+    "path's end": {"message": f"/disks/{THIS}/ is not here", "code": 404},
+}
+
+
+@pytest.mark.parametrize("body", OF_GATEWAYS.values(), ids=OF_GATEWAYS)
+def test_a_gateways_json_deletes_no_volume(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer], body: dict[str, object]
+) -> None:
+    answers = [page(503, b""), page(404, json.dumps(body).encode())]
+    server = serve(lambda connection: connection.sendall(answers.pop(0)))
+    driver = StratusLabNodeDriver("demo", "demo-pass", host=server.url, timeout=5)
+
+    with pytest.raises(StratusLabError) as caught:
+        driver.destroy_volume(volume_of(driver, THIS))
+    assert outcome_unknown(caught.value)
+
+
+@pytest.mark.parametrize(
+    "body", [OF_GATEWAYS["no route"], OF_GATEWAYS["its own word"]], ids=["route", "word"]
+)
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda driver: driver.destroy_volume(volume_of(driver, THIS)),
+        lambda driver: driver.detach_volume(volume_of(driver, THIS)),
+        lambda driver: driver.ex_get_volume(THIS),
+        lambda driver: driver.list_volumes(),
+    ],
+    ids=["destroy", "detach", "get", "list"],
+)
+def test_a_gateways_json_does_not_say_that_a_volume_is_gone(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer],
+    ask: Callable[..., object],
+    body: dict[str, object],
+) -> None:
+    server = serve(page(404, json.dumps(body).encode()))
+    driver = StratusLabNodeDriver("demo", "demo-pass", host=server.url, timeout=5)
+
+    with pytest.raises(ServiceError, match="404") as caught:
+        ask(driver)
+    assert not isinstance(caught.value, NotFoundError)
+
+
+@pytest.mark.parametrize("status", [408, 413, 409])
+def test_a_gateways_refusal_in_json_does_not_say_that_nothing_was_done(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer], status: int
+) -> None:
+    server = serve(page(status, b'{"message": "not now"}'))
+    driver = StratusLabNodeDriver("demo", "demo-pass", host=server.url, timeout=5)
+
+    with pytest.raises(StratusLabError, match="not now") as caught:
         driver.destroy_volume(volume_of(driver, THIS))
     assert outcome_unknown(caught.value)
 

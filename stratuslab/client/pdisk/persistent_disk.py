@@ -221,11 +221,7 @@ class PersistentDisk:
         """Delete a disk (``DELETE /disks/UUID``)."""
         operation = "DELETE /disks/UUID"
         answer = self._answer(operation, "DELETE", f"{_path(uuid)}/")
-        if (
-            answer.repeated
-            and answer.status == HTTPStatus.NOT_FOUND
-            and uuid.lower() in (_message(answer) or "")
-        ):
+        if answer.repeated and answer.status == HTTPStatus.NOT_FOUND and _names(uuid, _own_message(answer)):
             # An earlier try was carried out: PDisk itself says that this disk is not there.
             return
         found = self._field(operation, self._object(operation, self._accepted(operation, answer)), "uuid")
@@ -311,9 +307,11 @@ class PersistentDisk:
 
     def _accepted(self, operation: str, answer: HttpAnswer) -> HttpAnswer:
         if answer.status not in (HTTPStatus.OK, HTTPStatus.CREATED):
-            message = _message(answer)
+            own = _own_message(answer)
+            # Another's 404 says nothing of the disk, in whatever form it comes.
+            message = _message(answer) if answer.status != HTTPStatus.NOT_FOUND else own
             refused: StratusLabError = self._connection.refused(operation, answer, message)
-            if message is None and operation in _CHANGES:
+            if own is None and operation in _CHANGES:
                 refused = in_doubt(refused)
             raise worst_of(refused, repeated=answer.repeated and operation.startswith("DELETE"))
         return answer
@@ -361,8 +359,22 @@ def _path(uuid: str) -> str:
 
 
 def _message(answer: HttpAnswer) -> str | None:
+    return text_or_none(_error(answer).get("message"))
+
+
+def _own_message(answer: HttpAnswer) -> str | None:
+    """Return what PDisk says of an error; what stands in front of it has other forms, also in JSON."""
+    return _message(answer) if _error(answer).get("code") == answer.status else None
+
+
+def _error(answer: HttpAnswer) -> dict[str, Any]:
     try:
         found = decode(answer.body)
     except DocumentError:
-        return None
-    return text_or_none(found.get("message")) if isinstance(found, dict) else None
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _names(uuid: str, message: str | None) -> bool:
+    """Return whether a message names a disk; a path that is quoted in it names none."""
+    return re.search(rf"(?<![/\w-]){uuid.lower()}(?![/\w-])", message or "") is not None
