@@ -152,6 +152,7 @@ class LifeCycle:
         self._leave_host(vm, now, Reason.ERROR)
         vm.etime = int(now)
         vm.move(VmState.FAILED)
+        self._vms[vm.id] = vm
 
     def _plan(self, vm: VirtualMachine, now: float, *turns: tuple[int, Turn]) -> None:
         self.halt(vm)

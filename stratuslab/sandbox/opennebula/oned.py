@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from stratuslab.sandbox.opennebula.any_oned import AnyOned
 from stratuslab.sandbox.opennebula.life_cycle import LifeCycle, UnknownActionError, WrongStateError
 from stratuslab.sandbox.opennebula.model.ids import NextIds
 from stratuslab.sandbox.opennebula.model.permissions import changed, found
@@ -28,7 +28,7 @@ from stratuslab.sandbox.table import Table
 from stratuslab.sandbox.xmlrpc.call import XmlRpcError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from stratuslab.sandbox.clock import Clock
     from stratuslab.sandbox.opennebula.model.hosts import Host
@@ -61,13 +61,8 @@ class OnedState:
             network.recover(self.vms.values())
 
 
-class Oned:
-    """An OpenNebula 3.2. Thread-safe.
-
-    Users come with their first call. Besides the calls there are methods with which a test puts VMs into
-    states that no call leads to; they raise KeyError for a VM that does not exist. Hold `lock`
-    (re-entrant) to look at `state`.
-    """
+class Oned(AnyOned[VirtualMachine]):
+    """An OpenNebula 3.2, whose users come with their first call. Hold `lock` to look at `state`."""
 
     def __init__(
         self,
@@ -77,11 +72,10 @@ class Oned:
         transfer_manager: TransferManager,
         boot_seconds: float,
     ) -> None:
-        self._clock = clock
-        self.lock = threading.RLock()
         state = self.state = OnedState([*hosts], {network.id: network for network in networks})
         scheduler = Scheduler(state.hosts, state.vms)
         self._life_cycle = LifeCycle(state.vms, scheduler, state.networks, transfer_manager, boot_seconds)
+        super().__init__(state.vms, document, self._life_cycle, clock)
         self._hosts = HostRequests(state.hosts, scheduler)
         self._requests: Requests[User] = {
             "one.vm.allocate": self._allocate_vm,
@@ -117,24 +111,6 @@ class Oned:
                 return [False, f"[{request_name(method)}] {refusal}", int(refusal.code)]
         return [True, value, 0]
 
-    @property
-    def vms(self) -> Mapping[int, VirtualMachine]:
-        """The VMs by their ids."""
-        return self.state.vms
-
-    def advance(self) -> None:
-        """Carry out everything that is due by now; each call does this first."""
-        with self.lock:
-            self._life_cycle.advance(self._clock.now())
-
-    def fail(self, vm_id: int, message: str) -> None:
-        """Let a VM fail with a message, shown in its TEMPLATE/ERROR."""
-        with self.lock:
-            self.advance()
-            vm = self.state.vms[vm_id]
-            self._life_cycle.fail(vm, message, self._clock.now())
-            self.state.vms[vm_id] = vm
-
     def ignore_acpi(self, vm_id: int) -> None:
         """Let the guest of a VM ignore `shutdown` from now on: the VM goes back to RUNNING after a while.
 
@@ -143,15 +119,6 @@ class Oned:
         with self.lock:
             vm = self.state.vms[vm_id]
             vm.ignores_acpi = True
-            self.state.vms[vm_id] = vm
-
-    def set_state(self, vm_id: int, state: int, lcm_state: int = LcmState.LCM_INIT) -> None:
-        """Put a VM into a state, in which it stays until an action is asked for; nothing else changes."""
-        with self.lock:
-            self.advance()
-            vm = self.state.vms[vm_id]
-            self._life_cycle.halt(vm)
-            vm.move(state, lcm_state)
             self.state.vms[vm_id] = vm
 
     def insert(self, document: str) -> int:
@@ -179,24 +146,11 @@ class Oned:
             self.state.next_ids["vm"] = max(self.state.next_ids.next("vm"), vm_id + 1)
         return vm_id
 
-    def document(self, vm_id: int) -> str:
-        """Return a VM as one.vm.info shows it."""
-        with self.lock:
-            self.advance()
-            return document(self.state.vms[vm_id])
-
     def waiting(self) -> dict[int, str]:
         """Return why VMs are PENDING, by their ids, for those that no host has room for."""
         with self.lock:
             self.advance()
             return self._life_cycle.waiting()
-
-    def newest_documents(self, limit: int) -> list[str]:
-        """Return at most so many VMs as one.vm.info shows them, newest first, the DONE ones at the end."""
-        with self.lock:
-            self.advance()
-            vms = sorted(self.state.vms.values(), key=lambda vm: (vm.state == VmState.DONE, -vm.id))
-            return [document(vm) for vm in vms[:limit]]
 
     def _authenticated(self, user: str | None) -> User:
         if user is None:

@@ -125,7 +125,7 @@ class LifeCycle:
                 _note(record, action, request)
         if way[0].place == PENDING:
             vm.on_way = "stopped" if place == STOPPED else "undeployed" if place == UNDEPLOYED else ""
-            vm.state, vm.lcm_state = PENDING
+            vm.move(*PENDING)
             self.start(vm, request.now)
             return
         self._go(vm, way, request.now, request.driver)
@@ -165,7 +165,7 @@ class LifeCycle:
                 record.etime = record.running_etime = int(request.now)
                 vm.history.append(record.successor(request.now))
         back = (vm.state, vm.lcm_state)
-        vm.state, vm.lcm_state = VmState.ACTIVE, lcm_state
+        vm.move(VmState.ACTIVE, lcm_state)
         fails = request.driver not in ("", HANGS)
         turn = Turn(request.now + self._quarter, *back, failed if fails else event)
         self._plan(vm, [] if request.driver == HANGS else [turn])
@@ -217,7 +217,7 @@ class LifeCycle:
     def remove(self, vm: Vm, now: float) -> None:
         """End a VM at once, whatever its state."""
         self.halt(vm)
-        vm.state, vm.lcm_state = VmState.DONE, LcmState.LCM_INIT
+        vm.move(VmState.DONE)
         self._ended(vm, now)
         self._books.vms[vm.id] = vm
 
@@ -225,7 +225,7 @@ class LifeCycle:
         """Put a VM into BOOT_FAILURE with a message."""
         self.halt(vm)
         self._tell(vm, message, now)
-        vm.state, vm.lcm_state = VmState.ACTIVE, LcmState.BOOT_FAILURE
+        vm.move(VmState.ACTIVE, LcmState.BOOT_FAILURE)
         self._books.vms[vm.id] = vm
 
     def _leave_host(self, vm: Vm, now: float) -> None:
@@ -246,7 +246,7 @@ class LifeCycle:
         if event == "host":
             self._find_host(vm, turn, now)
             return
-        vm.state, vm.lcm_state = turn.state, turn.lcm_state
+        vm.move(turn.state, turn.lcm_state)
         if event:
             self.events[event](vm, now, detail)
         if not vm.agenda:

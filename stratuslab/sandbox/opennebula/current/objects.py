@@ -11,7 +11,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from stratuslab.sandbox.opennebula.model.permissions import OWNER_ONLY
-from stratuslab.sandbox.opennebula.model.states import ImageState, LcmState, VmState
+from stratuslab.sandbox.opennebula.model.states import ImageState, InState, LcmState, VmState
 from stratuslab.sandbox.opennebula.template.template import Template
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class Snapshots:
 
 
 @dataclass
-class Vm(PoolObject):
+class Vm(InState, PoolObject):
     """A VM; times in Unix seconds. `template` is OpenNebula's part of it, `user_template` the user's.
 
     `fails_in` is the stage in which a driver will fail, once. `disk_snapshots` are by the DISK_ID.
@@ -133,10 +133,6 @@ class Vm(PoolObject):
     disk_snapshots: dict[str, Snapshots] = field(default_factory=dict)
     fails_in: str = ""
     on_way: str = ""
-
-    def is_active(self, *lcm_states: int) -> bool:
-        """Tell whether the VM is ACTIVE and in one of these life-cycle states."""
-        return self.state == VmState.ACTIVE and self.lcm_state in lcm_states
 
     def disk(self, disk_id: int) -> dict[str, str] | None:
         """Return the disk of that DISK_ID, None if there is none."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
+from stratuslab.sandbox.opennebula.any_oned import AnyOned
 from stratuslab.sandbox.opennebula.current.allocation import Allocation
 from stratuslab.sandbox.opennebula.current.attributes import read_template
 from stratuslab.sandbox.opennebula.current.books import Books
@@ -12,6 +12,7 @@ from stratuslab.sandbox.opennebula.current.contents import fill
 from stratuslab.sandbox.opennebula.current.devices import Devices
 from stratuslab.sandbox.opennebula.current.life_cycle import LifeCycle
 from stratuslab.sandbox.opennebula.current.methods import methods_of
+from stratuslab.sandbox.opennebula.current.objects import Vm
 from stratuslab.sandbox.opennebula.current.quotas import Quotas
 from stratuslab.sandbox.opennebula.current.requests.devices import DeviceRequests
 from stratuslab.sandbox.opennebula.current.requests.images import ImageRequests
@@ -22,7 +23,6 @@ from stratuslab.sandbox.opennebula.current.requests.users import UserRequests
 from stratuslab.sandbox.opennebula.current.requests.vms import VmRequests
 from stratuslab.sandbox.opennebula.current.vm_documents import vm_document
 from stratuslab.sandbox.opennebula.model.scheduler import Scheduler
-from stratuslab.sandbox.opennebula.model.states import VmState
 from stratuslab.sandbox.opennebula.refusals import RefusalError, not_done_here
 from stratuslab.sandbox.opennebula.requests.request import Arguments, FaultCode, Request
 from stratuslab.sandbox.xmlrpc.call import LongInteger, XmlRpcError
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from stratuslab.sandbox.clock import Clock
-    from stratuslab.sandbox.opennebula.current.objects import Vm
     from stratuslab.sandbox.opennebula.current.requests.request import Requests
     from stratuslab.sandbox.opennebula.model.hosts import Host
     from stratuslab.sandbox.opennebula.model.networks import VirtualNetwork
@@ -39,12 +38,8 @@ if TYPE_CHECKING:
     from stratuslab.sandbox.xmlrpc.call import Scalar, Value
 
 
-class CurrentOned:
-    """An OpenNebula from 5.12 on. Thread-safe.
-
-    Besides the calls there are methods with which a test makes states that no call leads to; they raise
-    KeyError for what does not exist. Hold `lock` (re-entrant) to look at `books`.
-    """
+class CurrentOned(AnyOned[Vm]):
+    """An OpenNebula from 5.12 on. Hold `lock` to look at `books`."""
 
     def __init__(
         self,
@@ -57,8 +52,6 @@ class CurrentOned:
     ) -> None:
         self.release = release
         self.methods = methods_of(release)
-        self.lock = threading.RLock()
-        self._clock = clock
         books = self.books = Books([*hosts])
         fill(books, passwords, networks, clock.now())
         quotas = Quotas(books)
@@ -66,6 +59,7 @@ class CurrentOned:
         allocation = Allocation(books, devices, quotas, release)
         scheduler = Scheduler(books.hosts, books.vms)
         life = self._life_cycle = LifeCycle(books, devices, allocation, scheduler, release, boot_seconds)
+        super().__init__(books.vms, lambda vm: vm_document(vm, books, release), life, clock)
         self._users = UserRequests(books, quotas)
         vms = VmRequests(books, allocation, life, quotas, release)
         images = ImageRequests(books, devices, life, quotas, release)
@@ -104,31 +98,6 @@ class CurrentOned:
                 return [False, text, int(refusal.code), refusal.object_id, LongInteger(-1)]
         return [True, value, 0]
 
-    @property
-    def vms(self) -> Mapping[int, Vm]:
-        """The VMs by their ids."""
-        return self.books.vms
-
-    def advance(self) -> None:
-        """Carry out everything that is due by now; each call does this first."""
-        with self.lock:
-            self._life_cycle.advance(self._clock.now())
-
-    def fail(self, vm_id: int, message: str) -> None:
-        """Put a VM into BOOT_FAILURE with a message, shown in its USER_TEMPLATE/ERROR."""
-        with self.lock:
-            self.advance()
-            self._life_cycle.fail(self.books.vms[vm_id], message, self._clock.now())
-
-    def set_state(self, vm_id: int, state: int, lcm_state: int = 0) -> None:
-        """Put a VM into a state, where it stays until an action is asked for; nothing else changes."""
-        with self.lock:
-            self.advance()
-            vm = self.books.vms[vm_id]
-            self._life_cycle.halt(vm)
-            vm.state, vm.lcm_state = state, lcm_state
-            self.books.vms[vm_id] = vm
-
     def set_image_state(self, image_id: int, state: int) -> None:
         """Put an image into a state, where it stays: LOCKED (4) for instance."""
         with self.lock:
@@ -143,19 +112,6 @@ class CurrentOned:
             datastore = self.books.datastores[datastore_id]
             datastore.free_mb = mebibytes
             self.books.datastores[datastore_id] = datastore
-
-    def document(self, vm_id: int) -> str:
-        """Return a VM as one.vm.info shows it."""
-        with self.lock:
-            self.advance()
-            return vm_document(self.books.vms[vm_id], self.books, self.release)
-
-    def newest_documents(self, limit: int) -> list[str]:
-        """Return at most so many VMs as one.vm.info shows them, newest first, the DONE ones at the end."""
-        with self.lock:
-            self.advance()
-            vms = sorted(self.books.vms.values(), key=lambda vm: (vm.state == VmState.DONE, -vm.id))
-            return [vm_document(vm, self.books, self.release) for vm in vms[:limit]]
 
     def recover(self) -> None:
         """Work out what is not written into a state file."""

@@ -132,6 +132,22 @@ class ImageType(IntEnum):
     BACKUP = 6
 
 
+class InState:
+    """Something in a state of a VM, and in a life-cycle state."""
+
+    state: int
+    lcm_state: int
+
+    def move(self, state: int, lcm_state: int = LcmState.LCM_INIT) -> None:
+        """Put the VM into a state."""
+        self.state = state
+        self.lcm_state = lcm_state
+
+    def is_active(self, *lcm_states: int) -> bool:
+        """Tell whether the VM is ACTIVE and in one of these life-cycle states."""
+        return self.state == VmState.ACTIVE and self.lcm_state in lcm_states
+
+
 def state_name(state: int, lcm_state: int) -> str:
     """Return the name of a VM's state: that of LCM_STATE while it is ACTIVE, else that of STATE."""
     if state == VmState.ACTIVE:

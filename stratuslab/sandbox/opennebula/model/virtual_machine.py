@@ -7,7 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from stratuslab.sandbox.opennebula.model.permissions import OWNER_ONLY
-from stratuslab.sandbox.opennebula.model.states import LcmState, VmState
+from stratuslab.sandbox.opennebula.model.states import InState, LcmState, VmState
 from stratuslab.sandbox.opennebula.model.users import OfUser
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Turn(Enum):
 
 
 @dataclass
-class VirtualMachine(OfUser):
+class VirtualMachine(InState, OfUser):
     """A VM; times in Unix seconds, `memory` (measured) in KiB, `cpu` (measured) in percent.
 
     The states are plain numbers, because a test may put a VM into one that OpenNebula 3.2 does not know.
@@ -57,12 +57,3 @@ class VirtualMachine(OfUser):
     ignores_acpi: bool = False
     literal: str = ""
     permissions: str = OWNER_ONLY
-
-    def move(self, state: int, lcm_state: int = LcmState.LCM_INIT) -> None:
-        """Put the VM into a state."""
-        self.state = state
-        self.lcm_state = lcm_state
-
-    def is_active(self, *lcm_states: int) -> bool:
-        """Tell whether the VM is ACTIVE and in one of these life-cycle states."""
-        return self.state == VmState.ACTIVE and self.lcm_state in lcm_states
