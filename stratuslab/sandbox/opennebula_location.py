@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from stratuslab.sandbox.opennebula.current.oned import CurrentOned
 from stratuslab.sandbox.opennebula.model.hosts import make_hosts
 from stratuslab.sandbox.opennebula.model.networks import default_networks
-from stratuslab.sandbox.opennebula.model.states import VmState
+from stratuslab.sandbox.opennebula.model.states import ImageType, VmState
 from stratuslab.sandbox.opennebula.releases import RELEASES
 
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from stratuslab.sandbox.clock import Clock
     from stratuslab.sandbox.opennebula.model.hosts import Host
     from stratuslab.sandbox.opennebula.model.networks import VirtualNetwork
-
-_DATABLOCK = 2
 
 
 class OpenNebulaLocation:
@@ -81,9 +79,9 @@ class OpenNebulaLocation:
                     "vms": [*image.vms],
                 }
                 for image in books.images.values()
-                if image.type == _DATABLOCK
+                if image.type == ImageType.DATABLOCK
             ]
-            images = [image.name for image in books.images.values() if image.type != _DATABLOCK]
+            images = [image.name for image in books.images.values() if image.type != ImageType.DATABLOCK]
         return {"vms": vms, "volumes": volumes, "images": images}
 
     def recover(self) -> None:

@@ -7,15 +7,21 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stratuslab.sandbox import Clock, Sandbox
-from stratuslab.sandbox.opennebula.life_cycle import DONE_VMS_KEPT
-from stratuslab.sandbox.opennebula.transfer_manager import QUARANTINED_DISKS_KEPT
+from stratuslab.sandbox.opennebula import life_cycle, transfer_manager
 from stratuslab.sandbox.pdisk.disks import SUPERUSER
 
 if TYPE_CHECKING:
     from stratuslab.sandbox.location import Location
     from stratuslab.sandbox.pdisk.disks import Disk
 
-MORE = 3
+KEPT, MORE = 30, 3
+
+
+@pytest.fixture(autouse=True)
+def few_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand of each are kept, which takes seconds."""
+    monkeypatch.setattr(life_cycle, "DONE_VMS_KEPT", KEPT)
+    monkeypatch.setattr(transfer_manager, "QUARANTINED_DISKS_KEPT", KEPT)
 
 
 @pytest.fixture
@@ -45,7 +51,7 @@ def code_of(location: Location, vm_id: int) -> int:
 
 def test_vms_that_ended_long_ago_are_forgotten(sandbox: Sandbox, location: Location) -> None:
     survivor = start(location)
-    ended = [start(location) for _ in range(DONE_VMS_KEPT + MORE)]
+    ended = [start(location) for _ in range(KEPT + MORE)]
     for vm_id in ended:
         finalize(location, vm_id)
     sandbox.clock.step(1)
@@ -58,14 +64,14 @@ def test_vms_that_ended_long_ago_are_forgotten(sandbox: Sandbox, location: Locat
 
 def test_pending_vms_too(sandbox: Sandbox) -> None:
     location = Sandbox(boot_seconds=3600, clock=sandbox.clock).location("sandbox")
-    for _ in range(DONE_VMS_KEPT + 1):
+    for _ in range(KEPT + 1):
         finalize(location, start(location))
     assert [code_of(location, vm_id) for vm_id in (0, 1)] == [0x400, 0]
 
 
 def test_a_vm_that_a_test_made_up_stays(location: Location) -> None:
     location.oned.insert("<VM><ID>0</ID><STATE>6</STATE></VM>")
-    for _ in range(DONE_VMS_KEPT + 1):
+    for _ in range(KEPT + 1):
         finalize(location, start(location))
     assert [code_of(location, vm_id) for vm_id in (0, 1, 2)] == [0, 0x400, 0]
 
@@ -79,10 +85,10 @@ def test_disks_do_not_stay_in_quarantine_for_ever(sandbox: Sandbox, location: Lo
     survivor = start(location, template)
     location.oned.advance()
     [root] = location.disks.disks("demo")
-    for _ in range(QUARANTINED_DISKS_KEPT + MORE):
+    for _ in range(KEPT + MORE):
         finalize(location, start(location, template))
-    assert len(quarantined()) == QUARANTINED_DISKS_KEPT
+    assert len(quarantined()) == KEPT
     sandbox.clock.step(1)
     finalize(location, survivor)
-    assert len(quarantined()) == QUARANTINED_DISKS_KEPT
+    assert len(quarantined()) == KEPT
     assert root.uuid in [disk.uuid for disk in quarantined()]

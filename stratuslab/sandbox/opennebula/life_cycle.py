@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from stratuslab.sandbox.opennebula.model.history import HistoryRecord, Reason
-from stratuslab.sandbox.opennebula.model.states import LcmState, VmState
+from stratuslab.sandbox.opennebula.model.states import DONE_VMS_KEPT, LcmState, VmState
 from stratuslab.sandbox.opennebula.model.virtual_machine import Turn, VirtualMachine
 from stratuslab.sandbox.opennebula.transfer_manager import TransferError
 
@@ -19,10 +19,6 @@ if TYPE_CHECKING:
     from stratuslab.sandbox.opennebula.model.networks import VirtualNetwork
     from stratuslab.sandbox.opennebula.model.scheduler import Scheduler
     from stratuslab.sandbox.opennebula.transfer_manager import TransferManager
-
-
-DONE_VMS_KEPT = 1000
-"""How many VMs that are DONE can still be looked at; the one that ended first is forgotten first."""
 
 
 # Actions on a VM that is on a host: the states in which they are possible, the state in which they put it,

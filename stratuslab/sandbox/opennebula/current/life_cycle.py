@@ -17,6 +17,7 @@ from stratuslab.sandbox.opennebula.current.ways import (
 from stratuslab.sandbox.opennebula.model.history import HistoryRecord
 from stratuslab.sandbox.opennebula.model.states import (
     BEING_MADE,
+    DONE_VMS_KEPT,
     ImageState,
     ImageType,
     LcmState,
@@ -36,9 +37,6 @@ if TYPE_CHECKING:
     from stratuslab.sandbox.opennebula.current.ways import Way
     from stratuslab.sandbox.opennebula.model.scheduler import Scheduler
     from stratuslab.sandbox.opennebula.releases import Release
-
-DONE_VMS_KEPT = 1000
-"""How many VMs that are DONE can still be looked at: the oldest one is forgotten first."""
 
 HANGS = "hangs"
 FAILS = "fails"

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+DONE_VMS_KEPT = 1000
+"""How many VMs that are DONE can still be looked at; older ones are forgotten."""
+
 
 class VmState(IntEnum):
     """STATE of a VM."""
