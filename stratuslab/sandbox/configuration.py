@@ -1,4 +1,4 @@
-"""The configuration file in which a client finds the clouds of the sandbox."""
+"""The configuration file, which tells a client where the sandbox's clouds are."""
 
 from __future__ import annotations
 

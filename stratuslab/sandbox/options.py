@@ -30,7 +30,7 @@ def check_port(name: str, port: int) -> None:
 
 @contextmanager
 def listening_on(port: int) -> Iterator[None]:
-    """Have an OSError tell which port cannot be taken, and what to do."""
+    """Make an OSError say which port cannot be taken, and what to do."""
     try:
         yield
     except OSError as error:

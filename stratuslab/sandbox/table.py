@@ -39,7 +39,7 @@ class Table(MutableMapping[K, V]):
         self._changes = Changes(put=dict.fromkeys(self._rows))
 
     def load(self, rows: Mapping[K, V]) -> None:
-        """Have these rows instead of those present, without a change, and note the changes from now on."""
+        """Take these rows instead of the present ones, and note the changes from now on."""
         self._rows = dict(rows)
         self._changes = Changes()
 

@@ -14,7 +14,7 @@ DEFAULT_TEXT = "Fault on purpose"
 
 @dataclass(frozen=True)
 class Delay:
-    """The service takes so many more seconds of real time, before or after it carries the request out."""
+    """The service takes this many more seconds of real time, before or after it carries the request out."""
 
     seconds: float
     carried_out: bool = False
@@ -36,7 +36,7 @@ class CutAfter:
 
 @dataclass(frozen=True)
 class CutAt:
-    """The connection is cut after the head and so many bytes of the answer's body.
+    """The connection is cut after the head and this many bytes of the answer's body.
 
     The last byte never arrives, however many are allowed. The request is carried out.
     """

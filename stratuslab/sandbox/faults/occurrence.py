@@ -55,7 +55,7 @@ class Pattern:
 
 @dataclass(frozen=True)
 class Probability:
-    """Requests at random, which are the same ones for the same seed."""
+    """Requests at random; the same seed chooses the same ones."""
 
     probability: float
     seed: int = 0

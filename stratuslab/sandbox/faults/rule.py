@@ -45,7 +45,7 @@ WHEN, without it always:
 WHAT, of which the first three are ways to lose an answer:
   cut-before               cut the connection; the request takes no effect
   cut-after                cut the connection after the request took effect
-  cut-at=BYTES             the same, after the head and so many bytes of the body of the answer
+  cut-at=BYTES             the same, after the head and this many bytes of the body of the answer
   delay=SECONDS            wait (in real time), then carry the request out
   delay=SECONDS:carried-out
                            carry the request out, then wait

@@ -1,1 +1,1 @@
-"""Machines that answer over SSH (``--ssh``)."""
+"""Machines that answer over SSH (`--ssh`)."""

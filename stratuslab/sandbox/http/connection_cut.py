@@ -11,7 +11,7 @@ _NOTE = "stratuslab.sandbox.cut_after"
 
 
 def cut(environ: WSGIEnvironment, body_bytes: int | None = None) -> None:
-    """Have the connection cut after the head and so many bytes of the body, or (None) before any answer.
+    """Let the connection be cut after the head and this many bytes of the body, or (None) before any answer.
 
     A cut that was asked for before stays as it is.
     """

@@ -67,7 +67,7 @@ class RequestLog(Sequence[LoggedRequest]):
         return [request.operation for request in self]
 
     def newest(self, count: int) -> list[tuple[int, LoggedRequest]]:
-        """Return so many requests at most, newest first, each with its number of arrival."""
+        """Return at most this many requests, newest first, each with its number of arrival."""
         with self._lock:
             return self._requests[: -count - 1 : -1]
 

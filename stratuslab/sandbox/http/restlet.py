@@ -106,9 +106,9 @@ def answer(
     call: _Call,
     described: Callable[[Request, ResourceError], Response],
 ) -> Response:
-    """Answer a call of a resource, which has a function for each of its methods.
+    """Answer a call of a resource, given as a function for each HTTP method.
 
-    ``described`` makes the answer for an error.
+    `described` makes the answer for an error.
     """
     method = resource.get("GET" if call.request.method == "HEAD" else call.request.method)
     try:

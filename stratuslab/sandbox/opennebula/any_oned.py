@@ -23,7 +23,7 @@ class _LifeCycle(Protocol[_V]):
 
 
 class AnyOned(Generic[V]):
-    """VMs that tests put into states that no call leads to, and that pages show. Thread-safe.
+    """An oned with VMs, which tests can put into any state. Thread-safe.
 
     The methods raise KeyError for a VM that does not exist. Hold `lock` (re-entrant) to look at `vms`, which
     has the VMs by their ids.
@@ -69,7 +69,7 @@ class AnyOned(Generic[V]):
             return self._document(self.vms[vm_id])
 
     def newest_documents(self, limit: int) -> list[str]:
-        """Return at most so many VMs as one.vm.info shows them, newest first, the DONE ones at the end."""
+        """Return at most this many VMs as one.vm.info shows them, newest first, the DONE ones at the end."""
         with self.lock:
             self.advance()
             vms = sorted(self.vms.items(), key=lambda item: (item[1].state == VmState.DONE, -item[0]))

@@ -24,7 +24,7 @@ _VNC_BASE_PORT = 5900
 
 
 class AllocationError(Exception):
-    """A template of which no VM can be made; the text is OpenNebula's."""
+    """A template that no VM can be made of; the text is OpenNebula's."""
 
 
 class RestrictedAttributeError(Exception):

@@ -24,7 +24,7 @@ _MOODS: dict[str, Mood] = {"READY": "good", "USED": "good", "USED_PERS": "good",
 
 
 def opennebula_tables(location: OpenNebulaLocation, limit: int) -> Sequence[Markup]:
-    """Return the tables of a cloud, each of at most so many rows."""
+    """Return the tables of a cloud, each of at most this many rows."""
     name = location.name
     vms = location.oned.newest_documents(limit)
     with location.oned.lock:

@@ -117,7 +117,7 @@ _SAME = Markup('<p>Images: the same as at <a href="#images-{}-caption">{}</a>.</
 class WebPage:
     """The page: of each location at most a hundred VMs, volumes and images, and the last requests.
 
-    Images that are the same at several locations are shown once. ``connect`` are the lines with which a
+    Images that are the same at several locations are shown once. `connect` are the lines with which a
     client begins.
     """
 

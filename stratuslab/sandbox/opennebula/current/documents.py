@@ -1,4 +1,4 @@
-"""The XML in which OpenNebula shows images, datastores, networks, VM templates, hosts and users."""
+"""The XML of images, datastores, networks, VM templates, hosts and users in OpenNebula's answers."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ class CurrentOned(AnyOned[Vm]):
         }
 
     def call(self, method: str, arguments: Sequence[Value], driver: str = "") -> list[Scalar]:
-        """Carry out a call, whose first argument is the session.
+        """Carry out a call; its first argument is the session.
 
         `driver` says how the driver behind it will fail: in the stage of that name, in the first one
         (`fails`), or by never ending (`hangs`). Returns [True, value, 0], or [False, text, code, id of the

@@ -1,4 +1,4 @@
-"""The XML in which OpenNebula shows VMs."""
+"""The XML of VMs in OpenNebula's answers."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def _in(lcm_state: int) -> Place:
 
 @dataclass(frozen=True)
 class Step:
-    """A place on a way; a VM stays there for so many quarters of the time that a start takes.
+    """A place on a way; a VM stays there for this many quarters of the time of a start.
 
     `event` is carried out on arrival. `stage` is what a driver does here; if it fails, the VM goes to
     `failure`.

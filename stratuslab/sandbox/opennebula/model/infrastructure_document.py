@@ -1,4 +1,4 @@
-"""The XML documents in which OpenNebula 3.2 shows hosts and virtual networks."""
+"""The XML of hosts and virtual networks in the answers of OpenNebula 3.2."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class Machine(Protocol):
 class Scheduler:
     """Chooses hosts in turn among those that a VM wants and that have room. Not thread-safe.
 
-    Wishes are the text of SCHED_REQUIREMENTS, of which only names and ids of hosts count.
+    Wishes are the text of SCHED_REQUIREMENTS; only names and ids of hosts in it count.
     """
 
     def __init__(self, hosts: Sequence[Host], vms: Mapping[int, Machine]) -> None:

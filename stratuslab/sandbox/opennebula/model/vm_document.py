@@ -1,4 +1,4 @@
-"""The XML documents in which OpenNebula 3.2 shows virtual machines, byte for byte.
+"""The XML of virtual machines in the answers of OpenNebula 3.2, byte for byte.
 
 Nothing outside of TEMPLATE is escaped, as OpenNebula does not escape it.
 """
