@@ -191,7 +191,8 @@ class Locations:
 
     def check_volume(self, volume: StorageVolume, of_node: NodeLocation, argument: str = "volume") -> None:
         """Refuse a volume that is at another location than its node."""
-        if not isinstance(volume, StorageVolume):
+        # A UUID is that of one volume anywhere; a number is another volume's at each location.
+        if not isinstance(volume, StorageVolume) or str(volume.id).isdecimal():
             self.of_volume(volume, argument)
         stated = self.stated(volume, argument)
         if stated is not None and stated.id != of_node.id:

@@ -301,14 +301,16 @@ def _size(
 def _image(vm: VirtualMachine, location_id: str, driver: StratusLabNodeDriver) -> NodeImage | None:
     """Return the image or the volume from which the VM was made, None where it does not say."""
     disk = vm.root_disk
+    place = {"location": location_id}
     if disk is not None and disk.image_id is not None:
         number = str(disk.image_id)
-        return NodeImage(number, disk.image or number, driver, extra={"location": location_id})
+        return NodeImage(number, disk.image or number, driver, extra=place)
     source = (disk.source if disk else None) or ""
     _, found, path = source.partition("/metadata/")
     identifier = path.partition("/")[0] if found else ""
     if source.startswith("pdisk:"):
         identifier = source.rpartition("/")[2].rpartition(":")[2]
+        return NodeImage(identifier, identifier, driver, extra=place)
     return NodeImage(identifier, identifier, driver) if identifier else None
 
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from libcloud.compute.base import Node, NodeLocation, StorageVolume
+from libcloud.compute.base import Node, NodeImage, NodeLocation, StorageVolume
 from libcloud.compute.types import NodeState
 
 from stratuslab.client.errors import InvalidArgumentError
 from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
+from stratuslab.sandbox import Sandbox
 from tests.libcloud.conftest import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from stratuslab.sandbox import Sandbox
 
 
 @pytest.fixture
@@ -150,3 +149,47 @@ def test_they_are_not_brought_up_to_date(two_clouds: Sandbox, driver: StratusLab
     with pytest.raises(InvalidArgumentError, match=r"give one of list_nodes\(\), or use ex_get_node_details"):
         driver.ex_refresh_node(plain)
     assert len(two_clouds.request_log) == 0
+
+
+@pytest.mark.parametrize("kind", ["stratuslab", "opennebula-6.10"])
+def test_a_node_boots_from_no_volume_of_another_location(kind: str) -> None:
+    with Sandbox(locations=["here", "there"], cloud=kind, boot_seconds=0) as sandbox:
+        driver = StratusLabNodeDriver("default", stratuslab_user_config=sandbox.config_file)
+        away = driver.create_volume(1, "data", "there")
+        image = NodeImage(away.id, "data", driver, extra={"location": "there"})
+        sandbox.request_log.clear()
+
+        for arguments in ({"image": image}, {"image": driver.list_images()[0], "ex_volumes": [away]}):
+            with pytest.raises(InvalidArgumentError, match=r"the argument (image|ex_volumes): .*'there'"):
+                driver.create_node("web", "m1.small", location="here", **arguments)
+        assert "one.vm.allocate" not in sandbox.request_log.operations()
+
+
+def test_the_image_of_a_node_from_a_volume_says_where_it_is(two_clouds: Sandbox) -> None:
+    driver = StratusLabNodeDriver("default", stratuslab_user_config=two_clouds.config_file)
+    away = driver.create_volume(1, "system", "there")
+    node = driver.create_node("web", "m1.small", away.id, "there")
+    [listed] = driver.list_nodes(ex_location="there", ex_name="web")
+
+    assert (listed.image.id, listed.image.extra["location"]) == (away.id, "there")
+    with pytest.raises(InvalidArgumentError, match="found a volume of 'there'"):
+        driver.create_node("copy", "m1.small", listed.image, "here")
+    assert node.destroy()
+
+
+def test_a_numbered_volume_without_a_place_is_not_guessed() -> None:
+    with Sandbox(locations=["here", "there"], cloud="opennebula-6.10", boot_seconds=0) as sandbox:
+        driver = StratusLabNodeDriver("default", stratuslab_user_config=sandbox.config_file)
+        node = driver.create_node("web", "m1.small", "0", "there")
+        mine = driver.create_volume(1, "data", "there")
+        lost = StorageVolume(mine.id, "data", 1, driver)
+        sandbox.request_log.clear()
+
+        for change in (
+            lambda: driver.attach_volume(node, lost),
+            lambda: driver.detach_volume(lost, ex_node=node),
+            lambda: driver.create_node("more", "m1.small", "0", "there", ex_volumes=[lost]),
+        ):
+            with pytest.raises(InvalidArgumentError, match=r"states no location; .*one of here, there"):
+                change()
+        assert sandbox.request_log.operations() == []

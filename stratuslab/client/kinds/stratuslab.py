@@ -346,6 +346,12 @@ class MarketplaceStarter:
         if isinstance(identifier, str) and is_image_id(identifier):
             return self._marketplace.url_of(identifier)
         if isinstance(identifier, str) and is_disk_id(identifier):
+            stated = extra.get("location")
+            if isinstance(stated, str) and stated != self._cloud.location:
+                raise InvalidArgumentError(
+                    f"found a volume of {stated!r}; give one of list_volumes({self._cloud.location!r})",
+                    argument=argument,
+                )
             return source_of_disk(self._cloud, identifier)
         if isinstance(identifier, str) and identifier.lower().startswith(("http://", "https://")):
             return identifier
