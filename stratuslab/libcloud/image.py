@@ -135,7 +135,8 @@ class ImageOperations(NodeDriver):
         location = self._locations.of_image(node_image, region)
         if region is not None and region.id != location.id:
             raise InvalidArgumentError(
-                f"found {region.id!r}, and the image is at {location.id!r}", argument="source_region"
+                f"found {region.id!r}, and the image is at {location.id!r}; give that location or nothing",
+                argument="source_region",
             )
         return self._as_image(images.copy(node_image.id, name, description))
 

@@ -71,7 +71,7 @@ class UserConfigurator:
         self.source, text = _read(source)
         self._parser = _parse(self.source, text)
         if not self._parser.has_section(_DEFAULT):
-            raise ConfigurationError(f"{self.source} has no [default] section; it must have one")
+            raise ConfigurationError(f"{self.source} has no [default] section; add one")
 
     def __repr__(self) -> str:
         return f"UserConfigurator({self.source!r})"
@@ -123,7 +123,7 @@ class UserConfigurator:
         :raises ConfigurationError: for a value that is missing or wrong; it names file, section and key.
         """
         if location == _INSTANCE_TYPES or not self._parser.has_section(location):
-            raise ConfigurationError(f"{self.source} has no section [{location}]")
+            raise ConfigurationError(f"{self.source} has no section [{location}]; give one of locations()")
         section = self._section(location)
         for name in dict.fromkeys((location, _DEFAULT)):
             warn_of_unknown_keys(self.source, name, self._parser.options(name))
@@ -371,7 +371,7 @@ def _read(source: str | os.PathLike[str] | IO[str] | IO[bytes] | None) -> tuple[
     try:
         text = content if isinstance(content, str) else content.decode()
     except UnicodeDecodeError:
-        raise ConfigurationError(f"{name} is not UTF-8 text") from None
+        raise ConfigurationError(f"{name} is not UTF-8 text; write it in UTF-8") from None
     return name, text.removeprefix("\ufeff")
 
 

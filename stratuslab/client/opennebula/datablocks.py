@@ -159,7 +159,9 @@ class Datablocks:
             return named[0].id
         if not usable:
             raise ConflictError(
-                "no datastore for images is on", location=self._cloud.location, operation="create_volume"
+                "no datastore for images is on; ask the administrators of the cloud",
+                location=self._cloud.location,
+                operation="create_volume",
             )
         return max(usable, key=lambda store: store.free_mib).id
 
