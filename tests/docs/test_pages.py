@@ -179,3 +179,10 @@ def test_files_that_pages_name_exist() -> None:
         if not ROOT.joinpath(name).exists()
     ]
     assert missing == []
+
+
+@pytest.mark.parametrize("start", [DOCS / "index.md", ROOT / "README.md"], ids=lambda page: page.name)
+def test_every_page_can_be_reached_from_the_start(start: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+\.md)", start.read_text(encoding="utf-8"))
+    linked = {start.parent.joinpath(link).resolve() for link in links if "://" not in link}
+    assert {page for page in DOCS.rglob("*.md") if "_build" not in page.parts} - linked <= {DOCS / "index.md"}

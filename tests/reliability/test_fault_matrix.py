@@ -59,7 +59,7 @@ FIRST = (
 )
 """The first fault of a pair."""
 SECOND = ("cut-before", "cut-after", "status=404", "status=403", "status=200", "status=500", "garbage")
-"""What then befalls the repetition, or the look for what a lost answer may have made."""
+"""The second fault of a pair: it meets the repetition, or the look for what a lost answer may have made."""
 LOOKS = {
     "one.vm.allocate": "one.vmpool.info",
     "POST /disks/": "GET /disks/",
@@ -349,7 +349,7 @@ def rules(operation: Operation) -> Iterator[str]:
 
 
 def pairs(operation: Operation) -> Iterator[tuple[str, str]]:
-    """Yield the first fault of a request, and what befalls its repetition or the look for its effect."""
+    """Yield the first fault of a request, and the fault of its repetition or of the look for its effect."""
     for request in operation.requests:
         look = LOOKS.get(request)
         for first in FIRST:
