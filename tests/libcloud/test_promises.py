@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 import socket
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 from libcloud.compute.base import StorageVolume
+from werkzeug import Request as WerkzeugRequest
+from werkzeug import Response as WerkzeugResponse
+from werkzeug.serving import make_server
 
 from stratuslab.client.errors import (
     AnswerLostError,
@@ -25,11 +30,11 @@ from stratuslab.client.errors import (
     outcome_unknown,
 )
 from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
+from stratuslab.sandbox import Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-    from stratuslab.sandbox import Sandbox
     from tests.libcloud.conftest import ScriptedServer
 
 
@@ -351,6 +356,51 @@ def test_two_nodes_of_one_token_are_named(sandbox: Sandbox, driver: StratusLabNo
         with pytest.raises(DuplicateError, match=" and ".join(ids)) as caught:
             ask()
         assert (caught.value.token, caught.value.ids) == ("job-1", ids)
+
+
+@pytest.mark.parametrize("kind", ["stratuslab", "opennebula-6.10"])
+def test_a_node_that_a_proxy_delivers_twice_is_named_twice(kind: str) -> None:
+    """Nothing fails on the way: both answers say that a VM was started."""
+    with Sandbox(locations=["here"], cloud=kind, boot_seconds=0) as sandbox, asking_twice(sandbox.url) as url:
+        settings = sandbox.config_file.read_text(encoding="utf-8").replace(sandbox.url, url)
+        driver = StratusLabNodeDriver("default", stratuslab_user_config=io.StringIO(settings), timeout=10)
+        image = driver.list_images()[0]
+
+        with pytest.raises(DuplicateError) as caught:
+            driver.create_node("web", "m1.small", image, ex_token="job-1")
+        assert caught.value.ids == [node.id for node in driver.list_nodes()]
+        assert len(caught.value.ids) == 2
+        assert driver.create_node("web", "m1.small", image).state == "running"
+
+
+@contextmanager
+def asking_twice(cloud: str) -> Iterator[str]:
+    """Serve the cloud, which is asked twice for a VM; the second answer is passed on."""
+
+    @WerkzeugRequest.application
+    def pass_on(request: WerkzeugRequest) -> WerkzeugResponse:
+        body = request.get_data()
+        for _ in range(1 + (b"one.vm.allocate" in body)):
+            answer = requests.request(
+                request.method,
+                f"{cloud}{request.full_path.rstrip('?')}",
+                headers={name: value for name, value in request.headers.items() if name != "Host"},
+                data=body,
+                timeout=10,
+            )
+        return WerkzeugResponse(
+            answer.content, answer.status_code, content_type=answer.headers["Content-Type"]
+        )
+
+    server = make_server("127.0.0.1", 0, pass_on, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def test_a_volume_of_ones_own_token_is_made_once(sandbox: Sandbox, driver: StratusLabNodeDriver) -> None:

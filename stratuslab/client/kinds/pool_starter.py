@@ -81,7 +81,7 @@ class PoolStarter:
             return started
         launch = make(self._with_key(request, options), request.token or uuid.uuid4().hex)
         try:
-            return self._runner.start(launch)
+            return self._runner.start(launch, own_token=request.token is not None)
         except ServiceError:
             # The network may have been replaced by another one of its name.
             self._networks.forget_default()

@@ -70,7 +70,8 @@ class Runner:
         """Start a VM and return it (``one.vm.allocate``, never sent twice, then ``one.vm.info``).
 
         The VM is marked with the template's ``token``, or with a new one. If a VM of the user has a given
-        ``token`` already and is not done, it is returned, and nothing is started (``one.vmpool.info`` first).
+        ``token`` already and is not done, it is returned, and nothing is started (``one.vmpool.info`` first,
+        and once more in the place of ``one.vm.info``: a proxy may deliver a request twice).
 
         When the answer is lost, or is not about a VM of this token, the VM is looked for
         (``one.vmpool.info``) for as long as the request may be under way: the time-out once more, or once
@@ -85,7 +86,7 @@ class Runner:
         token = template.token or uuid.uuid4().hex
         text = replace(template, token=token).text(self._rpc.front_end)
         launch = Launch("one.vm.allocate", (text,), token, template.name)
-        return self.started(template.token) or self.start(launch)
+        return self.started(template.token) or self.start(launch, own_token=template.token is not None)
 
     def started(self, token: str | None) -> VirtualMachine | None:
         """Return the VM that was started with the user's own token; None without such a VM or token.
@@ -95,11 +96,14 @@ class Runner:
         vm = self._monitor.find_vm(token) if token else None
         return None if vm is None or vm.state is VmState.TERMINATED else vm
 
-    def start(self, launch: Launch) -> VirtualMachine:
-        """Send the call that starts a VM, once, and return the VM; see :meth:`start_vm`."""
-        token = launch.token
+    def start(self, launch: Launch, *, own_token: bool) -> VirtualMachine:
+        """Send the call that starts a VM, once, and return the VM; see :meth:`start_vm`.
+
+        With the caller's ``own_token`` the VM is looked for by it: so one that was made twice is seen.
+        """
+        token, newest = launch.token, self._monitor.newest_id
         try:
-            found = self._started_or_found(launch, self._monitor.newest_id)
+            found = self._started_or_found(launch, newest)
         except StratusLabError:
             raise
         except BaseException:
@@ -110,7 +114,18 @@ class Runner:
                 token,
             )
             raise
-        return found if isinstance(found, VirtualMachine) else self._described(found, launch)
+        if isinstance(found, VirtualMachine):
+            return found
+        return (own_token and self._only_one(token, newest)) or self._described(found, launch)
+
+    def _only_one(self, token: str, newest: int | None) -> VirtualMachine | None:
+        """Return the VM of a token as the list has it, None where the list does not tell."""
+        try:
+            return self._monitor.find_vm(token, above=newest)
+        except DuplicateError:
+            raise
+        except StratusLabError:
+            return None
 
     def _started_or_found(self, launch: Launch, newest: int | None) -> VirtualMachine | int:
         try:
