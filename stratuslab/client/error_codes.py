@@ -39,8 +39,7 @@ _BY_CODE: dict[int, type[ServiceError]] = {
     4096: BadRequestError,
 }
 _FORBIDDEN = 512
-_ALLOCATE = 16384
-_TAKEN = "is already taken by"
+_INTERNAL, _ALLOCATE = 8192, 16384
 _QUOTA = re.compile(r"limit of \S+ reached for \S+ quota")
 
 _BY_FAULT: dict[int, type[ServiceError]] = {
@@ -48,6 +47,16 @@ _BY_FAULT: dict[int, type[ServiceError]] = {
     -503: BadRequestError,
     -506: NotSupportedError,
 }
+
+# Why nothing was made: one.vm.allocate says so with the first of these codes, the others with the second.
+_BY_REASON: tuple[tuple[str, type[ServiceError]], ...] = (
+    ("is already taken by", ConflictError),
+    ("in state", ConflictError),
+    ("Cannot acquire image", ConflictError),
+    ("Cannot get IP/MAC lease", ConflictError),
+    (" does not exist", NotFoundError),
+    (" does not own a", NotFoundError),
+)
 
 # OpenNebula 2.2 sends no code: only its texts tell.
 _BY_TEXT: tuple[tuple[str, type[ServiceError]], ...] = (
@@ -68,8 +77,9 @@ def error_of_code(code: int | None, text: str) -> type[ServiceError]:
     """Return the exception class of an OpenNebula error code, or where there is none, of its text."""
     if code == _FORBIDDEN and _QUOTA.search(text):
         return QuotaError
-    if code == _ALLOCATE:
-        return ConflictError if _TAKEN in text or "in state" in text else BadRequestError
+    if code in (_INTERNAL, _ALLOCATE):
+        other = ServiceError if code == _INTERNAL else BadRequestError
+        return next((cls for fragment, cls in _BY_REASON if fragment in text), other)
     if code is not None:
         return _BY_CODE.get(code, ServiceError)
     return next((cls for fragment, cls in _BY_TEXT if fragment in text), ServiceError)

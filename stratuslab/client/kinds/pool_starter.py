@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from stratuslab.client.errors import ArgumentNotOfferedError, InvalidArgumentError, ServiceError
-from stratuslab.client.kinds.pool_ids import TEMPLATE, number_of_image, template_of_size
+from stratuslab.client.kinds.pool_ids import TEMPLATE, is_number, number_of_image, template_of_size
 from stratuslab.client.opennebula.launch import LaunchOptions, own_template, with_template
 from stratuslab.client.opennebula.one_image import OneImage
 from stratuslab.client.opennebula.vm_template import Vnc
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from stratuslab.client.opennebula.image_pool import ImagePool
     from stratuslab.client.opennebula.key_pairs import KeyPairs
     from stratuslab.client.opennebula.launch import Launch
+    from stratuslab.client.opennebula.machine_template import MachineTemplate
     from stratuslab.client.opennebula.rpc import Rpc
     from stratuslab.client.opennebula.runner import Runner
     from stratuslab.client.opennebula.virtual_networks import VirtualNetworks
@@ -112,6 +113,7 @@ class PoolStarter:
     ) -> Launch:
         if kind == TEMPLATE:
             template, image = self._images.template(number), None
+            options = replace(options, disk_mib=self._growth(template, options.disk_mib))
         else:
             template, image = self._images.template(size_number or 0), self._images.image(number)
         sizes: tuple[int | None, float | None, int] | None = None
@@ -119,13 +121,29 @@ class PoolStarter:
             sizes = request.cpu, request.cpu_share or float(request.cpu), request.ram_mib
             if size_number is not None:
                 other = self._images.template(size_number)
-                sizes = other.cpu, other.cpu_share, other.ram_mib
+                sizes = other.cpu or 1, other.cpu_share, other.ram_mib
         networks = self._network_numbers(request)
         if not networks and not template.nics:
             networks = [self._networks.default()]
         return with_template(
             template, image, sizes, replace(options, networks=networks), self._rpc.front_end, token
         )
+
+    def _growth(self, template: MachineTemplate, disk_mib: int) -> int:
+        """Return the size to which the root disk is to grow, 0 if it is as large already."""
+        if not disk_mib or template.root_place is None:
+            return disk_mib
+        disk = template.disks[template.root_place]
+        number = disk.get("IMAGE_ID", "")
+        if is_number(number):
+            size = self._images.image(int(number)).size_mib
+        else:
+            named = (disk.get("IMAGE"), disk.get("IMAGE_UNAME"))
+            images = self._images.list_images()
+            size = next((image.size_mib for image in images if (image.name, image.owner) == named), 0)
+        stated = disk.get("SIZE", "")
+        size = max(size, int(stated) if is_number(stated) else 0)
+        return disk_mib if disk_mib > size else 0
 
     def _network_numbers(self, request: MachineRequest) -> list[str]:
         return [self._networks.number_of(network, request.networks_argument) for network in request.networks]

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Launch", "LaunchOptions", "own_template", "with_template"]
 
+_NETWORK_KEYS = frozenset(
+    {"NETWORK", "NETWORK_ID", "NETWORK_UID", "NETWORK_UNAME", "NETWORK_MODE", "IP", "IP6", "MAC"}
+)
 _IMAGE_KEYS = frozenset(
     {"IMAGE", "IMAGE_ID", "IMAGE_UNAME", "IMAGE_UID", "SOURCE", "SIZE", "ORIGINAL_SIZE", "PERSISTENT"}
 )
@@ -236,7 +239,7 @@ def _disks_of(template: MachineTemplate, image: OneImage | None, options: Launch
     """Return all disks to send; none if those of the template are enough."""
     more = _extra_disks(options)
     own = [dict(disk) for disk in template.disks]
-    place = next((n for n, disk in enumerate(own) if "IMAGE" in disk or "IMAGE_ID" in disk), None)
+    place = template.root_place
     disks: list[_Items] = [
         {key: (value, "the VM template's disk") for key, value in disk.items() if value} for disk in own
     ]
@@ -265,13 +268,20 @@ def _disks_of(template: MachineTemplate, image: OneImage | None, options: Launch
 def _is_from(disk: Mapping[str, str], image: OneImage) -> bool:
     if "IMAGE_ID" in disk:
         return disk["IMAGE_ID"] == str(image.id)
-    return disk.get("IMAGE") == image.name and disk.get("IMAGE_UNAME") in (image.owner, None)
+    return (disk.get("IMAGE"), disk.get("IMAGE_UNAME")) == (image.name, image.owner)
 
 
 def _nics(options: LaunchOptions, own: Sequence[Mapping[str, str]]) -> list[_Items]:
-    nics: list[_Items] = [{"NETWORK_ID": (network, "ex_network")} for network in options.networks or ()]
-    if not nics:
-        nics = [{key: (value, "the VM template's NIC") for key, value in nic.items() if value} for nic in own]
+    """Return all NICs to send: the VM template's, with their model and limits on the networks asked for."""
+    nics: list[_Items] = [
+        {key: (value, "the VM template's NIC") for key, value in nic.items() if value} for nic in own
+    ]
+    if options.networks:
+        kept = [{key: nic[key] for key in nic if key not in _NETWORK_KEYS} for nic in nics]
+        nics = [
+            {"NETWORK_ID": (network, "ex_network"), **(kept[n] if n < len(kept) else {})}
+            for n, network in enumerate(options.networks)
+        ]
     if options.ip_address:
         try:
             # A number or bytes would be an address too.

@@ -44,6 +44,12 @@ class MachineTemplate:
         sizes = (disk.get("SIZE", "") for disk in self.disks if disk.get("TYPE", "").lower() == "swap")
         return next((int(size) for size in sizes if size.isascii() and size.isdecimal()), 0)
 
+    @property
+    def root_place(self) -> int | None:
+        """The place among the disks of the one that the VM boots from: the first one from an image."""
+        from_image = (n for n, disk in enumerate(self.disks) if "IMAGE" in disk or "IMAGE_ID" in disk)
+        return next(from_image, None)
+
     @classmethod
     def from_element(cls, template: Element) -> MachineTemplate:
         """Read a ``<VMTEMPLATE>``.

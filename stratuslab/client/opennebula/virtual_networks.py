@@ -111,7 +111,7 @@ class VirtualNetworks:
         if len(networks) == 1:
             return networks[0].id
         raise InvalidArgumentError(
-            f"is missing, and {self._cloud.source} has no default_network; {_advice(networks)}",
+            f"is missing, and there is no default_network in {self._cloud.source}; {_advice(networks)}",
             argument="ex_network",
         )
 
