@@ -6,6 +6,7 @@ import hashlib
 import ipaddress
 import time
 from datetime import datetime, timezone
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from libcloud.compute.base import Node, NodeImage, NodeSize
@@ -41,6 +42,8 @@ NODE_STATES: dict[VmState, NodeState] = {
 _IPV6 = 6
 _UNIQUE_LOCAL = ipaddress.ip_network("fc00::/7")
 _CARRIER_GRADE_NAT = ipaddress.ip_network("100.64.0.0/10")
+_REMEMBERED_ADDRESSES = 4096
+"""Programs list the same nodes again and again, and an address takes as long to read as half a node."""
 _STILL_PENDING = frozenset({"LCM_INIT", "PROLOG"})
 """The guest has not been started: its disks are being copied."""
 
@@ -272,6 +275,7 @@ def _reachable(address: str) -> bool:
     return not found.is_loopback and not found.is_link_local
 
 
+@lru_cache(_REMEMBERED_ADDRESSES)
 def _is_public(network: str | None, address: str) -> bool:
     """Decide by StratusLab's names of networks, or for other names by the address."""
     try:

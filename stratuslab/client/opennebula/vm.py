@@ -6,6 +6,7 @@ import math
 import re
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from operator import attrgetter
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote_plus
 from xml.etree.ElementTree import Element, SubElement
@@ -35,7 +36,9 @@ METADATA_ATTRIBUTE = "LIBCLOUD_METADATA"
 
 _EMPTY = Element("TEMPLATE")
 _ID = re.compile(r"[0-9]{1,10}")
-_INTEGER = re.compile(r"\s*-?[0-9]{1,100}\s*")
+_MAX_DIGITS = 100
+_SEQUENCE = attrgetter("sequence")
+_IPV6_KEYS = ("IP6", "IP6_GLOBAL", "IP6_ULA")
 LAST_VM_ID = 2**31 - 1
 """OpenNebula's numbers have 32 bits."""
 
@@ -53,7 +56,7 @@ def checked_vm_id(vm_id: int) -> int:
     return vm_id
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class VmDisk:
     """A disk of a VM.
 
@@ -72,7 +75,7 @@ class VmDisk:
     image: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class VmNic:
     """A network card of a VM, or a further address of one.
 
@@ -87,7 +90,7 @@ class VmNic:
     others: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class HistoryRecord:
     """One stay of a VM on a host."""
 
@@ -97,7 +100,7 @@ class HistoryRecord:
     ended: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class VirtualMachine:
     """One VM.
 
@@ -160,13 +163,18 @@ class VirtualMachine:
     @property
     def swap_mib(self) -> int:
         """The size of the swap disk, 0 where there is none."""
-        return next((disk.size_mib or 0 for disk in self.disks if disk.type == "swap"), 0)
+        for disk in self.disks:
+            if disk.type == "swap":
+                return disk.size_mib or 0
+        return 0
 
     @property
     def root_disk(self) -> VmDisk | None:
         """The disk the VM boots from: the one with ``disk_id`` 0, if it has a source or is from an image."""
-        first = next((disk for disk in self.disks if disk.disk_id == 0), None)
-        return first if first and (first.source or first.image_id is not None) else None
+        for disk in self.disks:
+            if disk.disk_id == 0:
+                return disk if disk.source or disk.image_id is not None else None
+        return None
 
     @classmethod
     def accepted(cls, vm_id: int, name: str | None) -> VirtualMachine:
@@ -249,6 +257,8 @@ def _nics(
     if "PCI" in asked:
         cards += [card for card in template.findall("PCI") if card.find("NETWORK_ID") is not None]
     nics = [_nic(_texts(card)) for card in cards]
+    if not measured:
+        return tuple(nics)
     reported = f"{measured.get('GUEST_IP') or ''} {measured.get('GUEST_IP_ADDRESSES') or ''}"
     addresses = [
         address
@@ -266,37 +276,40 @@ def _nic(said: Mapping[str, str | None]) -> VmNic:
         _plain(said, "IP"),
         _plain(said, "MAC"),
         _plain(said, "EXTERNAL_IP"),
-        tuple(found for key in ("IP6", "IP6_GLOBAL", "IP6_ULA") if (found := _plain(said, key))),
+        tuple([found for key in _IPV6_KEYS if (found := _plain(said, key))]),
     )
 
 
 def _disk(disk: Element) -> VmDisk:
     said = _texts(disk)
     return VmDisk(
-        disk_id=_integer(said.get("DISK_ID")),
-        source=_plain(said, "SOURCE"),
-        type=_plain(said, "TYPE"),
-        target=_plain(said, "TARGET"),
-        size_mib=_integer(said.get("SIZE")),
-        save=(_plain(said, "SAVE") or "").lower() == "yes",
-        image_id=_integer(said.get("IMAGE_ID")),
-        image=_plain(said, "IMAGE"),
+        _integer(said.get("DISK_ID")),
+        _plain(said, "SOURCE"),
+        _plain(said, "TYPE"),
+        _plain(said, "TARGET"),
+        _integer(said.get("SIZE")),
+        (_plain(said, "SAVE") or "").lower() == "yes",
+        _integer(said.get("IMAGE_ID")),
+        _plain(said, "IMAGE"),
     )
 
 
 def _history(vm: Element) -> tuple[HistoryRecord, ...]:
-    records = [
-        HistoryRecord(
-            sequence=_or(_integer(said.get("SEQ")), position),
-            hostname=_plain(said, "HOSTNAME"),
-            started=_moment(said.get("STIME")),
-            ended=_moment(said.get("ETIME")),
+    records = vm.find("HISTORY_RECORDS")
+    found = [] if records is None else records.findall("HISTORY")
+    history = []
+    for position, record in enumerate(found or vm.findall("HISTORY")):
+        said = _texts(record)
+        history.append(
+            HistoryRecord(
+                _or(_integer(said.get("SEQ")), position),
+                _plain(said, "HOSTNAME"),
+                _moment(said.get("STIME")),
+                _moment(said.get("ETIME")),
+            )
         )
-        for position, said in enumerate(
-            map(_texts, vm.findall("HISTORY_RECORDS/HISTORY") or vm.findall("HISTORY"))
-        )
-    ]
-    return tuple(sorted(records, key=lambda record: record.sequence))
+    history.sort(key=_SEQUENCE)
+    return tuple(history)
 
 
 def _texts(parent: Element | None) -> dict[str, str | None]:
@@ -314,8 +327,10 @@ def _text(parent: Element, path: str) -> str | None:
 
 
 def _integer(text: str | None) -> int | None:
-    # int() alone would accept "1_0", and the digits of every script.
-    return int(text) if text and _INTEGER.fullmatch(text) else None
+    # Not int() alone, which takes "1_0" and the digits of every script.
+    digits = text.strip() if text else ""
+    is_number = digits.isascii() and digits.removeprefix("-").isdecimal() and len(digits) <= _MAX_DIGITS
+    return int(digits) if is_number else None
 
 
 def _number(text: str | None) -> float | None:
