@@ -12,7 +12,6 @@ from stratuslab.client.errors import (
     InvalidArgumentError,
     NotFoundError,
     StratusLabError,
-    outcome_unknown,
 )
 from stratuslab.client.opennebula.image_pool import checked_image_name
 from stratuslab.client.opennebula.one_image import DATABLOCK, Datastore, OneImage
@@ -20,7 +19,7 @@ from stratuslab.client.opennebula.pool import list_pool
 from stratuslab.client.opennebula.template_text import attribute
 from stratuslab.client.opennebula.vm import TOKEN_ATTRIBUTE, checked_vm_id
 from stratuslab.client.opennebula.waiting import Pauses, until_seen
-from stratuslab.client.transport.settlement import settle
+from stratuslab.client.transport.settlement import grace_after, settled, unsettled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,8 +118,6 @@ class Datablocks:
                 operation, self._rpc.call(operation, template, place, changes=True, repeatable=False)
             )
         except StratusLabError as error:
-            if not outcome_unknown(error):
-                raise
             number = self._images.settled(error, token, lambda image: _bears(image, token))
         try:
             image = self._images.when_ready(number, name, operation)
@@ -221,15 +218,13 @@ class Datablocks:
         try:
             self._rpc.call(operation, vm_id, what, changes=True, repeatable=False)
         except StratusLabError as error:
-            if not outcome_unknown(error):
-                raise
 
             def look() -> VirtualMachine | None:
                 vm = self._monitor.describe_vm(vm_id)
                 return vm if vm.state_label in _BUSY or done(vm) else None
 
-            if settle(look, self._cloud.timeout) is None:
-                raise
+            if settled(error, look, self._cloud.timeout) is None:
+                raise unsettled(error) from error
 
     def _seen(self, operation: str, vm_id: int, number: int, *, there: bool) -> VmDisk | None:
         """Return the disk when the VM has done what was ordered; raise what became of it otherwise."""
@@ -291,13 +286,15 @@ class Datablocks:
         if disk is None or disk.disk_id is None:
             raise self._conflict(operation, f"volume {number} is not attached to node {vm_id}")
         before = {snapshot.id for snapshot in image.snapshots}
+        seconds = self._cloud.timeout
         lost: StratusLabError | None = None
         try:
             self._rpc.call(operation, vm_id, disk.disk_id, name, changes=True, repeatable=False)
         except StratusLabError as error:
-            if not outcome_unknown(error):
+            grace = grace_after(error, seconds)
+            if grace is None:
                 raise
-            lost = error
+            lost, seconds = error, grace
 
         def new(seen: OneImage) -> DiskSnapshot | None:
             made = [snapshot for snapshot in seen.snapshots if snapshot.id not in before]
@@ -313,7 +310,7 @@ class Datablocks:
 
         begun = Pauses(min(_OLD_STATE_SECONDS, self._cloud.timeout))
         seen, _ = until_seen(
-            lambda: (self._images.image(number), self._monitor.describe_vm(vm_id)), ready, self._cloud.timeout
+            lambda: (self._images.image(number), self._monitor.describe_vm(vm_id)), ready, seconds
         )
         snapshot = new(seen)
         if snapshot is None:
@@ -338,20 +335,29 @@ class Datablocks:
                 location=self._cloud.location,
                 operation="destroy_volume_snapshot",
             )
+        of_what: tuple[int, ...]
         if image.vm_ids:
             operation = "one.vm.disksnapshotdelete"
             vm_id = image.vm_ids[0]
             disk = _disk_of(self._monitor.describe_vm(vm_id), number)
             if disk is None or disk.disk_id is None:
                 raise self._conflict(operation, f"volume {number} is not attached to node {vm_id}")
-            self._rpc.call(operation, vm_id, disk.disk_id, snapshot_id, changes=True, repeatable=False)
+            of_what = (vm_id, disk.disk_id)
         else:
-            operation = "one.image.snapshotdelete"
-            self._rpc.call(operation, number, snapshot_id, changes=True, repeatable=False)
+            operation, of_what = "one.image.snapshotdelete", (number,)
 
         def gone(seen: OneImage) -> bool:
             return all(snapshot.id != snapshot_id for snapshot in seen.snapshots)
 
+        def look() -> OneImage | None:
+            seen = self._images.image(number)
+            return seen if gone(seen) else None
+
+        try:
+            self._rpc.call(operation, *of_what, snapshot_id, changes=True, repeatable=False)
+        except StratusLabError as error:
+            if settled(error, look, self._cloud.timeout) is None:
+                raise unsettled(error) from error
         seen = until_seen(lambda: self._images.image(number), gone, self._cloud.timeout)
         if not gone(seen):
             raise self._conflict(

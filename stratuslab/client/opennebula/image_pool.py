@@ -19,7 +19,7 @@ from stratuslab.client.opennebula.one_image import OneImage
 from stratuslab.client.opennebula.pool import describe, list_pool
 from stratuslab.client.opennebula.template_text import attribute, checked_name
 from stratuslab.client.opennebula.waiting import until_seen
-from stratuslab.client.transport.settlement import settle
+from stratuslab.client.transport.settlement import settled, unsettled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,8 +118,6 @@ class ImagePool:
         try:
             made = self.number_in(method, self._rpc.call(method, *arguments, changes=True, repeatable=False))
         except StratusLabError as error:
-            if not outcome_unknown(error):
-                raise
             made = self.settled(error, name, lambda image: image.name == name)
         if text is not None:
             try:
@@ -135,12 +133,12 @@ class ImagePool:
         return value
 
     def settled(self, error: StratusLabError, mark: str, is_ours: Callable[[OneImage], bool]) -> int:
-        """Return the image that a call whose answer was lost has made, or raise that it may still appear."""
+        """Return the image that a failed call has made; else raise the error, or that it may still appear."""
 
         def look() -> OneImage | None:
             return next((image for image in self.list_images(mine=True) if is_ours(image)), None)
 
-        found = settle(look, self._cloud.timeout)
+        found = settled(error, look, self._cloud.timeout)
         if found is not None:
             return found.id
         raise UnsettledError(
@@ -200,25 +198,25 @@ class ImagePool:
         :raises ConflictError: while VMs use it or it is being made.
         """
         operation = "one.image.delete"
+
+        def leaving() -> bool | None:
+            image = self._image_or_none(number)
+            return image is None or image.state == "DELETE" or None
+
         try:
             self._rpc.call(operation, number, changes=True, repeatable=False)
         except StratusLabError as error:
             if "locked" in error.message.lower() and not outcome_unknown(error):
                 raise ConflictError(error.message, location=error.location, operation=operation) from error
-            if not outcome_unknown(error):
-                raise
-            lost: StratusLabError | None = error
-        else:
-            lost = None
+            if settled(error, leaving, self._cloud.timeout) is None:
+                raise unsettled(error) from error
 
         def gone(image: OneImage | None) -> bool:
-            return image is None or (image.state != "DELETE" and lost is None)
+            return image is None or image.state != "DELETE"
 
         image = until_seen(lambda: self._image_or_none(number), gone, self._cloud.timeout)
         if image is None:
             return
-        if lost is not None:
-            raise lost
         if image.state == "DELETE":
             logger.warning(
                 "image %d is not deleted after %g s; the cloud goes on", number, self._cloud.timeout

@@ -6,13 +6,15 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stratuslab.client.errors import ConflictError, InvalidArgumentError, NotFoundError
+from stratuslab.client.errors import ConflictError, InvalidArgumentError, NotFoundError, StratusLabError
 from stratuslab.client.opennebula.pool import describe, integer, text
 from stratuslab.client.opennebula.public_keys import is_private_key
 from stratuslab.client.opennebula.template_text import vector
+from stratuslab.client.transport.settlement import settled, unsettled
 from stratuslab.client.transport.xml_document import DocumentError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from xml.etree.ElementTree import Element
 
     from stratuslab.client.configuration.cloud import Cloud
@@ -92,13 +94,27 @@ class KeyPairs:
                 location=self._cloud.location,
                 operation="one.user.update",
             )
-        self._rpc.call("one.user.update", user.id, template, _APPEND)
+        self._update(user, template, lambda keys: key.attribute in keys)
         return key
 
     def delete(self, name: str) -> None:
         """Forget a key (``one.user.info``, then ``one.user.update``)."""
         user = self._user()
-        self._rpc.call("one.user.update", user.id, f'{self._named(user, name).attribute} = ""', _APPEND)
+        attribute = self._named(user, name).attribute
+        self._update(user, f'{attribute} = ""', lambda keys: attribute not in keys)
+
+    def _update(self, user: _User, template: str, done: Callable[[set[str]], bool]) -> None:
+        """Change the user's template; if the call fails, the keys that there are tell whether it was done."""
+        try:
+            self._rpc.call("one.user.update", user.id, template, _APPEND, changes=True)
+        except StratusLabError as error:
+
+            def look() -> _User | None:
+                seen = self._user()
+                return seen if done({key.attribute for key in seen.keys}) else None
+
+            if settled(error, look, self._cloud.timeout) is None:
+                raise unsettled(error) from error
 
     def _named(self, user: _User, name: str) -> PublicKey:
         found = next((key for key in user.keys if key.name == name), None)

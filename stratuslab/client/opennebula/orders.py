@@ -20,6 +20,7 @@ from stratuslab.client.errors import (
 from stratuslab.client.opennebula.vm_states import VmState
 from stratuslab.client.opennebula.waiting import Pauses, until_seen
 from stratuslab.client.transport.failures import in_doubt
+from stratuslab.client.transport.settlement import grace_after, settled, unsettled
 
 if TYPE_CHECKING:
     from stratuslab.client.configuration.cloud import Cloud
@@ -80,10 +81,26 @@ class Orders:
             self._send_naming_the_state(word, vm_id, repeatable=action == "destroy")
         elif action == "destroy":
             self._destroy(word, vm_id)
+        elif action in _COURSES:
+            self._send_or_see(word, vm_id, _COURSES[action])
+            self._watch(vm_id, word, _COURSES[action])
         else:
             self._send(word, vm_id, repeatable=False)
-            if action in _COURSES:
-                self._watch(vm_id, word, _COURSES[action])
+
+    def _send_or_see(self, word: str, vm_id: int, course: _Course) -> None:
+        """Send an order, or see that it is carried out although a server in between refused it."""
+
+        def under_way() -> VirtualMachine | None:
+            vm = self._monitor.describe_vm(vm_id)
+            return vm if vm.state_label in course.ends or vm.state in course.passes else None
+
+        try:
+            self._send(word, vm_id, repeatable=False)
+        except ServiceError as error:
+            if outcome_unknown(error):
+                raise
+            if settled(error, under_way, self._cloud.timeout) is None:
+                raise unsettled(error) from error
 
     def _send_naming_the_state(self, word: str, vm_id: int, *, repeatable: bool) -> None:
         try:
@@ -145,7 +162,7 @@ class Orders:
                 if not pauses.wait() or not (is_passing or "wrong state" in error.message):
                     raise self._refused(word, vm, error) from error
             except StratusLabError as error:
-                if not outcome_unknown(error) or isinstance(error, NotFoundError):
+                if grace_after(error, self._cloud.timeout) is None:
                     raise
                 if not self._leaves(vm_id):
                     raise

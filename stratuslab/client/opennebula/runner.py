@@ -8,11 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from stratuslab.client.errors import (
-    CredentialsError,
     DuplicateError,
     StratusLabError,
     UnsettledError,
-    outcome_unknown,
 )
 from stratuslab.client.opennebula.launch import Launch
 from stratuslab.client.opennebula.monitor import Monitor
@@ -20,7 +18,7 @@ from stratuslab.client.opennebula.orders import Orders, VmAction
 from stratuslab.client.opennebula.rpc import Rpc
 from stratuslab.client.opennebula.vm import LAST_VM_ID, VirtualMachine, checked_vm_id
 from stratuslab.client.opennebula.vm_states import VmState
-from stratuslab.client.transport.settlement import grace_after, settle
+from stratuslab.client.transport.settlement import settled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -131,10 +129,7 @@ class Runner:
         try:
             return self._started(launch)
         except StratusLabError as error:
-            grace = grace_after(error, self._cloud.timeout)
-            if grace is None:
-                raise
-            return self._found(launch.token, grace, error, newest)
+            return self._found(launch.token, error, newest)
 
     def _started(self, launch: Launch) -> int:
         operation = launch.method
@@ -145,22 +140,11 @@ class Runner:
             raise self._rpc.malformed(operation, f"the VM's id is {value}")
         return value
 
-    def _found(self, token: str, grace: float, error: StratusLabError, newest: int | None) -> VirtualMachine:
+    def _found(self, token: str, error: StratusLabError, newest: int | None) -> VirtualMachine:
         """Return the VM of a token; if there is none, raise the error, or that it may still appear."""
-        try:
-            vm = settle(lambda: self._monitor.find_vm(token, above=newest), grace)
-        except DuplicateError:
-            raise
-        except StratusLabError as failed:
-            # If call and look are both refused, nothing was made; any other failed look tells nothing.
-            settled = isinstance(error, CredentialsError) and isinstance(failed, CredentialsError)
-            vm = None
-        else:
-            settled = not outcome_unknown(error)
+        vm = settled(error, lambda: self._monitor.find_vm(token, above=newest), self._cloud.timeout)
         if vm is not None:
             return vm
-        if settled:
-            raise error
         raise UnsettledError(
             f"{error.message}; no VM with the token {token} has appeared, but it may: "
             "look for it with ex_find_node before you start another",
@@ -184,7 +168,7 @@ class Runner:
         if vm.token == launch.token:
             return vm
         wrong = self._rpc.malformed(launch.method, f"VM {vm_id} does not have the token that was sent")
-        return self._found(launch.token, self._cloud.timeout, wrong, None)
+        return self._found(launch.token, wrong, None)
 
     def kill_instance(self, vm_id: int) -> None:
         """End a VM at once, in any state; repeating this is no error (``one.vm.action``)."""

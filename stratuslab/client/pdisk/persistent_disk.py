@@ -11,7 +11,6 @@ from uuid import uuid4
 
 from stratuslab.client.configuration.cloud import Password
 from stratuslab.client.errors import (
-    CredentialsError,
     DuplicateError,
     InvalidArgumentError,
     StratusLabError,
@@ -31,7 +30,7 @@ from stratuslab.client.pdisk.disk import (
 from stratuslab.client.pdisk.json_document import decode
 from stratuslab.client.transport.connection import HttpAnswer, Request, ServiceConnection
 from stratuslab.client.transport.failures import in_doubt, worst_of
-from stratuslab.client.transport.settlement import grace_after, settle
+from stratuslab.client.transport.settlement import settle, settled
 from stratuslab.client.transport.xml_document import DocumentError
 
 if TYPE_CHECKING:
@@ -161,27 +160,13 @@ class PersistentDisk:
                 raise self._connection.malformed(operation, "the disk's id is no UUID")
             return uuid
         except StratusLabError as error:
-            grace = grace_after(error, self._cloud.timeout)
-            if grace is None:
-                raise
-            return self._found(form["tag"], token, grace, error)
+            return self._found(form["tag"], token, error)
 
-    def _found(self, tag: str, token: str, grace: float, error: StratusLabError) -> str:
+    def _found(self, tag: str, token: str, error: StratusLabError) -> str:
         """Return the UUID of the disk of a token; else raise the error, or that the disk may appear."""
-        try:
-            disk = settle(lambda: self.find_volume(token), grace)
-        except DuplicateError:
-            raise
-        except StratusLabError as failed:
-            # If call and look are both refused, nothing was made; any other failed look tells nothing.
-            settled = isinstance(error, CredentialsError) and isinstance(failed, CredentialsError)
-            disk = None
-        else:
-            settled = not outcome_unknown(error)
+        disk = settled(error, lambda: self.find_volume(token), self._cloud.timeout)
         if disk is not None:
             return disk.uuid
-        if settled:
-            raise error
         raise UnsettledError(
             f"{error.message}; no disk with the identifier {token} has appeared, but it may: "
             f"look for it, and for the name {tag!r}, in the list before you make another",

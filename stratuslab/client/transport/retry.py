@@ -18,6 +18,7 @@ POST of a disk or a mount                           after a status of 3xx or 4xx
 ``one.image.clone``,
 ``one.image.delete``
 other ``one.vm.action``     never                   the error says that it may have been carried out
+OpenNebula's other changes  never (keys: up to 3)   instead, the VM or the images are looked at, as above
 =========================== ======================= =========================================================
 
 What is raised after several tries is the worst that is true of all: once a try may have been carried out, no

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, TypeVar
 
 from stratuslab.client.errors import (
+    AnswerLostError,
     CredentialsError,
     DuplicateError,
     StratusLabError,
@@ -16,7 +17,7 @@ from stratuslab.client.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["grace_after", "settle"]
+__all__ = ["grace_after", "settle", "settled", "unsettled"]
 
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
@@ -33,6 +34,40 @@ def grace_after(error: StratusLabError, timeout: float) -> float | None:
     if outcome_unknown(error):
         return timeout
     return 0.0 if refused_by_status(error) else None
+
+
+def settled(error: StratusLabError, look: Callable[[], _Found | None], timeout: float) -> _Found | None:
+    """Return what a failed call has made or done, as ``look`` shows it; None where that may still come.
+
+    :raises StratusLabError: the call's own error, if nothing was done.
+    :raises DuplicateError: see :func:`settle`.
+    """
+    grace = grace_after(error, timeout)
+    if grace is None:
+        raise error
+    try:
+        found = settle(look, grace)
+    except DuplicateError:
+        raise
+    except StratusLabError as failed:
+        # If call and look are refused alike, nothing was made; any other failed look settles nothing.
+        if isinstance(error, CredentialsError) and isinstance(failed, CredentialsError):
+            raise error from None
+        return None
+    if found is None and not outcome_unknown(error):
+        raise error
+    return found
+
+
+def unsettled(error: StratusLabError) -> StratusLabError:
+    """Return the worst that may be true of a call of which no look tells whether it was carried out."""
+    if outcome_unknown(error):
+        return error
+    return AnswerLostError(
+        f"{error.message}; whether this was carried out could not be seen",
+        location=error.location,
+        operation=error.operation,
+    )
 
 
 def settle(look: Callable[[], _Found | None], grace: float) -> _Found | None:
