@@ -27,6 +27,7 @@ class Release:
     `raw_is_restricted`: RAW/DATA is refused as restricted, not as a wrong section.
     `restricted`: the attributes of VMs that only administrators may give.
     `search`: what the refusal calls the search by `KEY=VALUE`.
+    `no_nic`: the text for a NIC that is none.
     `no_such_disk`: the text for a DISK_ID that is not there.
     `disk_calls_answer_vm`: calls about a disk or a snapshot of an image answer the object's id.
     `snapshot_calls_answer`: `one.vm.snapshotrevert` and `snapshotdelete` answer the VM's id, else -1.
@@ -49,6 +50,7 @@ class Release:
     raw_is_restricted: bool = True
     restricted: tuple[str, ...] = IN_6_10
     search: str = "JSON query search"
+    no_nic: str = "Wrong format or missing NIC/NIC_ALIAS/PCI attribute"
     no_such_disk: str = "Could not detach disk with DISK_ID {}, it does not exist."
     disk_calls_answer_vm: bool = False
     snapshot_calls_answer: bool = False
@@ -85,6 +87,7 @@ RELEASES: Mapping[str, Release] = MappingProxyType(
             raw_is_restricted=False,
             restricted=IN_5_12,
             search="Full text search",
+            no_nic="Wrong format or missing NIC/NIC_ALIAS attribute",
             snapshot_calls_answer=True,
             active_snapshot_counts=True,
             update_prefix=("Cannot update template. ", 8192),

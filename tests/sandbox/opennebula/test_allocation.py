@@ -9,6 +9,7 @@ from xmlrpc.client import ServerProxy
 import pytest
 
 from stratuslab.sandbox import Sandbox
+from stratuslab.sandbox.opennebula.model.permissions import USED_BY_ALL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +24,7 @@ class Client:
     """Calls of a user; VMs are held, so that nothing happens to them."""
 
     def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
         self._proxy = ServerProxy(sandbox.endpoints["here"]["endpoint"])
 
     def call(self, method: str, *arguments: object, session: str = "demo:demo-pass") -> list[Any]:
@@ -36,9 +38,14 @@ class Client:
         return self.call("one.template.instantiate", template_id, name, True, extra, False)
 
     def template(self, text: str) -> int:
-        """Make a VM template."""
-        made, template_id, *_ = self.call("one.template.allocate", f"NAME = own\n{_SIZES}{text}")
+        """Make a VM template as an administrator, which everybody may use."""
+        made, template_id, *_ = self.call(
+            "one.template.allocate", f"NAME = own\n{_SIZES}{text}", session="oneadmin:"
+        )
         assert made, template_id
+        oned = self.sandbox.opennebula("here").oned
+        with oned.lock:
+            oned.books.templates[template_id].permissions = USED_BY_ALL
         return int(template_id)
 
     def document(self, answer: list[Any]) -> str:
@@ -191,3 +198,63 @@ def test_a_dollar_sign_in_a_context_begins_a_variable(one: Client, text: str, co
         _INTERNAL,
     ]
     assert one.call("one.vm.info", 0)[2] == 1024, "nothing of it is left"
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "code", "problem"),
+    [
+        (
+            "template.allocate",
+            ["NAME = x\nEMULATOR = e"],
+            512,
+            "VM Template includes a restricted attribute EMULATOR.",
+        ),
+        ("template.allocate", ["CPU = 1"], 8192, "Invalid NAME, it cannot be empty"),
+        ("template.allocate", ["NAME = own"], 8192, "NAME is already taken by TEMPLATE 2."),
+        (
+            "template.update",
+            [2, "EMULATOR = e", 1],
+            8192,
+            "User Template includes a restricted attribute EMULATOR",
+        ),
+        ("vm.update", [0, "CPU_COST = 1", 1], 8192, "User Template includes a restricted attribute CPU_COST"),
+        ("vm.update", [0, "X = 1", 2], 4096, "Wrong update type"),
+        (
+            "vm.updateconf",
+            [0, "CONTEXT = [ FILES = x ]"],
+            512,
+            "Template includes a restricted attribute CONTEXT.",
+        ),
+        ("vm.resize", [0, "EMULATOR = e", True], 512, "Template includes a restricted attribute EMULATOR."),
+        ("vm.resize", [0, "CPU = -1", True], 8192, "CPU must be a positive float or integer value."),
+        ("vm.attachnic", [1, "NIC = [ MAC = x ]"], 512, "NIC includes a restricted attribute MAC."),
+        ("vm.attachnic", [1, "X = 1"], 2048, "Wrong format or missing NIC/NIC_ALIAS"),
+        (
+            "vm.attach",
+            [1, "DISK = [ TYPE = fs, SIZE = 1, READ_IOPS_SEC = 1 ]"],
+            512,
+            "DISK includes a restricted attri",
+        ),
+    ],
+)
+def test_changes_that_are_for_administrators_or_for_nobody(
+    one: Client, method: str, arguments: list[object], code: int, problem: str
+) -> None:
+    assert one.call("one.template.allocate", f"NAME = own\n{_SIZES}{_DISK}")[1] == 2
+    vm = f"{_SIZES}{_DISK}CONTEXT = [ A = 1 ]\n"
+    assert one.allocate(vm)[1] == 0
+    assert one.call("one.vm.allocate", vm)[1] == 1
+    one.sandbox.clock.step(100)
+
+    refused = one.call(f"one.{method}", *arguments)
+
+    assert problem in refused[1]
+    assert refused[2] == code
+
+
+def test_an_update_of_a_vm_adds_all_values_of_a_name(one: Client) -> None:
+    answer = one.allocate(f"{_SIZES}{_DISK}X = old\n")
+
+    assert one.call("one.vm.update", answer[1], "X = 1\nX = 2", 1)[0]
+
+    assert "<X><![CDATA[1]]></X><X><![CDATA[2]]></X>" in one.document(answer)

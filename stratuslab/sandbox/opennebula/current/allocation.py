@@ -86,13 +86,22 @@ class Allocation:
         if name is not None:
             raise forbidden(user, f"{what} includes a restricted attribute {name}.")
 
-    def refuse_changed(self, changes: Template, base: Template, user: Account) -> None:
-        """Refuse changes of a template that only administrators may make; raises RefusalError."""
+    def refuse_changed(
+        self, changes: Template, base: Template, user: Account, what: str = "User Template"
+    ) -> None:
+        """Refuse changes that only administrators may make; `what` has them. Raises RefusalError."""
         if not self._release.raw_is_restricted and changes.vectors("RAW"):
             raise RefusalError(Code.INTERNAL, "Invalid RAW section: unsupported TYPE")
         name = None if user.is_admin else first_changed(changes, base, self._release.restricted)
         if name is not None:
-            raise forbidden(user, f"User Template includes a restricted attribute {name}.")
+            raise forbidden(user, f"{what} includes a restricted attribute {name}.")
+
+    def refuse_update(self, changes: Template, base: Template, user: Account, prefix: str) -> None:
+        """Refuse an update of what only administrators may change; raises RefusalError."""
+        name = None if user.is_admin else first_changed(changes, base, self._release.restricted)
+        if name is not None:
+            text = f"{prefix}User Template includes a restricted attribute {name}"
+            raise RefusalError(Code.INTERNAL, text)
 
     def update_context(self, vm: Vm) -> None:
         """Fill the VM's CONTEXT with what its NICs have now."""

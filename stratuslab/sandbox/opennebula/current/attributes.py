@@ -41,11 +41,8 @@ def merged(template: Template, changes: Template) -> Template:
 
 
 def updated(template: Template, changes: Template, kind: int) -> Template:
-    """Return what an update makes: kind 1 adds to the template, any other kind replaces it.
-
-    Of several new values of one name, the last one is added.
-    """
-    return merged(template, Template([*dict(changes.attributes).items()])) if kind == 1 else changes
+    """Return what an update makes: kind 1 adds to the template, any other kind replaces it."""
+    return merged(template, changes) if kind == 1 else changes
 
 
 def check_variables(vector: Vector) -> None:

@@ -13,7 +13,6 @@ from stratuslab.sandbox.opennebula.model.states import (
     BEING_MADE,
     ImageType,
     LcmState,
-    VmState,
     state_name,
 )
 from stratuslab.sandbox.opennebula.refusals import Code, RefusalError
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from stratuslab.sandbox.opennebula.releases import Release
     from stratuslab.sandbox.opennebula.template.template import Vector
 
-_ON_NO_HOST = (VmState.PENDING, VmState.HOLD, VmState.CLONING, VmState.CLONING_FAILURE, VmState.DONE)
 _ATTACH = {RUNNING: LcmState.HOTPLUG, POWEROFF: LcmState.HOTPLUG_PROLOG_POWEROFF}
 _DETACH = {RUNNING: LcmState.HOTPLUG, POWEROFF: LcmState.HOTPLUG_EPILOG_POWEROFF}
 _NIC = {RUNNING: LcmState.HOTPLUG_NIC, POWEROFF: LcmState.HOTPLUG_NIC_POWEROFF}
@@ -147,8 +145,10 @@ class DeviceRequests:
         template = request.template(1)
         vm = self.books.vm(request.user, request.arguments.integer(0), "MANAGE")
         self.allocation.refuse_restricted(template, request.user, "NIC")
-        lcm_state = ready(vm, _NIC, "attach a new NIC to")
-        nic = dict(next(iter(template.vectors("NIC")), {}))
+        lcm_state = ready(vm, _NIC, "add a new NIC to")
+        if not template.vectors("NIC"):
+            raise RefusalError(Code.ACTION, self.release.no_nic)
+        nic = dict(template.vectors("NIC")[0])
         nic_id = _next(vm, ("NIC", "NIC_ALIAS"), "NIC_ID")
         try:
             self.devices.fill_nic(nic, nic_id, self.devices.network_of(nic, request.user), vm)
@@ -252,7 +252,7 @@ class DeviceRequests:
 
     def _vm_on_host(self, request: Request) -> Vm:
         vm = self._existing(request)
-        if vm.state in _ON_NO_HOST:
+        if not vm.history:
             raise RefusalError(Code.ACTION, "VM is not running in any host")
         return self.books.vm(request.user, vm.id, "MANAGE")
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from stratuslab.sandbox.opennebula.current.requests.vms import VmRequests
 
 _PREFIX = "Error allocating a new virtual machine template. "
+_UPDATE_PREFIX = "Cannot update template. "
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,10 @@ class TemplateRequests:
 
     def _allocate(self, request: Request) -> int:
         template = request.template(0)
+        self.allocation.refuse_restricted(template, request.user)
         name = template.single("NAME")
+        if fault := self._fault_of_name(name, request):
+            raise RefusalError(Code.INTERNAL, fault)
         kept = Template([item for item in template.attributes if item[0] != "NAME"])
         return self._add(name, kept, request)
 
@@ -126,8 +130,7 @@ class TemplateRequests:
         return template_id
 
     def _add(self, name: str, template: Template, request: Request) -> int:
-        taken = fault_if_taken(name, request.user.uid, self.books.templates.values(), "TEMPLATE")
-        if fault := fault_of_name(name) or taken:
+        if fault := self._fault_of_name(name, request):
             raise RefusalError(Code.ALLOCATE, f"{_PREFIX}{fault}")
         item = VmTemplate(
             self.books.next_ids.take("template"),
@@ -140,10 +143,16 @@ class TemplateRequests:
         self.books.templates[item.id] = item
         return item.id
 
+    def _fault_of_name(self, name: str, request: Request) -> str:
+        taken = fault_if_taken(name, request.user.uid, self.books.templates.values(), "TEMPLATE")
+        return fault_of_name(name) or taken
+
     def _delete(self, request: Request) -> int:
         template = self.books.template(request.user, request.arguments.integer(0), "MANAGE")
         del self.books.templates[template.id]
         return template.id
 
     def _update(self, request: Request, template: VmTemplate) -> None:
-        template.template = updated(template.template, request.template(1), request.arguments.integer(2))
+        changes = request.template(1, _UPDATE_PREFIX)
+        self.allocation.refuse_update(changes, template.template, request.user, _UPDATE_PREFIX)
+        template.template = updated(template.template, changes, request.arguments.integer(2))

@@ -92,8 +92,8 @@ class UserRequests:
     def _update(self, request: Request) -> int:
         user = self._user(request, "MANAGE")
         kept = user.template if request.arguments.integer(2) == 1 else Template()
-        # Merged even with nothing kept: of a name given twice, the last one counts.
-        user.template = updated(kept, request.template(1), 1)
+        changes = dict(request.template(1).attributes)  # of a name given twice, the last one counts
+        user.template = updated(kept, Template([*changes.items()]), 1)
         self.books.users[user.uid] = user
         return user.uid
 

@@ -29,7 +29,7 @@ from stratuslab.sandbox.opennebula.model.states import (
     state_name,
 )
 from stratuslab.sandbox.opennebula.refusals import Code, RefusalError, not_done_here
-from stratuslab.sandbox.opennebula.template.template import number
+from stratuslab.sandbox.opennebula.template.template import Template, number
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,11 +41,11 @@ if TYPE_CHECKING:
     from stratuslab.sandbox.opennebula.current.quotas import Quotas
     from stratuslab.sandbox.opennebula.current.requests.request import Request, Requests
     from stratuslab.sandbox.opennebula.releases import Release
-    from stratuslab.sandbox.opennebula.template.template import Template
 
 _RESIZABLE = (VmState.POWEROFF, VmState.HOLD, VmState.PENDING, VmState.UNDEPLOYED)
 _NO_MONITORING = "<MONITORING_DATA></MONITORING_DATA>"
 _DELETE = 3
+_UPDATES = (0, 1)
 
 
 @dataclass(frozen=True)
@@ -127,13 +127,16 @@ class VmRequests:
     def _update(self, request: Request, vm: Vm) -> None:
         prefix, code = self.release.update_prefix
         changes = request.template(1, prefix, Code(code))
-        if "USER_PRIORITY" in dict(changes.attributes) and not request.user.is_admin:
-            text = "User Template includes a restricted attribute USER_PRIORITY"
-            raise RefusalError(Code.INTERNAL, f"Cannot update template. {text}")
-        vm.user_template = updated(vm.user_template, changes, request.arguments.integer(2))
+        kind = request.arguments.integer(2)
+        if kind not in _UPDATES:
+            raise RefusalError(Code.API, "Wrong update type")
+        self.allocation.refuse_update(changes, vm.user_template, request.user, "Cannot update template. ")
+        vm.user_template = updated(vm.user_template, changes, kind)
 
     def _update_configuration(self, request: Request, vm: Vm) -> None:
         changes = request.template(1)
+        vectors = Template([(name, value) for name, value in changes.attributes if isinstance(value, dict)])
+        self.allocation.refuse_changed(vectors, vm.template, request.user, "Template")
         if changes.vectors("CONTEXT") and not vm.template.vectors("CONTEXT"):
             text = "Virtual machine does not have context, cannot add a new one."
             raise RefusalError(Code.INTERNAL, text)
@@ -145,6 +148,10 @@ class VmRequests:
 
     def _resize(self, request: Request, vm: Vm) -> None:
         wanted = request.template(1)
+        self.allocation.refuse_restricted(wanted, request.user, "Template")
+        for name, kind in (("CPU", "float or integer"), ("MEMORY", "integer"), ("VCPU", "integer")):
+            if wanted.single(name).startswith("-"):
+                raise RefusalError(Code.INTERNAL, f"{name} must be a positive {kind} value.")
         enforce = request.arguments.boolean(2, default=True)
         runs = vm.is_active(LcmState.RUNNING)
         if not (vm.state in _RESIZABLE or (runs and self.release.resizes_running)):
