@@ -181,8 +181,8 @@ class VolumeOperations(NodeDriver):
 
         Calls ``one.vm.disksnapshotdelete``, or ``one.image.snapshotdelete`` of a free datablock.
 
-        :raises ConflictError: if other snapshots were made from this one; and from OpenNebula 6.10 on while a
-            node has the datablock.
+        :raises ConflictError: if other snapshots were made from this one; and from OpenNebula 6.10 on for the
+            first one while a node has the datablock.
         :raises NotOfferedError: at a StratusLab cloud.
         """
         extra = getattr(snapshot, "extra", None) or {}

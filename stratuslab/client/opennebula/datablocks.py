@@ -326,7 +326,8 @@ class Datablocks:
 
         Calls ``one.vm.disksnapshotdelete``; ``one.image.snapshotdelete`` of a free datablock.
 
-        :raises ConflictError: if others were made from it; and from 6.10 on for a datablock that is attached.
+        :raises ConflictError: if others were made from it; and from 6.10 on for the first one of a datablock
+            that is attached.
         """
         image = self._images.image(number)
         if all(snapshot.id != snapshot_id for snapshot in image.snapshots):

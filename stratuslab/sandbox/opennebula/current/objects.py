@@ -108,8 +108,11 @@ class Snapshots:
         return self.next_id - 1
 
     def remove(self, snapshot: Snapshot) -> None:
-        """Remove a snapshot."""
+        """Remove a snapshot; those that were made after it are then made after the one before it."""
         self.snapshots.remove(snapshot)
+        for other in self.snapshots:
+            if other.parent == snapshot.id:
+                other.parent = snapshot.parent
         if self.active == snapshot.id:
             self.active = snapshot.parent
 

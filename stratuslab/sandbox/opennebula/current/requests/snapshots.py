@@ -35,6 +35,7 @@ _DELETE = {
     SUSPENDED: LcmState.DISK_SNAPSHOT_DELETE_SUSPENDED,
 }
 _WHOLE = {RUNNING: LcmState.HOTPLUG_SNAPSHOT}
+_ACTIVE = "Cannot delete the active snapshot"
 
 
 @dataclass(frozen=True)
@@ -116,13 +117,15 @@ class SnapshotRequests:
     def _delete(self, request: Request, vm: Vm) -> None:
         snapshots, snapshot, disk = self._snapshot(request, vm)
         lcm_state = ready(vm, _DELETE, "delete disk snapshot for")
-        if not self.release.active_snapshot_counts and disk.get("PERSISTENT") == "YES":
-            text = f"Cannot delete snapshot {snapshot.id} for persistent disk images"
-            raise RefusalError(Code.ACTION, text)
-        if snapshot.id == snapshots.active:
-            raise RefusalError(Code.ACTION, "Cannot delete the active snapshot")
-        if snapshots.children(snapshot.id):
-            raise RefusalError(Code.ACTION, "Cannot delete snapshot with children")
+        if self.release.active_snapshot_counts:
+            is_active = snapshot.id == snapshots.active
+            fault = _ACTIVE if is_active else _fault_of_deletion(snapshots, snapshot)
+        elif disk.get("PERSISTENT") == "YES" and snapshot.id == 0:
+            fault = "Cannot delete snapshot 0 for persistent disk images"
+        else:
+            fault = _fault_of_merging(snapshots, snapshot)
+        if fault:
+            raise RefusalError(Code.ACTION, fault)
         snapshots.remove(snapshot)
         self.life_cycle.pause(vm, lcm_state, request)
 
@@ -191,10 +194,8 @@ class SnapshotRequests:
 
     def _delete_of_image(self, request: Request, image: Image) -> int | None:
         snapshot = self._snapshot_of_image(request, image)
-        if image.snapshots.children(snapshot.id):
-            raise RefusalError(Code.ACTION, "Cannot delete snapshot with children")
-        if image.snapshots.active == snapshot.id:
-            raise RefusalError(Code.ACTION, "Cannot delete the active snapshot")
+        if fault := _fault_of_deletion(image.snapshots, snapshot):
+            raise RefusalError(Code.ACTION, fault)
         image.snapshots.remove(snapshot)
         return self._changed(request, image)
 
@@ -215,3 +216,27 @@ class SnapshotRequests:
     def _changed(self, request: Request, image: Image) -> int | None:
         self.life_cycle.make(image, request)
         return None if self.release.disk_calls_answer_vm else request.arguments.integer(1)
+
+
+def _fault_of_deletion(snapshots: Snapshots, snapshot: Snapshot) -> str:
+    """Return why a snapshot cannot be deleted; empty if it can."""
+    if snapshots.children(snapshot.id):
+        return "Cannot delete snapshot with children"
+    return _ACTIVE if snapshot.id == snapshots.active else ""
+
+
+def _fault_of_merging(snapshots: Snapshots, snapshot: Snapshot) -> str:
+    """Return why a snapshot cannot be merged into its only child; empty if it can, or has no child."""
+    children = snapshots.children(snapshot.id)
+    if len(children) > 1:
+        return "Cannot delete snapshot with more than one children"
+    if not children:
+        return ""
+    if snapshot.id == snapshots.active:
+        return "Cannot delete the active snapshot with children"
+    grandchildren = snapshots.children(children[0])
+    if len(grandchildren) > 1 or (grandchildren and children[0] == snapshots.active):
+        return "Cannot delete snapshot if child has children"
+    if snapshot.parent >= 0 and len(snapshots.children(snapshot.parent)) > 1:
+        return "Cannot delete snapshot if parent has more than one child"
+    return ""
