@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from stratuslab.sandbox import Sandbox
     from tests.libcloud.conftest import ScriptedServer
 
-TIMEOUT = 0.3
+TIMEOUT = 0.5
 LONG = 10
 """Seconds that no busy machine makes of the time-out. What has no end of its own would take for ever."""
 

@@ -38,7 +38,7 @@ def test_the_file_goes_before_the_default(
     silent: ScriptedServer, driver_at: Callable[..., StratusLabNodeDriver]
 ) -> None:
     with pytest.raises(AnswerTimeoutError, match=r"within 0\.2 s"):
-        driver_at(silent.url, endpoint_timeout=0.2).list_nodes()
+        driver_at(silent.url, endpoint_timeout=0.5).list_nodes()
 
 
 def test_a_minute_is_the_default(sandbox: Sandbox, driver_at: Callable[..., StratusLabNodeDriver]) -> None:
