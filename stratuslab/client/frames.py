@@ -17,7 +17,7 @@ _Result = TypeVar("_Result")
 
 
 def without_frames(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _Result]:
-    """Let the errors of a function that is given secrets, or reads them, forget where they were raised.
+    """Remove the frames from the errors of a function that is given secrets, or reads them.
 
     Their text says what is wrong with which argument or key. A cause is kept, without its own frames.
     """

@@ -366,7 +366,7 @@ class StratusLabNodeDriver(ImageOperations, VolumeOperations, KeyPairOperations,
         :param ex_template: further attributes of OpenNebula's template, as a dictionary; only on OpenNebula.
         :param ex_token: a token of your own, which no other node has, to be kept before the call. If a node
             of yours that is not terminated has it already, that node is returned and none is started
-            (``one.vmpool.info`` first and last): the call can be repeated after a crash.
+            (``one.vmpool.info`` before the call and after it): the call can be repeated after a crash.
         :param networks: the same as ``ex_network``, as a list of one of :meth:`ex_list_networks`.
         :param ex_keyname: name of a key pair that an OpenNebula cloud keeps; ignored at a StratusLab cloud.
         :param ex_config_drive: an argument of other drivers; ignored.

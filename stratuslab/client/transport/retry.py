@@ -8,17 +8,20 @@ reads: ``one.vm.info``,     up to 3 times           a connection refused or cut,
 ``one.vm.action`` destroy   up to 3 times           the same: to end a VM twice is to end it once
 DELETE of a disk or mount   up to 3 times           the same; if the first one may have been carried out,
                                                     PDisk's own word that it is not there is success
-``one.user.update``         up to 3 times           the same: to write a key twice is to write it once
+``one.user.update``         up to 3 times           the same, since to write a key twice is to write it once;
+                                                    then the keys are looked at
 ``one.vm.allocate``,        never                   instead, what they make is looked for by its token (a
 ``one.image.allocate``,                             mount: by its VM) until the time-out has passed once more;
 POST of a disk or a mount                           after a status of 3xx or 4xx just once (a mount: not then)
 ``one.vm.attach``,          never                   instead, the VM or the image is looked at
 ``detach``, ``disksaveas``,
 ``disksnapshotcreate``,
+``disksnapshotdelete``,
 ``one.image.clone``,
-``one.image.delete``
-other ``one.vm.action``     never                   the error says that it may have been carried out
-OpenNebula's other changes  never (keys: up to 3)   instead, the VM or the images are looked at, as above
+``delete``,
+``snapshotdelete``
+other ``one.vm.action``     never                   the error says that it may have been carried out;
+                                                    at OpenNebula, after 3xx or 4xx, the VM is looked at
 =========================== ======================= =========================================================
 
 What is raised after several tries is the worst that is true of all: once a try may have been carried out, no

@@ -50,7 +50,7 @@ def settled(error: StratusLabError, look: Callable[[], _Found | None], timeout: 
     except DuplicateError:
         raise
     except StratusLabError as failed:
-        # If call and look are refused alike, nothing was made; any other failed look settles nothing.
+        # If call and look are both refused, nothing was made; any other failed look tells nothing.
         if isinstance(error, CredentialsError) and isinstance(failed, CredentialsError):
             raise error from None
         return None
