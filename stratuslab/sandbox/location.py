@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 from stratuslab.sandbox import defaults
 from stratuslab.sandbox.marketplace.catalogue import default_catalogue
-from stratuslab.sandbox.opennebula.model.hosts import make_hosts
-from stratuslab.sandbox.opennebula.model.networks import default_networks
 from stratuslab.sandbox.opennebula.model.states import VmState
 from stratuslab.sandbox.opennebula.oned import Oned
 from stratuslab.sandbox.opennebula.transfer_manager import TransferManager
@@ -32,8 +30,8 @@ class Location:
         name: str,
         clock: Clock,
         boot_seconds: float,
-        hosts: Sequence[Host] | None = None,
-        networks: Sequence[VirtualNetwork] | None = None,
+        hosts: Sequence[Host],
+        networks: Sequence[VirtualNetwork],
     ) -> None:
         self.name = name
         self.cloud = defaults.CLOUD
@@ -41,9 +39,7 @@ class Location:
         self.disks = DiskStore(clock)
         self.catalogue = default_catalogue(clock)
         transfer_manager = TransferManager(self.disks, self.catalogue)
-        self.oned = Oned(
-            hosts or make_hosts(name), networks or default_networks(), clock, transfer_manager, boot_seconds
-        )
+        self.oned = Oned(hosts, networks, clock, transfer_manager, boot_seconds)
 
     def endpoints(self, url: str) -> dict[str, str]:
         """Return the URLs of the services by their names in the configuration file; `url` is the server's."""

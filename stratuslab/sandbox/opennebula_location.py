@@ -6,8 +6,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from stratuslab.sandbox.opennebula.current.oned import CurrentOned
-from stratuslab.sandbox.opennebula.model.hosts import make_hosts
-from stratuslab.sandbox.opennebula.model.networks import default_networks
 from stratuslab.sandbox.opennebula.model.states import ImageType, VmState
 from stratuslab.sandbox.opennebula.releases import RELEASES
 
@@ -29,20 +27,13 @@ class OpenNebulaLocation:
         users: Mapping[str, str],
         clock: Clock,
         boot_seconds: float,
-        hosts: Sequence[Host] | None = None,
-        networks: Sequence[VirtualNetwork] | None = None,
+        hosts: Sequence[Host],
+        networks: Sequence[VirtualNetwork],
     ) -> None:
         self.name = name
         self.cloud = cloud
         self.clock = clock
-        self.oned = CurrentOned(
-            RELEASES[cloud],
-            hosts or make_hosts(name),
-            networks or default_networks(),
-            users,
-            clock,
-            boot_seconds,
-        )
+        self.oned = CurrentOned(RELEASES[cloud], hosts, networks, users, clock, boot_seconds)
 
     def endpoints(self, url: str) -> dict[str, str]:
         """Return the URL of the service by its name in the configuration file; `url` is the server's."""

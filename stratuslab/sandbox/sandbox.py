@@ -21,6 +21,7 @@ from stratuslab.sandbox.http.request_log import RequestLog
 from stratuslab.sandbox.http.server import Server
 from stratuslab.sandbox.location import Location
 from stratuslab.sandbox.opennebula.model.hosts import make_hosts
+from stratuslab.sandbox.opennebula.model.networks import default_networks
 from stratuslab.sandbox.opennebula_location import OpenNebulaLocation
 from stratuslab.sandbox.options import check_hosts, check_port, check_users, kinds_of, listening_on, new_users
 from stratuslab.sandbox.state.lasting_state import LastingState
@@ -120,7 +121,7 @@ class Sandbox:
         self._locations: dict[str, Location | OpenNebulaLocation] = {}
         for number, (name, kind) in enumerate(kinds.items()):
             own_hosts = make_hosts(name, hosts, host_capacity)
-            networks = loopback_networks(number) if ssh else None
+            networks = loopback_networks(number) if ssh else default_networks()
             self._locations[name] = (
                 Location(name, self.clock, boot_seconds, own_hosts, networks)
                 if kind == defaults.CLOUD

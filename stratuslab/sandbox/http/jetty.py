@@ -23,7 +23,7 @@ class Accounts:
     `welcomes_strangers` means that OpenNebula itself, without the proxy, creates a user for any caller.
     """
 
-    def __init__(self, passwords: Mapping[str, str], *, welcomes_strangers: bool = True) -> None:
+    def __init__(self, passwords: Mapping[str, str], *, welcomes_strangers: bool) -> None:
         self._passwords = dict(passwords)
         self.welcomes_strangers = welcomes_strangers
 

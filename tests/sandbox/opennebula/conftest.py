@@ -10,6 +10,8 @@ import pytest
 
 from stratuslab.sandbox import Clock, Sandbox
 from stratuslab.sandbox.location import Location
+from stratuslab.sandbox.opennebula.model.hosts import make_hosts
+from stratuslab.sandbox.opennebula.model.networks import default_networks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -74,7 +76,8 @@ class Cloud:
 @pytest.fixture
 def cloud() -> Cloud:
     clock = Clock(NOW)
-    return Cloud(Location("paris", clock, BOOT_SECONDS), clock)
+    location = Location("paris", clock, BOOT_SECONDS, make_hosts("paris"), default_networks())
+    return Cloud(location, clock)
 
 
 class RunningCloud:

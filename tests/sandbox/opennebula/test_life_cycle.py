@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stratuslab.sandbox.clock import Clock
-from stratuslab.sandbox.location import Location
-
 if TYPE_CHECKING:
-    from tests.sandbox.opennebula.conftest import Cloud
+    from collections.abc import Callable
+
+    from tests.sandbox.opennebula.conftest import Cloud, RunningCloud
 
 NOW = 1_400_000_000
 QUARTER = 2.0
@@ -56,10 +55,10 @@ def test_from_pending_to_running(cloud: Cloud) -> None:
     assert seen == [PENDING, PROLOG, PROLOG, BOOT, RUNNING]
 
 
-def test_without_a_boot_time_a_vm_runs_at_the_next_look() -> None:
-    oned = Location("paris", Clock(NOW), boot_seconds=0).oned
-    assert oned.call("one.vm.allocate", ["CPU = 1\n"], "alice") == [True, 0, 0]
-    assert "<STATE>3</STATE><LCM_STATE>3</LCM_STATE>" in oned.document(0)
+def test_without_a_boot_time_a_vm_runs_at_the_next_look(start: Callable[..., RunningCloud]) -> None:
+    cloud = start(boot_seconds=0)
+    cloud.allocate()
+    assert cloud.states() == [RUNNING]
 
 
 def test_one_late_look_finds_the_times_right(cloud: Cloud) -> None:

@@ -199,7 +199,7 @@ class Network(PoolObject):
         last = next(reversed(self.leases), None)
         return last is not None and _distance(self.first, last) == len(self.leases) - 1
 
-    def lease(self, vm_id: int, requested: str = "") -> str | None:
+    def lease(self, vm_id: int, requested: str) -> str | None:
         """Give an address to a VM, None if the requested one or all are taken."""
         if requested:
             number = _distance(self.first, requested)
