@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from stratuslab.client.errors import (
     ConflictError,
+    ForbiddenError,
     InvalidArgumentError,
     NotFoundError,
     ServiceError,
@@ -206,7 +207,8 @@ class ImagePool:
         try:
             self._rpc.call(operation, number, changes=True, repeatable=False)
         except StratusLabError as error:
-            if "locked" in error.message.lower() and not outcome_unknown(error):
+            is_being_made = "locked" in error.message.lower() and not isinstance(error, ForbiddenError)
+            if is_being_made and not outcome_unknown(error):
                 raise ConflictError(error.message, location=error.location, operation=operation) from error
             if settled(error, leaving, self._cloud.timeout) is None:
                 raise unsettled(error) from error

@@ -11,9 +11,11 @@ from stratuslab.client.configuration.cloud import Password
 from stratuslab.client.error_codes import error_of_code, error_of_fault
 from stratuslab.client.errors import (
     ConfigurationError,
+    ForbiddenError,
     NotSupportedError,
     ServiceError,
 )
+from stratuslab.client.opennebula.locks import explained
 from stratuslab.client.opennebula.releases import STRATUSLAB_14_06, FrontEnd, front_end_of
 from stratuslab.client.opennebula.xmlrpc_message import AnswerReader, Fault, encode_call, read_answer
 from stratuslab.client.transport.connection import Request, ServiceConnection
@@ -112,6 +114,8 @@ class Rpc:
             problem = str(error)
         except ServiceError as error:
             worst = worst_of(error, repeated=changes and answer.repeated)
+            if worst is error and changes and isinstance(error, ForbiddenError) and self.front_end.has_pools:
+                worst = explained(error, self.call_for_text)
             if worst is error:
                 raise
             raise worst from error
