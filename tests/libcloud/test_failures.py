@@ -54,7 +54,7 @@ every_operation = pytest.mark.parametrize(("operation", "call"), OPERATIONS.valu
 def _no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Repeat at once, and look just once for what a lost answer may have made."""
     monkeypatch.setattr("stratuslab.client.transport.retry._FIRST_PAUSE", 0.0)
-    for module in ("opennebula.runner", "pdisk.persistent_disk"):
+    for module in ("transport.settlement", "pdisk.persistent_disk"):
         monkeypatch.setattr(f"stratuslab.client.{module}.settle", look_once)
 
 
