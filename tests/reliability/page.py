@@ -31,6 +31,9 @@ returned if it is there. Where the driver cannot find out what happened, it says
   it appears: see [exactly once](how-to/exactly-once.md).
 * "an error that says what may be" is the error of an action, such as a shutdown or a deletion, that may have
   been carried out.
+
+A few cases depend on time-outs, so some figures differ by one or two between runs.
+The last column does not.
 """
 STRATUSLAB = """
 ## StratusLab 14.06
