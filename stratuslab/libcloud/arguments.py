@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
+from stratuslab.client.configuration.cloud import MAX_TIMEOUT
 from stratuslab.client.errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "given",
+    "login_text",
     "named_as_written",
     "nearest",
     "one_of",
@@ -96,9 +98,25 @@ def seconds(argument: str, value: float | str, *, least: float | None = None) ->
         number = float(value)
     except (TypeError, ValueError):
         number = math.nan
-    if not (0 < number < math.inf if least is None else number >= least):
-        raise InvalidArgumentError(f"found {value!r}; give a number of seconds", argument=argument)
+    if not (0 < number <= MAX_TIMEOUT if least is None else number >= least):
+        most = f", up to {MAX_TIMEOUT}" if number > MAX_TIMEOUT else ""
+        raise InvalidArgumentError(f"found {value!r}; give a number of seconds{most}", argument=argument)
     return number
+
+
+def login_text(argument: str, value: object) -> str:
+    """Return a part of a login; a wrong one is not shown in the error."""
+    if value is None or value == "":
+        raise InvalidArgumentError("is missing; with host give key and secret", argument=argument)
+    if not isinstance(value, str):
+        raise InvalidArgumentError(f"found a {type(value).__name__}; give text", argument=argument)
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        problem = "holds half of a surrogate pair, as of bytes that are no UTF-8; give text"
+    else:
+        return value
+    raise InvalidArgumentError(problem, argument=argument)
 
 
 def port_number(argument: str, value: object) -> int:

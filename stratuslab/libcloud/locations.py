@@ -84,22 +84,23 @@ class Locations:
         configurator: UserConfigurator,
         driver: NodeDriver,
         *,
-        default: str | None,
-        region: str | None,
+        default: GivenLocation | None,
+        region: GivenLocation | None,
         overrides: Mapping[str, Any],
     ) -> Locations:
-        """Return the sections of a file; with ``region``, only the one of that id or name.
+        """Return the sections of a file; with ``region``, only that one.
 
         :param default: section that is meant where none is given; None for ``selected_section``.
         :param overrides: settings that replace those of every section.
         """
+        wanted = _section_of(configurator, default) if default else None
         if region is None:
-            names = configurator.locations(default)
-            chosen = default or configurator.selected_location
+            names = configurator.locations(wanted)
+            chosen = wanted or configurator.selected_location
         else:
             chosen = _section_of_region(configurator, region)
             names = [chosen]
-            if default not in (None, chosen):
+            if wanted not in (None, chosen):
                 raise InvalidArgumentError(
                     f"found {default!r}, and {chosen!r} as region; give one of the two",
                     argument="stratuslab_default_location",
@@ -222,17 +223,23 @@ class Locations:
         return None if location is None else self.meant(location, argument)
 
 
-def _section_of_region(configurator: UserConfigurator, region: str) -> str:
+def _section_of(configurator: UserConfigurator, location: GivenLocation) -> str:
+    """Return the section that an object, an id or a name means; what means none is returned as it is."""
+    wanted = location.id if isinstance(location, NodeLocation) else location
     sections = configurator.locations("default")
-    found = [name for name in sections if name == region] or [
-        name for name in sections if _display_name(configurator, name)[0] == region
-    ]
-    if len(found) != 1:
+    named = [name for name in sections if _display_name(configurator, name)[0] == wanted]
+    return named[0] if wanted not in sections and len(named) == 1 else wanted
+
+
+def _section_of_region(configurator: UserConfigurator, region: GivenLocation) -> str:
+    found = _section_of(configurator, region)
+    sections = configurator.locations("default")
+    if found not in sections:
         listing = ", ".join(name for name in sections if name != "default") or "default"
         raise InvalidArgumentError(
-            f"found {region!r}; give a section of {configurator.source}: {listing}", argument="region"
+            f"found {found!r}; give a section of {configurator.source}: {listing}", argument="region"
         )
-    return found[0]
+    return found
 
 
 def _section_as_location(configurator: UserConfigurator, section: str, driver: NodeDriver) -> NodeLocation:

@@ -5,7 +5,7 @@ Importing this module makes ``Provider.OPENNEBULA_XMLRPC`` known to Libcloud.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stratuslab.client.configuration.cloud import Cloud
 from stratuslab.client.frames import without_frames
@@ -16,6 +16,9 @@ from stratuslab.libcloud.provider import OPENNEBULA_XMLRPC, register_opennebula
 from stratuslab.libcloud.size import StratusLabNodeSize
 from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
 from stratuslab.libcloud.volume import StratusLabVolume
+
+if TYPE_CHECKING:
+    from stratuslab.libcloud.locations import GivenLocation
 
 __all__ = [
     "OPENNEBULA_XMLRPC",
@@ -62,7 +65,7 @@ class OpenNebulaNodeDriver(StratusLabNodeDriver):
         host: str | None = None,
         port: int | None = None,
         api_version: str | None = None,
-        region: str | None = None,
+        region: GivenLocation | None = None,
         *,
         ex_allow_plain_http: bool = False,
         **kwargs: Any,

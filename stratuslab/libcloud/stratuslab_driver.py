@@ -33,6 +33,7 @@ from stratuslab.client.opennebula.vm_states import VmState
 from stratuslab.client.opennebula.vm_template import ImageDescription, Vnc
 from stratuslab.libcloud.arguments import (
     given,
+    login_text,
     nearest,
     only_known_keywords,
     port_number,
@@ -133,10 +134,10 @@ class StratusLabNodeDriver(ImageOperations, VolumeOperations, KeyPairOperations,
         host: str | None = None,
         port: int | None = None,
         api_version: str | None = None,
-        region: str | None = None,
+        region: GivenLocation | None = None,
         *,
         stratuslab_user_config: str | os.PathLike[str] | IO[str] | IO[bytes] | None = None,
-        stratuslab_default_location: str | None = None,
+        stratuslab_default_location: GivenLocation | None = None,
         ex_state_max_age: float = 2.0,
         timeout: float | None = None,
         retry_delay: float | None = None,
@@ -627,11 +628,9 @@ class StratusLabNodeDriver(ImageOperations, VolumeOperations, KeyPairOperations,
     def _given_cloud(
         self, host: str, key: str | None, secret: str | None, port: int | None, secure: bool
     ) -> Cloud:
-        for name, value in (("key, the user name,", key), ("secret, the password,", secret), ("host", host)):
-            if not value or not isinstance(value, str):
-                raise InvalidArgumentError(f"the argument {name} is missing; with host give key and secret")
+        login = login_text("key", key), login_text("secret", secret)
         number = None if port is None else port_number("port", port)
-        return self._cloud_at(host, str(key), str(secret), number, truth("secure", secure))
+        return self._cloud_at(login_text("host", host), *login, number, truth("secure", secure))
 
     def _cloud_at(self, host: str, username: str, password: str, port: int | None, secure: bool) -> Cloud:
         return Cloud.at_host(host, username=username, password=password, port=port, secure=secure)

@@ -38,6 +38,10 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "port's text": {"port": "https"},
     "colon": {"key": "al:ice"},
     "no key": {"key": None},
+    "number as key": {"key": 7},
+    "bytes as host": {"host": b"cloud.example.org"},
+    "half a surrogate pair": {"secret": f"{PASSWORD}\udcff"},
+    "endless time-out": {"timeout": 1e12},
     "host": {"host": "two words"},
     "login in the host": {"host": f"https://alice:{PASSWORD}@h"},
     "plain http": {"host": "http://h"},
@@ -131,3 +135,26 @@ def test_a_private_key_and_its_pass_phrase(tmp_path: Path) -> None:
 
     assert_is_covered(deploy)
     assert_is_covered(deploy, "under the mat")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"key": None}, "the argument key: is missing; with host give key and secret"),
+        ({"secret": ""}, "the argument secret: is missing; with host give key and secret"),
+        ({"key": 7}, "the argument key: found a int; give text"),
+        ({"secret": b"opensesame"}, "the argument secret: found a bytes; give text"),
+        ({"host": b"h"}, "the argument host: found a bytes; give text"),
+        ({"secret": "open\udcffsesame"}, "the argument secret: holds half of a surrogate pair"),
+        ({"timeout": 1e12}, "the argument timeout: found 1000000000000.0; give a number of seconds, up to"),
+    ],
+)
+def test_the_error_says_what_was_found(given: dict[str, Any], message: str) -> None:
+    arguments = {"key": "alice", "secret": PASSWORD, "host": "cloud.example.org", **given}
+    assert str(assert_is_covered(lambda: StratusLabNodeDriver(**arguments))).startswith(message)
+
+
+def test_a_time_out_that_no_socket_takes_is_refused_in_the_file_too() -> None:
+    source = io.StringIO(f"{GOOD}endpoint_timeout = 1e12\n")
+    error = assert_is_covered(lambda: UserConfigurator(source).cloud("default"))
+    assert "key endpoint_timeout: found '1e12'; write a number of seconds above 0, up to 2" in str(error)

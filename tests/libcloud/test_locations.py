@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from libcloud.compute.base import NodeLocation
 
-from stratuslab.client.errors import ConfigurationError, InvalidArgumentError
+from stratuslab.client.errors import ConfigurationError, InvalidArgumentError, StratusLabError
 from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
 
 if TYPE_CHECKING:
@@ -188,3 +188,17 @@ def test_two_computing_elements_of_one_file_do_not_see_each_other(two_clouds: Sa
     assert elements["here"].list_nodes() == []
     assert elements["there"].ex_get_node_details(jobs["there"]).state == "running"
     assert len(elements["there"].list_nodes()) == 1
+
+
+@pytest.mark.parametrize("argument", ["region", "stratuslab_default_location"])
+def test_the_constructor_takes_an_object_an_id_or_a_name(two_clouds: Sandbox, argument: str) -> None:
+    config = two_clouds.config_file
+    [_, there] = StratusLabNodeDriver("default", stratuslab_user_config=config).list_locations()
+
+    for given in (there, there.id, there.name):
+        known: Any = {argument: given}
+        driver = StratusLabNodeDriver("default", stratuslab_user_config=config, **known)
+        assert driver.default_location.id == there.id
+    unknown: Any = {argument: "nowhere"}
+    with pytest.raises(StratusLabError, match="found 'nowhere'"):
+        StratusLabNodeDriver("default", stratuslab_user_config=config, **unknown)

@@ -175,8 +175,8 @@ def test_the_constructor_takes_what_libclouds_own_takes() -> None:
     ("arguments", "message"),
     [
         ({"key": "x", "secret": "y", "secure": "maybe"}, "argument secure: found 'maybe'; give True or"),
-        ({"key": None, "secret": "x"}, "key, the user name, is missing"),
-        ({"key": "x", "secret": None}, "secret, the password, is missing"),
+        ({"key": None, "secret": "x"}, "argument key: is missing"),
+        ({"key": "x", "secret": None}, "argument secret: is missing"),
         ({"key": "x", "secret": "y", "stratuslab_default_location": "z"}, "not both"),
         ({"key": "x", "secret": "y", "port": "ninety"}, "argument port: found 'ninety'"),
         ({"key": "x", "secret": "y", "timeout": "soon"}, "argument timeout: found 'soon'"),

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DEFAULT_INSTANCE_TYPE",
     "DEFAULT_TIMEOUT",
+    "MAX_TIMEOUT",
     "STANDARD_INSTANCE_TYPES",
     "CertificateFiles",
     "Cloud",
@@ -35,6 +36,8 @@ __all__ = [
 
 DEFAULT_INSTANCE_TYPE = "m1.small"
 DEFAULT_TIMEOUT = 60.0
+MAX_TIMEOUT = 2_000_000
+"""Seconds; sockets count milliseconds in 31 bits."""
 
 ContextMethod = Literal["one", "cloud-init"]
 

@@ -19,6 +19,7 @@ from typing import IO, TYPE_CHECKING
 from stratuslab.client.configuration.cloud import (
     DEFAULT_INSTANCE_TYPE,
     DEFAULT_TIMEOUT,
+    MAX_TIMEOUT,
     STANDARD_INSTANCE_TYPES,
     CertificateFiles,
     Cloud,
@@ -278,15 +279,13 @@ class _Section:
             raise self.error(key, f"found {found!r}; use true or false") from None
 
     def seconds(self, key: str, otherwise: float) -> float:
-        found = self.text(key)
-        if found is None:
-            return otherwise
+        found = self.text(key) or str(otherwise)
         try:
             seconds = float(found)
         except ValueError:
             seconds = math.nan
-        if not 0 < seconds < math.inf:
-            raise self.error(key, f"found {found!r}; write a number of seconds above 0")
+        if not 0 < seconds <= MAX_TIMEOUT:
+            raise self.error(key, f"found {found!r}; write a number of seconds above 0, up to {MAX_TIMEOUT}")
         return seconds
 
     def path(self, key: str) -> Path | None:
