@@ -556,7 +556,10 @@ class StratusLabNodeDriver(ImageOperations, VolumeOperations, KeyPairOperations,
     def ex_shutdown_node(self, node: Node) -> bool:
         """Ask the guest to shut down by ACPI; if it obeys, the node ends (``one.vm.action``).
 
-        :raises ConflictError: unless the node is running.
+        From OpenNebula 5.12 on, the node may come back: it is looked at for up to two seconds
+        (``one.vm.info``).
+
+        :raises ConflictError: unless the node is running; if it comes back.
         """
         self._runner_of(node).shutdown_instance(vm_id(node.id))
         self._changed(node)

@@ -63,13 +63,14 @@ class StratusLabVolume(StorageVolume):
 
 def snapshot_of(snapshot: Snapshot, driver: NodeDriver) -> VolumeSnapshot:
     """Return a snapshot as Libcloud's; ``extra`` holds ``location``, ``volume_id`` and ``active``."""
+    state = VolumeSnapshotState.AVAILABLE if snapshot.is_ready else VolumeSnapshotState.CREATING
     return VolumeSnapshot(
         snapshot.id,
         driver,
         size=snapshot.size_gib,
         extra=snapshot.extra,
         created=snapshot.taken,
-        state=VolumeSnapshotState.AVAILABLE,  # type: ignore[arg-type]  # Libcloud's hint is wrong
+        state=state,  # type: ignore[arg-type]  # Libcloud's hint is wrong
         name=snapshot.name,
     )
 

@@ -67,13 +67,14 @@ class Volume:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A snapshot of a volume. ``extra`` is plain data."""
+    """A snapshot of a volume, perhaps one that is still made. ``extra`` is plain data."""
 
     id: str
     name: str | None
     size_gib: int | None
     taken: datetime | None
     extra: dict[str, Any]
+    is_ready: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -293,6 +293,7 @@ class PoolVolumes:
             None if snapshot.size_mib is None else -(-snapshot.size_mib // _GIB_IN_MIB),
             _moment(snapshot.taken),
             {"location": self._cloud.location, "volume_id": volume_id, "active": snapshot.active},
+            snapshot.is_ready,
         )
 
 

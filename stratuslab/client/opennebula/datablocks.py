@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from stratuslab.client.errors import (
@@ -269,9 +270,10 @@ class Datablocks:
     def create_snapshot(self, number: int, name: str) -> DiskSnapshot:
         """Make a snapshot of an attached datablock (``one.vm.disksnapshotcreate``, never sent twice).
 
-        Calls ``one.image.info`` and ``one.vm.info`` before, and ``one.image.info`` until it is there.
+        Calls ``one.image.info`` and ``one.vm.info`` before, and both until it is there. One that is not ready
+        when the time is over is returned as such.
 
-        :raises ConflictError: if it is attached to no VM.
+        :raises ConflictError: if it is attached to no VM, or if none is made.
         """
         operation = "one.vm.disksnapshotcreate"
         attribute("NAME", name, "name")
@@ -300,17 +302,18 @@ class Datablocks:
             made = [snapshot for snapshot in seen.snapshots if snapshot.id not in before]
             return next((snapshot for snapshot in made if snapshot.name == name), None)
 
-        def ready(seen: tuple[OneImage, VirtualMachine]) -> bool:
-            busy = seen[1].state_label.startswith("DISK_SNAPSHOT")
-            if not busy and new(seen[0]) is None and begun.over and lost is None:
+        def ready(seen: tuple[VirtualMachine, OneImage]) -> bool:
+            busy = _takes_snapshot(seen[0])
+            if not busy and new(seen[1]) is None and begun.over and lost is None:
                 raise self._conflict(
                     operation, f"the cloud accepted the order for a snapshot of volume {number} and made none"
                 )
-            return not busy and new(seen[0]) is not None
+            return not busy and new(seen[1]) is not None
 
         begun = Pauses(min(_OLD_STATE_SECONDS, self._cloud.timeout))
-        seen, _ = until_seen(
-            lambda: (self._images.image(number), self._monitor.describe_vm(vm_id)), ready, seconds
+        # The VM first: a snapshot that failed is gone once the VM is no longer busy with it.
+        vm, seen = until_seen(
+            lambda: (self._monitor.describe_vm(vm_id), self._images.image(number)), ready, seconds
         )
         snapshot = new(seen)
         if snapshot is None:
@@ -319,7 +322,7 @@ class Datablocks:
             raise self._conflict(
                 operation, f"the snapshot of volume {number} is not there after {self._cloud.timeout:g} s"
             )
-        return snapshot
+        return replace(snapshot, is_ready=not _takes_snapshot(vm))
 
     def delete_snapshot(self, number: int, snapshot_id: int) -> None:
         """Delete a snapshot.
@@ -369,6 +372,10 @@ class Datablocks:
 
     def _conflict(self, operation: str, problem: str) -> ConflictError:
         return ConflictError(problem, location=self._cloud.location, operation=operation)
+
+
+def _takes_snapshot(vm: VirtualMachine) -> bool:
+    return vm.state_label.startswith("DISK_SNAPSHOT")
 
 
 def _disk_of(vm: VirtualMachine, number: int) -> VmDisk | None:

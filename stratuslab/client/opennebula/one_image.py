@@ -43,7 +43,10 @@ MACHINE_TYPES = frozenset({"OS", "CDROM"})
 
 @dataclass(frozen=True, slots=True)
 class DiskSnapshot:
-    """A snapshot of a disk. ``size_mib`` is the disk's; ``taken`` is in seconds since 1970."""
+    """A snapshot of a disk. ``size_mib`` is the disk's; ``taken`` is in seconds since 1970.
+
+    ``is_ready`` is False for one that is known to be still made.
+    """
 
     id: int
     name: str | None
@@ -51,6 +54,7 @@ class DiskSnapshot:
     taken: int | None
     active: bool
     has_children: bool
+    is_ready: bool = True
 
     @classmethod
     def from_element(cls, snapshot: Element) -> DiskSnapshot:

@@ -50,10 +50,14 @@ class _Course:
     passes: frozenset[VmState]
     enough: frozenset[VmState] = frozenset()
     """States on the way that are enough when the time is over."""
+    is_long: bool = False
+    """Whether the guest decides how long it takes: the VM is only watched for a while."""
 
 
 _COURSES: dict[VmAction, _Course] = {
-    "shutdown": _Course(frozenset({"SHUTDOWN", "EPILOG", "DONE"}), frozenset({VmState.TERMINATING})),
+    "shutdown": _Course(
+        frozenset({"DONE"}), frozenset({VmState.TERMINATING}), frozenset({VmState.TERMINATING}), is_long=True
+    ),
     "stop": _Course(frozenset({"POWEROFF"}), frozenset({VmState.STOPPING})),
     "suspend": _Course(frozenset({"SUSPENDED"}), frozenset({VmState.STOPPING})),
     "start": _Course(
@@ -138,7 +142,8 @@ class Orders:
             return False
 
         try:
-            vm = until_seen(lambda: self._monitor.describe_vm(vm_id), done, self._cloud.timeout)
+            seconds = min(_LEAVING_SECONDS, self._cloud.timeout) if course.is_long else self._cloud.timeout
+            vm = until_seen(lambda: self._monitor.describe_vm(vm_id), done, seconds)
         except NotFoundError:
             if "DONE" in course.ends:
                 return

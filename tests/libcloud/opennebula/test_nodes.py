@@ -18,6 +18,7 @@ from stratuslab.client.errors import (
     NotOfferedError,
     QuotaError,
 )
+from stratuslab.client.opennebula import orders
 from stratuslab.libcloud.opennebula_driver import OpenNebulaNodeDriver
 from stratuslab.libcloud.stratuslab_driver import ImageDescription, Vnc
 from tests.libcloud.conftest import NOTHING
@@ -103,6 +104,31 @@ def test_a_termination_that_comes_back_is_no_success(
     assert node.state == NodeState.RUNNING
     assert driver.destroy_node(node)
     assert driver.ex_get_node_details(node.id) is None
+
+
+@pytest.mark.parametrize(("stage", "state"), [("shutdown", "RUNNING"), ("epilog", "EPILOG_FAILURE")])
+def test_a_shutdown_that_comes_back_is_no_success(
+    sandbox: Sandbox, driver: OpenNebulaNodeDriver, node: StratusLabNode, stage: str, state: str
+) -> None:
+    sandbox.faults.add(f"one.vm.action:nth=1:driver={stage}")
+
+    with pytest.raises(ConflictError, match=state):
+        driver.ex_shutdown_node(node)
+    assert driver.ex_get_node_details(node.id) is not None
+
+
+def test_a_shutdown_that_takes_its_time_is_under_way(
+    sandbox: Sandbox,
+    driver: OpenNebulaNodeDriver,
+    node: StratusLabNode,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A guest may take minutes, or ignore the request."""
+    monkeypatch.setattr(orders, "_LEAVING_SECONDS", 0.2)
+    sandbox.faults.add("one.vm.action:nth=1:driver=hangs")
+
+    assert driver.ex_shutdown_node(node)
+    assert node.state == NodeState.TERMINATED or node.extra["state"] == "SHUTDOWN"
 
 
 def test_an_epilog_that_fails_is_no_success(

@@ -213,6 +213,34 @@ def test_snapshots_of_an_attached_volume(
         driver.destroy_volume_snapshot(first)
 
 
+@pytest.mark.parametrize(("driver_failure", "states"), [("", ["available"]), ("hangs", ["creating"])])
+def test_a_snapshot_that_is_still_made_is_returned_as_such(
+    sandbox: Sandbox,
+    driver: OpenNebulaNodeDriver,
+    node: StratusLabNode,
+    volume: StratusLabVolume,
+    driver_failure: str,
+    states: list[str],
+) -> None:
+    driver = type(driver)(stratuslab_user_config=sandbox.config_file, timeout=1)
+    driver.attach_volume(node, volume)
+    if driver_failure:
+        sandbox.faults.add(f"one.vm.disksnapshotcreate:nth=1:driver={driver_failure}")
+
+    assert [driver.create_volume_snapshot(volume, "first").state] == states
+
+
+def test_a_snapshot_that_fails_silently_is_no_success(
+    sandbox: Sandbox, driver: OpenNebulaNodeDriver, node: StratusLabNode, volume: StratusLabVolume
+) -> None:
+    driver.attach_volume(node, volume)
+    sandbox.faults.add("one.vm.disksnapshotcreate:nth=1:driver=fails")
+
+    with pytest.raises(ConflictError, match="made none"):
+        driver.create_volume_snapshot(volume, "first")
+    assert driver.list_volume_snapshots(volume) == []
+
+
 @pytest.mark.parametrize(("boot", "detached"), [("nic0", True), ("", True), ("disk0,nic0", False)])
 def test_a_volume_that_is_disk_0_is_detached_unless_the_machine_boots_from_it(
     sandbox: Sandbox, driver: OpenNebulaNodeDriver, volume: StratusLabVolume, boot: str, detached: bool
