@@ -11,6 +11,7 @@ from stratuslab.client.configuration.cloud import Password
 from stratuslab.client.error_codes import error_of_code, error_of_fault
 from stratuslab.client.errors import (
     ConfigurationError,
+    CredentialsError,
     ForbiddenError,
     NotSupportedError,
     ServiceError,
@@ -195,7 +196,8 @@ class Rpc:
             raise error_of_fault(result.code)(text, location=location, operation=method, code=result.code)
         if not result.ok:
             text = self.connection.quotable(str(result.value))
-            raise error_of_code(result.code, text)(
-                text, location=location, operation=method, code=result.code
-            )
+            kind = error_of_code(result.code, text)
+            if kind is CredentialsError:
+                text += f": {self.connection.identity} was refused; see {self.cloud.source}"
+            raise kind(text, location=location, operation=method, code=result.code)
         return result.value

@@ -13,7 +13,7 @@ import requests
 from stratuslab.client.errors import AnswerTimeoutError, StratusLabError, UnreachableError
 from stratuslab.client.transport.covered import CoveredBody
 from stratuslab.client.transport.deadline import until
-from stratuslab.client.transport.failures import Failures, worst_of
+from stratuslab.client.transport.failures import Failures, identity_of, worst_of
 from stratuslab.client.transport.pool import SessionPool
 from stratuslab.client.transport.redaction import Secrecy
 from stratuslab.client.transport.retry import (
@@ -275,6 +275,11 @@ class ServiceConnection:
         ``message`` is the service's own text, if it gave one.
         """
         return self._failures.refused(operation, answer.status, answer.reason, message)
+
+    @property
+    def identity(self) -> str:
+        """Whom the service sees, in the words of errors."""
+        return identity_of(self.cloud.credentials)
 
     def quotable(self, text: str) -> str:
         """Return a server's text as it may be shown, without our secrets."""

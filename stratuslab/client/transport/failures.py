@@ -40,6 +40,7 @@ __all__ = [
     "MAX_REDIRECTS",
     "Failures",
     "certificate_refused",
+    "identity_of",
     "in_doubt",
     "never_connected",
     "quotes_the_server",
@@ -299,7 +300,7 @@ class Failures:
             return self._redirected(operation, status)
         text = f"the {self._service} service answered {status} {self.quotable(reason)}".rstrip()
         if status == HTTPStatus.UNAUTHORIZED:
-            text += f": {_identity(self._credentials)} was refused; see {self._cloud.source}"
+            text += f": {identity_of(self._credentials)} was refused; see {self._cloud.source}"
         elif message:
             text += f": {self.quotable(message)}"
         elif status == HTTPStatus.NOT_FOUND:
@@ -322,7 +323,8 @@ class Failures:
         return self._secrecy.quotable(text)
 
 
-def _identity(credentials: Credentials | None) -> str:
+def identity_of(credentials: Credentials | None) -> str:
+    """Return what was shown to a service, in the words of errors."""
     if isinstance(credentials, Password):
         return f"the password of {credentials.username!r}"
     return "the certificate"

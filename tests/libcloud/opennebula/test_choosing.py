@@ -122,7 +122,9 @@ def httpserver_of() -> Iterator[Callable[[str], str]]:
 
 def test_a_wrong_password(sandbox: Sandbox) -> None:
     driver = OpenNebulaNodeDriver("demo", "wrong", host=f"{sandbox.url}/here/RPC2")
-    with pytest.raises(CredentialsError):
+    with pytest.raises(
+        CredentialsError, match=r": the password of 'demo' was refused; see the arguments host"
+    ):
         driver.list_nodes()
 
 
