@@ -24,7 +24,9 @@ _MAX_TAGS = 1000
 _MAX_ATTRIBUTES = 20
 _MAX_TAG_BYTES = 1024 * 1024
 _FLAG_CHARACTERS = 64
-_BUFFER_BYTES = 256 * 1024
+_BUFFER_BYTES = 8 * 1024
+"""How much of a document is handed on at once. Few elements then exist at a time: thousands of them
+would make Python's garbage collector look at all objects of the program."""
 _INTEGER = re.compile(r"[-+]?[0-9]{1,19}")
 _INTEGERS = frozenset({"i1", "i2", "i4", "i8", "int", "biginteger"})
 
