@@ -258,3 +258,42 @@ def test_an_update_of_a_vm_adds_all_values_of_a_name(one: Client) -> None:
     assert one.call("one.vm.update", answer[1], "X = 1\nX = 2", 1)[0]
 
     assert "<X><![CDATA[1]]></X><X><![CDATA[2]]></X>" in one.document(answer)
+
+
+def test_the_short_list_has_no_aliases_of_network_cards(one: Client) -> None:
+    nic = "NIC = [ NETWORK_ID = 0 ]\nNIC_ALIAS = [ NETWORK_ID = 1, PARENT = NIC0 ]\n"
+    answer = one.allocate(f"{_SIZES}{_DISK}{nic}")
+
+    short = one.call("one.vmpool.info", -3, -1, -1, -1)[1]
+    long = one.call("one.vmpool.infoextended", -3, -1, -1, -1)[1]
+
+    assert "<NIC_ALIAS>" not in short
+    assert "<NIC_ALIAS>" in long
+    assert "<NIC_ALIAS>" in one.document(answer)
+    assert one.call("one.vmpool.info", -3, -1, -1, 99)[1:3] == [
+        "[one.vmpool.info] Incorrect filter_flag, state",
+        4096,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "code", "problem"),
+    [
+        ("user.info", [99], 1024, "Error getting user [99]."),
+        ("user.info", [0], 512, "Not authorized to perform USE USER [0]."),
+        ("user.login", ["nobody", "", 10, -1], 1024, "Error getting user Pool."),
+        (
+            "user.update",
+            [2, "VM_USE_OPERATIONS = x", 1],
+            8192,
+            "Cannot update template. User Template includes a restricted attribute VM_USE_OPERATIONS",
+        ),
+    ],
+)
+def test_what_users_are_refused_about_users(
+    one: Client, method: str, arguments: list[object], code: int, problem: str
+) -> None:
+    refused = one.call(f"one.{method}", *arguments)
+
+    assert refused[1].endswith(problem)
+    assert refused[2] == code

@@ -60,7 +60,7 @@ def vm_document(vm: Vm, books: Books, release: Release) -> str:
 
 
 def short_vm_document(vm: Vm, books: Books, release: Release) -> str:
-    """Return `<VM>` as `one.vmpool.info` does: without CONTEXT and most of the user's attributes."""
+    """Return `<VM>` as `one.vmpool.info` does: without CONTEXT, aliases and most of the attributes."""
     parts = Template(
         [
             *(
@@ -69,7 +69,6 @@ def short_vm_document(vm: Vm, books: Books, release: Release) -> str:
             ),
             *(("GRAPHICS", graphics) for graphics in vm.template.vectors("GRAPHICS")),
             *(("NIC", _only(nic, _SHORT_NIC)) for nic in vm.template.vectors("NIC")),
-            *(("NIC_ALIAS", _only(nic, _SHORT_NIC)) for nic in vm.template.vectors("NIC_ALIAS")),
         ]
     )
     numbers = ["CPU", "MEMORY", *["VCPU"] * release.vcpu_in_short_list]

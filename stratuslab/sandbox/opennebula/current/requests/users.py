@@ -27,6 +27,7 @@ _DEFAULTS = (
 )
 _DEFAULT_QUOTAS = f"<DEFAULT_USER_QUOTAS>{_DEFAULTS}</DEFAULT_USER_QUOTAS>"
 _OWN, _FOR_EVER = -1, -1
+_RESTRICTED = ("VM_ADMIN_OPERATIONS", "VM_MANAGE_OPERATIONS", "VM_USE_OPERATIONS")
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,10 @@ class UserRequests:
         user = self._user(request, "MANAGE")
         kept = user.template if request.arguments.integer(2) == 1 else Template()
         changes = dict(request.template(1).attributes)  # of a name given twice, the last one counts
+        for name in () if request.user.is_admin else _RESTRICTED:
+            if name in changes:
+                text = f"User Template includes a restricted attribute {name}"
+                raise RefusalError(Code.INTERNAL, f"Cannot update template. {text}")
         user.template = updated(kept, Template([*changes.items()]), 1)
         self.books.users[user.uid] = user
         return user.uid
@@ -102,7 +107,7 @@ class UserRequests:
         seconds, group = request.arguments.integer(2), request.arguments.integer(3, -1)
         user = self.books.user_named(name)
         if user is None:
-            raise RefusalError(Code.NO_EXISTS, f"Error getting user {name}")
+            raise RefusalError(Code.NO_EXISTS, "Error getting user Pool.")
         if user.uid != request.user.uid and not request.user.is_admin:
             raise not_authorized(request.user, "MANAGE USER", user.uid)
         user.tokens = [t for t in user.tokens if t.text != text and _is_valid(t, request.now)]
@@ -141,10 +146,10 @@ class UserRequests:
         user_id = request.arguments.integer(0)
         user_id = request.user.uid if user_id == _OWN else user_id
         is_own = user_id == request.user.uid and right != "ADMIN"
-        if not is_own and not request.user.is_admin:
-            raise not_authorized(request.user, f"{right} USER", user_id)
         if user_id not in self.books.users:
             raise missing("USER", user_id)
+        if not is_own and not request.user.is_admin:
+            raise not_authorized(request.user, f"{right} USER", user_id)
         return self.books.users[user_id]
 
 

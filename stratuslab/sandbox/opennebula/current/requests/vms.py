@@ -113,7 +113,7 @@ class VmRequests:
             raise RefusalError(Code.INTERNAL, text)
         state = request.arguments.integer(3)
         if not ANY_STATE <= state <= max(VmState):
-            raise RefusalError(Code.API, "Incorrect filter_flag")
+            raise RefusalError(Code.API, "Incorrect filter_flag, state")
         vms = [vm for vm in self.books.vms.values() if is_wanted(vm.state, state)]
         return listed(request, vms, "VM_POOL", lambda vm: document(vm, self.books, self.release))
 
