@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import shutil
+import socket
 import weakref
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from asyncio.trsock import TransportSocket
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
@@ -44,6 +47,12 @@ def replace_descriptors(descriptors: Iterable[int]) -> None:
         if descriptor >= 0:
             os.dup2(null, descriptor, inheritable=False)
     os.close(null)
+
+
+def end_listening(listener: socket.socket | TransportSocket) -> None:
+    """Let nobody connect any more, also where a child has not yet let go of the listening socket."""
+    with contextlib.suppress(OSError):
+        listener.shutdown(socket.SHUT_RDWR)
 
 
 def make_immortal(inherited: object) -> None:

@@ -135,6 +135,36 @@ def test_nobody_answers_when_the_parent_has_stopped(tmp_path: Path, options: str
 
 
 @pytest.mark.parametrize("options", SANDBOXES.values(), ids=SANDBOXES)
+def test_nobody_answers_where_a_child_was_slow_to_let_go(tmp_path: Path, options: str) -> None:
+    """A child lets go of the sockets when it first runs, which may be after its parent has stopped."""
+    run(
+        tmp_path,
+        f"""
+        sandbox = Sandbox({options})
+        sandbox.start()
+        if {"ssh" in options}:
+            ssh_to_a_machine(sandbox).close()
+        held = [
+            socket.socket(fileno=os.dup(int(name)))
+            for name in os.listdir("/proc/self/fd")
+            if Path("/proc/self/fd", name).is_socket() and is_of_the_internet(int(name))
+        ]
+        listening = [one for one in held if one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)]
+        places = {{one.getsockname() for one in listening}}
+        assert len(places) == {2 if "ssh" in options else 1}
+        sandbox.stop()
+        for place in places:
+            try:
+                socket.create_connection(place, timeout=5)
+            except ConnectionRefusedError:
+                pass
+            else:
+                raise AssertionError("somebody answers")
+        """,
+    )
+
+
+@pytest.mark.parametrize("options", SANDBOXES.values(), ids=SANDBOXES)
 def test_no_end_of_a_child_ends_the_sandbox(tmp_path: Path, options: str) -> None:
     run(
         tmp_path,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import asyncssh
 
+from stratuslab.sandbox.fork import end_listening
 from stratuslab.sandbox.guests.commands import Commands
 from stratuslab.sandbox.guests.files import GuestFiles
 
@@ -48,6 +49,8 @@ class GuestServer:
     async def stop(self) -> None:
         """Close all connections and end all commands."""
         for acceptor in self._acceptors:
+            for listener in acceptor.sockets:
+                end_listening(listener)
             acceptor.close()
         connections = [*self._connections]
         for connection in connections:

@@ -14,7 +14,7 @@ from socketserver import TCPServer
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from stratuslab.sandbox.fork import replace_descriptors
+from stratuslab.sandbox.fork import end_listening, replace_descriptors
 from stratuslab.sandbox.http import connection_cut, tls
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ class Server(ThreadingHTTPServer):
         """Finish the answers under way and close all connections; only after `start`."""
         self.shutdown()
         self._thread.join()
+        end_listening(self.socket)
         self.server_close()
         with self._lock:
             connections = dict(self._connections)
