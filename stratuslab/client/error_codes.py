@@ -53,6 +53,7 @@ _BY_REASON: tuple[tuple[str, type[ServiceError]], ...] = (
     ("is already taken by", ConflictError),
     ("in state", ConflictError),
     ("Cannot acquire image", ConflictError),
+    ("VM has to be", ConflictError),
     ("Cannot get IP/MAC lease", ConflictError),
     (" does not exist", NotFoundError),
     (" does not own a", NotFoundError),

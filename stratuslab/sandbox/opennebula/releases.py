@@ -23,6 +23,7 @@ class Release:
     `locked_images_are_admins`: only administrators may delete a LOCKED image.
     `failed_deletions_show`: an image whose deletion fails stays, in ERROR; otherwise it is gone.
     `resizes_running`: a RUNNING VM may be resized.
+    `saves_off_host`: disks of an UNDEPLOYED or STOPPED VM may be saved.
     `memory_is_quota`: a MEMORY or CPU that is no number is refused as if it were above a quota.
     `raw_is_restricted`: RAW/DATA is refused as restricted, not as a wrong section.
     `restricted`: the attributes of VMs that only administrators may give.
@@ -46,6 +47,7 @@ class Release:
     locked_images_are_admins: bool = False
     failed_deletions_show: bool = True
     resizes_running: bool = True
+    saves_off_host: bool = True
     memory_is_quota: bool = False
     raw_is_restricted: bool = True
     restricted: tuple[str, ...] = IN_6_10
@@ -83,6 +85,7 @@ RELEASES: Mapping[str, Release] = MappingProxyType(
             locked_images_are_admins=True,
             failed_deletions_show=False,
             resizes_running=False,
+            saves_off_host=False,
             memory_is_quota=True,
             raw_is_restricted=False,
             restricted=IN_5_12,

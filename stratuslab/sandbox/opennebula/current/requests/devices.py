@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 
 from stratuslab.sandbox.opennebula.current.objects import Image
 from stratuslab.sandbox.opennebula.current.requests.request import changing
-from stratuslab.sandbox.opennebula.current.ways import POWEROFF, RUNNING, SUSPENDED
+from stratuslab.sandbox.opennebula.current.ways import (
+    POWEROFF,
+    RUNNING,
+    STOPPED,
+    SUSPENDED,
+    UNDEPLOYED,
+)
 from stratuslab.sandbox.opennebula.model.states import (
     BEING_MADE,
     ImageType,
@@ -40,6 +46,10 @@ _SAVE = {
     RUNNING: LcmState.HOTPLUG_SAVEAS,
     POWEROFF: LcmState.HOTPLUG_SAVEAS_POWEROFF,
     SUSPENDED: LcmState.HOTPLUG_SAVEAS_SUSPENDED,
+}
+_SAVE_OFF_HOST = {
+    UNDEPLOYED: LcmState.HOTPLUG_SAVEAS_UNDEPLOYED,
+    STOPPED: LcmState.HOTPLUG_SAVEAS_STOPPED,
 }
 
 
@@ -178,7 +188,8 @@ class DeviceRequests:
         kind = request.arguments.string(3, "").upper()
         vm = self._existing(request)
         named = vm.id if self.release.failures_name_object else -1
-        lcm_state = _SAVE.get((vm.state, vm.lcm_state))
+        states = _SAVE | _SAVE_OFF_HOST if self.release.saves_off_host else _SAVE
+        lcm_state = states.get((vm.state, vm.lcm_state))
         if lcm_state is None:
             text = "VM has to be RUNNING, POWEROFF or SUSPENDED to save disks."
             raise RefusalError(Code.INTERNAL, text, named)
