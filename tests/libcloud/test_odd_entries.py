@@ -50,6 +50,28 @@ def rpc(document: bytes) -> bytes:
     )
 
 
+def test_a_vm_that_is_listed_twice_is_one(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer], answer: Callable[..., bytes]
+) -> None:
+    marked = vm("2").replace(b"<TEMPLATE>", b"<TEMPLATE><LIBCLOUD_TOKEN>job-1</LIBCLOUD_TOKEN>")
+    driver = at(serve(answer(rpc(pool(vm("1"), marked, vm("1"), marked)))).url)
+
+    assert [node.id for node in driver.list_nodes()] == ["1", "2"]
+    found = driver.ex_find_node("job-1")
+    assert found is not None
+    assert found.id == "2"
+
+
+def test_a_disk_that_is_listed_twice_is_one(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer], answer: Callable[..., bytes]
+) -> None:
+    disk = {"uuid": DISK, "tag": "x", "size": "1", "count": "0", "identifier": "job-1"}
+    driver = at(serve(answer(json.dumps([disk, disk]).encode(), media_type="application/json")).url)
+
+    assert [volume.id for volume in driver.list_volumes()] == [DISK]
+    assert driver.create_volume(1, "x", ex_token="job-1").id == DISK
+
+
 @pytest.mark.parametrize("message", MESSAGES, ids=repr)
 def test_an_odd_message_of_one_vm_hides_none(
     serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer],

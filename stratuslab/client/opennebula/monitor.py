@@ -62,9 +62,10 @@ class Monitor:
             return EntryReader("VM", lambda vm: vms.append(VirtualMachine.from_element(vm)), roots=_POOL)
 
         self._rpc.call_for_entries(method, *scope, entries=entries)
-        vms.sort(key=lambda vm: vm.id)
-        self.saw(vms[-1].id if vms else None)
-        return vms
+        # Each once: that a token stands in the list twice has to mean two VMs.
+        listed = sorted({vm.id: vm for vm in vms}.values(), key=lambda vm: vm.id)
+        self.saw(listed[-1].id if listed else None)
+        return listed
 
     def saw(self, vm_id: int | None) -> None:
         """Keep the highest id that the cloud has shown: those of later VMs are higher."""

@@ -90,7 +90,8 @@ class PersistentDisk:
             except DocumentError as error:
                 left_out.append(f"{_name_of(item)}: {error}")
         self._connection.pass_over(operation, left_out, read=len(disks))
-        return disks
+        # Each once: that an identifier stands in the list twice has to mean two disks.
+        return list({disk.uuid: disk for disk in disks}.values())
 
     def describe_volume(self, uuid: str) -> Disk:
         """Return one disk (``GET /disks/UUID``)."""
