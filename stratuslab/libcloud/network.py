@@ -29,11 +29,13 @@ class StratusLabNetwork:
 
 
 def names_of_networks(
-    networks: Sequence[StratusLabNetwork] | None, network: str | int | StratusLabNetwork | None
+    networks: Sequence[StratusLabNetwork] | None,
+    network: str | int | StratusLabNetwork | None,
+    location_id: str,
 ) -> list[str]:
     """Return what ``networks`` or ``ex_network`` names; none where neither does.
 
-    :raises InvalidArgumentError: for a value that is not a network.
+    :raises InvalidArgumentError: for a value that is not a network, or one of another location.
     """
     if networks is not None and network is not None:
         raise InvalidArgumentError(
@@ -43,7 +45,7 @@ def names_of_networks(
         if network is None:
             return []
         if isinstance(network, StratusLabNetwork):
-            return [network.id]
+            return [_id_at(network, location_id, "ex_network")]
         if isinstance(network, bool) or not isinstance(network, (str, int)) or not str(network):
             raise InvalidArgumentError(
                 f"found {network!r}; give the name or id of a network", argument="ex_network"
@@ -56,4 +58,14 @@ def names_of_networks(
             "as ex_network",
             argument="networks",
         )
-    return [one.id for one in networks]
+    return [_id_at(one, location_id, "networks") for one in networks]
+
+
+def _id_at(network: StratusLabNetwork, location_id: str, argument: str) -> str:
+    # A number is another network's at each location.
+    stated = (network.extra or {}).get("location")
+    if isinstance(stated, str) and stated != location_id:
+        raise InvalidArgumentError(
+            f"found a network of {stated!r}; give one of ex_list_networks({location_id!r})", argument=argument
+        )
+    return network.id

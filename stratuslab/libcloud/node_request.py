@@ -129,7 +129,7 @@ class NodeRequest:
                 _image("ex_readonly_images", image)
                 for image in several("ex_readonly_images", self.ex_readonly_images)
             ],
-            networks=names_of_networks(self.networks, self.ex_network),
+            networks=names_of_networks(self.networks, self.ex_network, location.id),
             networks_argument="ex_network" if self.networks is None else "networks",
             ip_address=self.ex_ip_address,
             requirements=self.ex_requirements,

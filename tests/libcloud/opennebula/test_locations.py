@@ -145,3 +145,21 @@ def test_a_region_is_an_id_or_a_name_of_either_kind(
         )
         assert [it.id for it in of_region.list_locations()] == [place.id]
         assert of_region.list_nodes() == []
+
+
+@pytest.mark.parametrize("argument", ["networks", "ex_network"])
+@pytest.mark.parametrize(("of", "at"), [("here", "there"), ("here", "old"), ("old", "here")])
+def test_a_network_of_another_location_is_refused(
+    sandbox: Sandbox, driver: StratusLabNodeDriver, argument: str, of: str, at: str
+) -> None:
+    """Its number may be that of another network there."""
+    network = driver.ex_list_networks(of)[0]
+    image = driver.list_images(at)[0]
+    size = driver.list_sizes()[0]
+    given: Any = {argument: [network] if argument == "networks" else network}
+
+    with pytest.raises(InvalidArgumentError, match=f"{argument}: found a network of '{of}'") as caught:
+        driver.create_node("web", size, image, location=at, **given)
+
+    assert f"ex_list_networks('{at}')" in str(caught.value)
+    assert driver.list_nodes() == []
