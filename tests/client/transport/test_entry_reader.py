@@ -157,6 +157,14 @@ def test_pieces_are_cleaned_as_the_whole(document: bytes, cuts: list[int]) -> No
     assert b"".join(pieces.feed(part) for part in parts) + pieces.close() == expected
 
 
+def test_a_reference_is_cleaned_wherever_the_document_is_cut() -> None:
+    document = "<a>\u00e9&#27;&amp;&#x1B;&#65;\x1b&#x0000001b;</a>".encode()
+    expected = "<a>\u00e9\ufffd&amp;\ufffd&#65;\ufffd\ufffd</a>".encode()
+    for cut in range(3, len(document)):
+        cleaner = Cleaner()
+        assert cleaner.feed(document[:cut]) + cleaner.feed(document[cut:]) + cleaner.close() == expected, cut
+
+
 @pytest.mark.parametrize(("more", "taken"), [(b"", 1), (b"<A/>", 0)])
 def test_an_entry_may_have_so_many_tags_and_not_one_more(more: bytes, taken: int) -> None:
     reader = EntryReader("VM", lambda _: None, roots=frozenset({"VM_POOL"}))
