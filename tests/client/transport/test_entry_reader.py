@@ -157,9 +157,9 @@ def test_pieces_are_cleaned_as_the_whole(document: bytes, cuts: list[int]) -> No
     assert b"".join(pieces.feed(part) for part in parts) + pieces.close() == expected
 
 
-def test_a_reference_is_cleaned_wherever_the_document_is_cut() -> None:
-    document = "<a>\u00e9&#27;&amp;&#x1B;&#65;\x1b&#x0000001b;</a>".encode()
-    expected = "<a>\u00e9\ufffd&amp;\ufffd&#65;\ufffd\ufffd</a>".encode()
+def test_references_and_characters_are_cleaned_wherever_the_document_is_cut() -> None:
+    document = "<a>\u00e9&#27;&amp;&#x1B;&#65;\x1b&#x0000001b;".encode() + b"\xe2\x82half</a>"
+    expected = "<a>\u00e9\ufffd&amp;\ufffd&#65;\ufffd\ufffd\ufffdhalf</a>".encode()
     for cut in range(3, len(document)):
         cleaner = Cleaner()
         assert cleaner.feed(document[:cut]) + cleaner.feed(document[cut:]) + cleaner.close() == expected, cut
