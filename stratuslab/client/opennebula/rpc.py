@@ -197,7 +197,7 @@ class Rpc:
         if not result.ok:
             text = self.connection.quotable(str(result.value))
             kind = error_of_code(result.code, text)
-            if kind is CredentialsError:
+            if kind is CredentialsError and self.cloud.compute.direct:
                 text += f": {self.connection.identity} was refused; see {self.cloud.source}"
             raise kind(text, location=location, operation=method, code=result.code)
         return result.value
