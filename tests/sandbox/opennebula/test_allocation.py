@@ -297,3 +297,25 @@ def test_what_users_are_refused_about_users(
 
     assert refused[1].endswith(problem)
     assert refused[2] == code
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "code", "problem"),
+    [
+        ("vm.diskresize", [0, 0, "large"], 2048, "Disk SIZE is not a valid integer"),
+        ("vm.diskresize", [0, 0, "-5"], 2048, "New disk size has to be greater than current one"),
+        ("vm.disksaveas", [0, 0, "x", "FOO", -1], 16384, "Error allocating a new image. Unknown type "),
+        ("vm.disksaveas", [0, 0, "x", "", 7], 8192, "Cannot use DISK. Snapshot does not exist."),
+        ("vm.snapshotrevert", [0, 9], 2048, "Could not revert VM 0 to snapshot 9, it does not exist."),
+        ("vm.snapshotdelete", [0, 9], 2048, "Could not delete snapshot 9 for VM 0, it does not exist."),
+    ],
+)
+def test_what_is_refused_about_disks_and_snapshots(
+    one: Client, method: str, arguments: list[object], code: int, problem: str
+) -> None:
+    assert one.call("one.vm.allocate", f"{_SIZES}{_DISK}")[1] == 0
+    one.sandbox.clock.step(100)
+
+    refused = one.call(f"one.{method}", *arguments)
+
+    assert refused[1:3] == [f"[one.{method}] {problem}", code]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from stratuslab.sandbox.opennebula.current.objects import Image
+from stratuslab.sandbox.opennebula.current.objects import Image, Snapshots
 from stratuslab.sandbox.opennebula.current.requests.request import changing
 from stratuslab.sandbox.opennebula.current.ways import (
     POWEROFF,
@@ -215,6 +215,11 @@ class DeviceRequests:
         source = self.books.images.get(int(disk.get("IMAGE_ID", "-1")))
         if source is None:
             raise RefusalError(Code.INTERNAL, "Cannot use DISK. Volatile disks cannot be saved.")
+        snapshot_id = request.arguments.integer(4, -1)
+        if snapshot_id >= 0 and vm.disk_snapshots.get(str(disk_id), Snapshots()).find(snapshot_id) is None:
+            raise RefusalError(Code.INTERNAL, "Cannot use DISK. Snapshot does not exist.")
+        if kind not in ("", "OS", "CDROM", "DATABLOCK"):
+            raise RefusalError(Code.ALLOCATE, "Error allocating a new image. Unknown type ")
         saved = {
             "DEV_PREFIX": disk["DEV_PREFIX"],
             "SAVED_DISK_ID": str(disk_id),
@@ -227,7 +232,7 @@ class DeviceRequests:
             request.user.uid,
             request.user.gid,
             name,
-            type=int(ImageType[kind]) if kind in ("OS", "CDROM", "DATABLOCK") else source.type,
+            type=int(ImageType[kind]) if kind else source.type,
             regtime=int(request.now),
             format=source.format,
             size=int(disk["SIZE"]),
@@ -247,7 +252,9 @@ class DeviceRequests:
         disk = vm.disk(disk_id)
         if disk is None:
             raise RefusalError(Code.ACTION, "VM disk does not exist")
-        if not size.isdecimal() or int(size) <= int(disk["SIZE"]):
+        if not size.removeprefix("-").isdecimal():
+            raise RefusalError(Code.ACTION, "Disk SIZE is not a valid integer")
+        if int(size) <= int(disk["SIZE"]):
             raise RefusalError(Code.ACTION, "New disk size has to be greater than current one")
         lcm_state = ready(vm, _RESIZE, "resize disk for")
         disk["SIZE"] = size

@@ -164,20 +164,21 @@ class SnapshotRequests:
         return number
 
     def _revert_vm(self, request: Request, vm: Vm) -> int | None:
-        self._check_has_snapshot(request, vm)
+        self._check_has_snapshot(request, vm, "Could not revert VM {vm} to snapshot {snapshot}")
         self.life_cycle.pause(vm, ready(vm, _WHOLE, "revert snapshot for"), request)
         return None if self.release.snapshot_calls_answer else -1
 
     def _delete_of_vm(self, request: Request, vm: Vm) -> int | None:
-        number = self._check_has_snapshot(request, vm)
+        number = self._check_has_snapshot(request, vm, "Could not delete snapshot {snapshot} for VM {vm}")
         lcm_state = ready(vm, _WHOLE, "delete snapshot for")
         self.life_cycle.pause(vm, lcm_state, request, f"snapshot-deleted {number}")
         return None if self.release.snapshot_calls_answer else -1
 
-    def _check_has_snapshot(self, request: Request, vm: Vm) -> int:
+    def _check_has_snapshot(self, request: Request, vm: Vm, refusal: str) -> int:
         number = request.arguments.integer(1)
         if all(snapshot["SNAPSHOT_ID"] != str(number) for snapshot in vm.template.vectors("SNAPSHOT")):
-            raise RefusalError(Code.ACTION, f"No such snapshot {number}")
+            text = refusal.format(vm=vm.id, snapshot=number)
+            raise RefusalError(Code.ACTION, f"{text}, it does not exist.")
         return number
 
     def _vm_snapshot_deleted(self, vm: Vm, _now: float, number: str) -> None:
