@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from stratuslab.client.kinds.marketplace_starter import MarketplaceStarter
 from stratuslab.client.kinds.opennebula import NamedKeys, PoolImages, PoolNetworks, PoolVolumes
 from stratuslab.client.kinds.pool_starter import PoolStarter
 from stratuslab.client.kinds.stratuslab import (
     FixedNetworks,
     MarketplaceImages,
-    MarketplaceStarter,
     NoKeyPairs,
     PDiskVolumes,
 )

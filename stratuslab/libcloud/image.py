@@ -143,10 +143,13 @@ class ImageOperations(NodeDriver):
     def ex_get_image_metadata(
         self, image: NodeImage | str, location: GivenLocation | None = None
     ) -> ImageMetadata:
-        """Return what the Marketplace says of an image or identifier (``GET /metadata/ID``)."""
-        marketplace = self._locations.site(self._locations.meant(location)).marketplace
+        """Return what the Marketplace says of an image or identifier (``GET /metadata/ID``).
+
+        :raises NotOfferedError: at an OpenNebula cloud; nothing is sent.
+        """
+        images = self._locations.site(self._locations.meant(location)).images
         with named_as_written({"identifier": "image"}):
-            return marketplace.image(image.id if isinstance(image, NodeImage) else image)
+            return images.metadata(image.id if isinstance(image, NodeImage) else image)
 
     def _changeable(
         self, operation: str, item: Node | NodeImage | None, otherwise: NodeLocation | None = None

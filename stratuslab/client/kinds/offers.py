@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from stratuslab.client.configuration.cloud import ContextMethod
+    from stratuslab.client.marketplace.image_metadata import ImageMetadata
     from stratuslab.client.opennebula.vm import VirtualMachine
     from stratuslab.client.opennebula.vm_template import DiskBus, ImageDescription, Vnc
 
@@ -145,6 +146,10 @@ class Images(Protocol):
 
     def image(self, image_id: str) -> Image:
         """Return one image."""
+        ...
+
+    def metadata(self, image_id: str) -> ImageMetadata:
+        """Return what the Marketplace says of an image."""
         ...
 
     def list_sizes(self) -> list[MachineSize]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from stratuslab.client.errors import (
     ArgumentNotOfferedError,
@@ -90,6 +90,15 @@ class PoolImages:
         if kind == TEMPLATE:
             return self._template(self._pool.template(number))
         return self._image(self._pool.image(number))
+
+    def metadata(self, image_id: str) -> NoReturn:
+        """Refuse: no Marketplace describes the images of this cloud."""
+        del image_id
+        raise NotOfferedError(
+            "no Marketplace describes the images of an OpenNebula cloud; get_image says what the cloud knows",
+            location=self._cloud.location,
+            operation="ex_get_image_metadata",
+        )
 
     def list_sizes(self) -> list[MachineSize]:
         """Return the VM templates as sizes (``one.templatepool.info``)."""

@@ -131,6 +131,9 @@ def test_a_location_is_an_object_an_id_or_a_name_wherever_one_is_taken(
     assert {it.extra["location"] for it in driver.ex_list_networks(given)} == {place}
     if place == "old":
         assert driver.ex_get_image_metadata(image, given).identifier == image.id
+    else:
+        with pytest.raises(NotOfferedError, match="no Marketplace describes"):
+            driver.ex_get_image_metadata(image, given)
     driver.default_location = given
     assert driver.default_location is meant
 
