@@ -25,6 +25,12 @@ SECRETS = [
 """The sandbox's passwords, and the headers that hold them."""
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Let two workers share each processor with ``-n auto``: for a third of the time, tests wait."""
+    return 2 * (os.cpu_count() or 1)
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let one worker run all tests that need a registry: they share what they build and download."""
     for item in items:
