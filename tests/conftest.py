@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import io
 import logging
 import os
+import shutil
 import subprocess
 import sysconfig
 from typing import TYPE_CHECKING, Any
@@ -28,14 +30,6 @@ SECRETS = [
 def pytest_xdist_auto_num_workers() -> int:
     """Let two workers share each processor with ``-n auto``: for a third of the time, tests wait."""
     return 2 * (os.cpu_count() or 1)
-
-
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one worker run all tests that need a registry: they share what they build and download."""
-    for item in items:
-        if item.get_closest_marker("network"):
-            item.add_marker(pytest.mark.xdist_group("network"))
 
 
 @pytest.fixture(autouse=True)
@@ -71,11 +65,34 @@ def _no_password_is_shown(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     assert [secret for secret in SECRETS if secret in shown] == []
 
 
+def _folder_of_all_workers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """Make a folder once for all workers; the others wait for the one that makes it."""
+    base = _folder_of_all_workers(tmp_path_factory)
+
+    def made_once(name: str, make: Callable[[Path], object]) -> Path:
+        folder, is_made = base / name, base / f"{name}.made"
+        with base.joinpath(f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not is_made.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                make(folder)
+                is_made.touch()
+        return folder
+
+    return made_once
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _bytecode(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Let the processes that tests start compile each module once, in a folder of all workers."""
-    base = tmp_path_factory.getbasetemp()
-    folder = base.parent / "bytecode" if "PYTEST_XDIST_WORKER" in os.environ else base / "bytecode"
+    folder = _folder_of_all_workers(tmp_path_factory) / "bytecode"
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
         patch.setenv("PYTHONPYCACHEPREFIX", str(folder))

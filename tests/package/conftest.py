@@ -31,23 +31,38 @@ def copy_of_tree(root: Path) -> Callable[[Path], Path]:
 
 
 @pytest.fixture(scope="session")
-def tree(copy_of_tree: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the copy of the sources from which the distributions are built."""
-    return copy_of_tree(tmp_path_factory.mktemp("distribution") / "tree")
+def built(
+    made_once: Callable[[str, Callable[[Path], object]], Path],
+    copy_of_tree: Callable[[Path], Path],
+    run: Callable[..., str],
+) -> Path:
+    """Return the folder with the distributions in ``tree/dist``, and what the build said in ``log``."""
+
+    def build(folder: Path) -> None:
+        printed = run(sys.executable, "-m", "build", cwd=copy_of_tree(folder / "tree"))
+        folder.joinpath("log").write_text(printed, encoding="utf-8")
+
+    return made_once("distribution", build)
 
 
 @pytest.fixture(scope="session")
-def build_log(tree: Path, run: Callable[..., str]) -> str:
-    return run(sys.executable, "-m", "build", cwd=tree)
+def tree(built: Path) -> Path:
+    """Return the copy of the sources from which the distributions were built."""
+    return built / "tree"
 
 
 @pytest.fixture(scope="session")
-def sdist(build_log: str, tree: Path) -> Path:
-    [archive] = tree.glob("dist/*.tar.gz")
+def build_log(built: Path) -> str:
+    return built.joinpath("log").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def sdist(built: Path) -> Path:
+    [archive] = built.glob("tree/dist/*.tar.gz")
     return archive
 
 
 @pytest.fixture(scope="session")
-def wheel(build_log: str, tree: Path) -> Path:
-    [archive] = tree.glob("dist/*.whl")
+def wheel(built: Path) -> Path:
+    [archive] = built.glob("tree/dist/*.whl")
     return archive

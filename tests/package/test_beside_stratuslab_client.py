@@ -16,19 +16,14 @@ pytestmark = pytest.mark.network
 
 
 @pytest.fixture(scope="module")
-def stratuslab_client(run: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("stratuslab-client")
-    run(
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "--use-pep517",
-        "--no-deps",
-        "stratuslab-client==14.06.0",
-        cwd=folder,
-    )
-    [wheel] = folder.glob("*.whl")
+def stratuslab_client(
+    made_once: Callable[[str, Callable[[Path], object]], Path], run: Callable[..., str]
+) -> Path:
+    def build(folder: Path) -> None:
+        options = ["--use-pep517", "--no-deps", "stratuslab-client==14.06.0"]
+        run(sys.executable, "-m", "pip", "wheel", *options, cwd=folder)
+
+    [wheel] = made_once("stratuslab-client", build).glob("*.whl")
     return wheel
 
 
@@ -42,16 +37,18 @@ def scripts(
     order: str,
     wheel: Path,
     stratuslab_client: Path,
+    made_once: Callable[[str, Callable[[Path], object]], Path],
     run: Callable[..., str],
-    tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
     """Install both packages in a new environment; return the folder of its scripts."""
-    folder = tmp_path_factory.mktemp("environment")
-    run(sys.executable, "-m", "venv", folder, cwd=folder)
     packages = [f"{wheel}[sandbox]", stratuslab_client]
-    for package in packages if order == "ours first" else reversed(packages):
-        run(folder / "bin" / "python", "-m", "pip", "install", "--no-compile", package, cwd=folder)
-    return folder / "bin"
+
+    def install(folder: Path) -> None:
+        run(sys.executable, "-m", "venv", folder, cwd=folder)
+        for package in packages if order == "ours first" else reversed(packages):
+            run(folder / "bin" / "python", "-m", "pip", "install", "--no-compile", package, cwd=folder)
+
+    return made_once(f"environment-{order.replace(' ', '-')}", install) / "bin"
 
 
 @pytest.fixture
