@@ -32,6 +32,6 @@ def without_frames(function: Callable[_Arguments, _Result]) -> Callable[_Argumen
             while seen is not None:
                 seen.__traceback__ = seen.__context__ = None
                 seen = seen.__cause__
-            raise
+            raise error  # A bare raise would bring the frames back on Python 3.10.
 
     return called
