@@ -28,7 +28,6 @@ from stratuslab.client.errors import (
     NotFoundError,
 )
 from stratuslab.client.frames import without_frames
-from stratuslab.client.opennebula.vm import VirtualMachine
 from stratuslab.client.opennebula.vm_states import VmState
 from stratuslab.client.opennebula.vm_template import ImageDescription, Vnc
 from stratuslab.libcloud.arguments import (

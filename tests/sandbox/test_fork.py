@@ -41,6 +41,14 @@ def ssh_to_a_machine(sandbox):
             threading.Event().wait(0.02)
     raise AssertionError("no machine answers")
 
+def nobody_answers(places):
+    for place in places:
+        try:
+            socket.create_connection(place, timeout=5)
+        except ConnectionRefusedError:
+            continue
+        raise AssertionError("somebody answers")
+
 def child(action):
     pid = os.fork()
     if pid == 0:
@@ -119,13 +127,7 @@ def test_nobody_answers_when_the_parent_has_stopped(tmp_path: Path, options: str
 
         pid = child(wait)
         sandbox.stop()
-        for place in places:
-            try:
-                socket.create_connection(place, timeout=5)
-            except ConnectionRefusedError:
-                pass
-            else:
-                raise AssertionError("somebody answers")
+        nobody_answers(places)
         sandbox.start()
         sandbox.stop()
         os.close(writer)
@@ -153,13 +155,7 @@ def test_nobody_answers_where_a_child_was_slow_to_let_go(tmp_path: Path, options
         places = {{one.getsockname() for one in listening}}
         assert len(places) == {2 if "ssh" in options else 1}
         sandbox.stop()
-        for place in places:
-            try:
-                socket.create_connection(place, timeout=5)
-            except ConnectionRefusedError:
-                pass
-            else:
-                raise AssertionError("somebody answers")
+        nobody_answers(places)
         """,
     )
 

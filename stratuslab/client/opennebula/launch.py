@@ -134,7 +134,7 @@ def own_template(
     ``sizes`` are CPUs, and memory and swap in MiB (``one.vm.allocate``).
     """
     cpu, ram_mib, swap_mib = sizes
-    parts = [f"{_sizes(cpu, ram_mib, options.cpu_share)}"]
+    parts = [_sizes(cpu, ram_mib, options.cpu_share)]
     name = _name_of(options, front_end)
     if name:
         parts.insert(0, attribute("NAME", name, "name"))
