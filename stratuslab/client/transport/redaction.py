@@ -23,10 +23,12 @@ if TYPE_CHECKING:
 
     from stratuslab.client.configuration.cloud import Cloud
 
-__all__ = ["MAX_QUOTED_CHARACTERS", "SHORT_SECRET", "Secrecy"]
+__all__ = ["MAX_LOGGED_CHARACTERS", "MAX_QUOTED_CHARACTERS", "SHORT_SECRET", "Secrecy"]
 
 MAX_QUOTED_CHARACTERS = 500
 """A longer text does not help the reader of an error."""
+MAX_LOGGED_CHARACTERS = 100_000
+"""What the debug log shows of a request: to cover text takes up to 0.35 s for each million characters."""
 SHORT_SECRET = 4
 """A shorter password is a part of too many words: it is covered only after its user name."""
 
@@ -59,18 +61,21 @@ class Secrecy:
         self._look_ahead = _LONGEST_FORM * max(map(len, self._forms), default=0)
 
     def cover(self, text: str) -> str:
-        """Return a text with asterisks for every secret."""
-        return _covered(text, self._spans_in(text), len(text))
+        """Return a text with asterisks for every secret, cut if it is longer than a log needs."""
+        return self._shown(text, MAX_LOGGED_CHARACTERS)
 
     def quotable(self, text: str) -> str:
-        """Return what a server says: covered, cut, and without control characters.
+        """Return what a server says: covered, cut, and without control characters."""
+        return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", self._shown(text, MAX_QUOTED_CHARACTERS))
+
+    def _shown(self, text: str, length: int) -> str:
+        """Return a text covered and cut.
 
         What is covered is found before the text is cut, so that no half of a secret is left at the end.
         """
-        spans = self._spans_in(text[: MAX_QUOTED_CHARACTERS + self._look_ahead])
-        shown = _covered(text, spans, MAX_QUOTED_CHARACTERS)
-        rest = "…" if len(text) > MAX_QUOTED_CHARACTERS else ""
-        return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", shown) + rest
+        spans = self._spans_in(text[: length + self._look_ahead])
+        rest = "…" if len(text) > length else ""
+        return _covered(text, spans, length) + rest
 
     def _spans_in(self, text: str) -> list[_Span]:
         if not self._forms:

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stratuslab.client import Cloud
-from stratuslab.client.transport.redaction import MAX_QUOTED_CHARACTERS, Secrecy
+from stratuslab.client.transport.redaction import MAX_LOGGED_CHARACTERS, MAX_QUOTED_CHARACTERS, Secrecy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -141,18 +141,32 @@ def test_no_text_keeps_a_program_from_going_on(password: str, unit: str) -> None
     assert password not in secrecy(password).cover(text)
 
 
+IN_ERRORS_AND_LOGS = pytest.mark.parametrize(
+    ("shown_of", "most"),
+    [(Secrecy.quotable, MAX_QUOTED_CHARACTERS), (Secrecy.cover, MAX_LOGGED_CHARACTERS)],
+    ids=["in an error", "in the debug log"],
+)
+
+
+@IN_ERRORS_AND_LOGS
 @pytest.mark.parametrize(("password", "unit"), HARD.values(), ids=HARD)
-def test_quoting_reads_no_more_of_a_text_than_it_may_show(password: str, unit: str) -> None:
-    shown = secrecy(password).quotable(unit * (1_000_000 // len(unit)))
-    assert len(shown) <= MAX_QUOTED_CHARACTERS + 1
+def test_no_more_of_a_text_is_read_than_may_be_shown(
+    shown_of: Callable[[Secrecy, str], str], most: int, password: str, unit: str
+) -> None:
+    shown = shown_of(secrecy(password), unit * (1_000_000 // len(unit)))
+    assert len(shown) <= most + 1
+    assert shown.endswith("…")
     assert password not in shown
 
 
-@pytest.mark.parametrize("before", range(MAX_QUOTED_CHARACTERS - 40, MAX_QUOTED_CHARACTERS + 1))
-def test_no_half_of_a_secret_is_left_where_a_text_is_cut(before: int) -> None:
+@IN_ERRORS_AND_LOGS
+@pytest.mark.parametrize("before_the_cut", range(41))
+def test_no_half_of_a_secret_is_left_where_a_text_is_cut(
+    shown_of: Callable[[Secrecy, str], str], most: int, before_the_cut: int
+) -> None:
     for form in ("opensesame", "%6f" * 10, "&#x6f;&#x70;&#x65;&#x6e;&#x73;&#x65;&#x73;&#x61;&#x6d;&#x65;"):
         password = "o" * 10 if form.startswith("%") else "opensesame"
-        shown = secrecy(password).quotable("." * before + form + "." * 100)
+        shown = shown_of(secrecy(password), "." * (most - before_the_cut) + form + "." * 100)
         assert form[:3] not in shown
 
 
