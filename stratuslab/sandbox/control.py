@@ -18,10 +18,9 @@ from __future__ import annotations
 
 import json
 import math
-import threading
 from dataclasses import asdict
 from http import HTTPStatus
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from werkzeug.exceptions import BadRequest, HTTPException, NotFound
 from werkzeug.routing import Map, Rule
@@ -44,9 +43,6 @@ CONTROL = "_sandbox"
 """The first segment of the paths; no location has such a name."""
 
 _T = TypeVar("_T")
-_Answer: TypeAlias = "Callable[..., Response]"
-
-_one_at_a_time = threading.Lock()
 
 
 class Control:
@@ -63,24 +59,7 @@ class Control:
         self._clock = clock
         self._request_log = request_log
         self._faults = faults
-        resources: dict[str, dict[str, _Answer]] = {
-            "/state": {"GET": self._state},
-            "/log": {"GET": self._log, "DELETE": self._forget_log},
-            "/faults": {"GET": self._list_faults, "POST": self._add_fault, "DELETE": self._remove_faults},
-            "/faults/<int:fault_id>": {"DELETE": self._remove_fault},
-            "/clock": {"POST": self._turn_clock},
-            "/vms/fail": {"POST": self._fail_vm},
-            "/images/state": {"POST": self._put_image},
-            "/datastores/free": {"POST": self._free_datastore},
-        }
-        rules = [
-            Rule(f"/{CONTROL}{path}", methods=[method], endpoint=answer)
-            for path, methods in resources.items()
-            for method, answer in methods.items()
-        ]
-        # Werkzeug parses Python for a rule; CPython 3.11 fails (SystemError) when two threads do so at once.
-        with _one_at_a_time:
-            self._router = Map(rules, strict_slashes=False, merge_slashes=False).bind("localhost")
+        self._router = _RESOURCES.bind("localhost")
 
     def handle(self, request: Request) -> Response:
         """Answer a request."""
@@ -89,7 +68,7 @@ class Control:
             return refusal
         try:
             answer, values = self._router.match(request.path, request.method)
-            response: Response = answer(request, **values)
+            response: Response = answer(self, request, **values)
         except HTTPException as error:
             response = error.get_response(request.environ)
             response.data = json.dumps({"error": error.description})
@@ -164,6 +143,29 @@ class Control:
         if not isinstance(location, OpenNebulaLocation):
             raise NotFound(f"There is no location {name!r} of OpenNebula from 5.12 on.")
         return location
+
+
+_RESOURCES = Map(
+    [
+        Rule(f"/{CONTROL}{path}", methods=[method], endpoint=answer)
+        for path, method, answer in (
+            ("/state", "GET", Control._state),
+            ("/log", "GET", Control._log),
+            ("/log", "DELETE", Control._forget_log),
+            ("/faults", "GET", Control._list_faults),
+            ("/faults", "POST", Control._add_fault),
+            ("/faults", "DELETE", Control._remove_faults),
+            ("/faults/<int:fault_id>", "DELETE", Control._remove_fault),
+            ("/clock", "POST", Control._turn_clock),
+            ("/vms/fail", "POST", Control._fail_vm),
+            ("/images/state", "POST", Control._put_image),
+            ("/datastores/free", "POST", Control._free_datastore),
+        )
+    ],
+    strict_slashes=False,
+    merge_slashes=False,
+)
+"""What answers at which path, for all clouds of a process: to make it takes longer than to start one."""
 
 
 def _changed(

@@ -108,10 +108,6 @@ def test_table_of_the_control_is_complete() -> None:
     cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
     listed = {tuple(request.split()) for cell in cells for request in re.findall(r"`([^`]+)`", cell)}
     source = ROOT.joinpath("stratuslab", "sandbox", "control.py").read_text(encoding="utf-8")
-    routes = re.findall(r'^ +"/([^"]+)": (\{"(?:GET|POST|DELETE)".*\}),$', source, re.MULTILINE)
-    offered = {
-        (method, re.sub(r"<.*>", "ID", path))
-        for path, methods in routes
-        for method in re.findall(r'"([A-Z]+)":', methods)
-    }
+    routes = re.findall(r'\("/([^"]+)", "([A-Z]+)", Control\.', source)
+    offered = {(method, re.sub(r"<.*>", "ID", path)) for path, method in routes}
     assert listed == offered
