@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import fcntl
+import gc
 import io
 import logging
 import os
@@ -25,6 +26,16 @@ SECRETS = [
     for secret in (login.partition(":")[2], base64.b64encode(login.encode()).decode())
 ]
 """The sandbox's passwords, and the headers that hold them."""
+
+
+# The tests, which are collected by the thousand, stay until the end: the garbage collector need not see them.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector begin with what the tests make."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_xdist_auto_num_workers() -> int:
