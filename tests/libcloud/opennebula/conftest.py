@@ -29,8 +29,8 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def sandbox(kind: str) -> Iterator[Sandbox]:
-    """One cloud, "here", whose VMs run 0.2 s after they were started."""
-    with Sandbox(locations=["here"], cloud=kind, boot_seconds=0.2) as sandbox:
+    """One cloud, "here", whose VMs run 0.04 s after they were started."""
+    with Sandbox(locations=["here"], cloud=kind, boot_seconds=0.04) as sandbox:
         yield sandbox
 
 
