@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from stratuslab.sandbox.location import Location
     from stratuslab.sandbox.opennebula_location import OpenNebulaLocation
 
-_LOOK_SECONDS = 0.1
+_LOOK_SECONDS = 0.05
 
 
 class Guests:
@@ -31,8 +33,8 @@ class Guests:
 
     `port` is the same for all of them, 0 for a free one; it is taken at once (OSError if that
     fails). Each VM has a folder in `folder`, a new one; it finds it again if it runs another time. What
-    is in the volumes is there as well. All of it is done by one thread, which looks for changes ten times a
-    second. Commands run with the rights of this process.
+    is in the volumes is there as well. All of it is done by one thread, which looks for changes twenty times
+    a second. Commands run with the rights of this process.
     """
 
     def __init__(self, locations: Iterable[Location | OpenNebulaLocation], folder: Path, port: int) -> None:
@@ -49,7 +51,8 @@ class Guests:
             self._reservation.close()
             raise
         self.port: int = self._reservation.getsockname()[1]
-        self._stopping = threading.Event()
+        self._loop: Future[asyncio.AbstractEventLoop] = Future()
+        self._stopping = asyncio.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
 
     def start(self) -> None:
@@ -58,7 +61,9 @@ class Guests:
 
     def stop(self) -> None:
         """End all servers and commands; only after `start`."""
-        self._stopping.set()
+        loop = self._loop.result()
+        with suppress(RuntimeError):  # an error has ended the loop already
+            loop.call_soon_threadsafe(self._stopping.set)
         self._thread.join()
         self._reservation.close()
 
@@ -69,10 +74,12 @@ class Guests:
             replace_descriptors(server.descriptors())
 
     async def _serve(self) -> None:
+        self._loop.set_result(asyncio.get_running_loop())
+        stopping = asyncio.create_task(self._stopping.wait())
         try:
-            while not self._stopping.is_set():
+            while not stopping.done():
                 await self._look()
-                await asyncio.sleep(_LOOK_SECONDS)
+                await asyncio.wait([stopping], timeout=_LOOK_SECONDS)
         finally:
             await asyncio.gather(*(server.stop() for server in self._servers.values()))
 

@@ -48,7 +48,8 @@ class Server(ThreadingHTTPServer):
         self.application = application
         self._tls_context = tls_context
         self._lock = threading.Lock()
-        self._connections: dict[Any, threading.Thread] = {}
+        self._connections: set[Any] = set()
+        self._handlers: set[threading.Thread] = set()
         self._thread = threading.Thread(target=self.serve_forever, args=(_POLL_SECONDS,), daemon=True)
         super().__init__((_HOST, port), _Handler)
 
@@ -58,16 +59,16 @@ class Server(ThreadingHTTPServer):
 
     def stop(self) -> None:
         """Finish the answers under way and close all connections; only after `start`."""
+        end_listening(self.socket)  # first, because it wakes the thread
         self.shutdown()
         self._thread.join()
-        end_listening(self.socket)
         self.server_close()
         with self._lock:
-            connections = dict(self._connections)
+            connections = set(self._connections)
         for connection in connections:
             _end_of_requests(connection)
-        for thread in connections.values():
-            thread.join(_GRACE_SECONDS)
+        for handler in self._handlers:
+            handler.join(_GRACE_SECONDS)
 
     def abandon(self) -> None:
         """Let go of all sockets, in a forked child; nothing of it reaches the clients."""
@@ -85,17 +86,18 @@ class Server(ThreadingHTTPServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Give a new connection its thread."""
-        thread = threading.Thread(
+        handler = threading.Thread(
             target=self.process_request_thread, args=(request, client_address), daemon=True
         )
         with self._lock:
-            self._connections[request] = thread
-        thread.start()
+            self._connections.add(request)
+        handler.start()
+        self._handlers = {known for known in self._handlers if known.is_alive()} | {handler}
 
     def shutdown_request(self, request: Any) -> None:
         """Close a connection, at the end of its thread."""
         with self._lock:
-            self._connections.pop(request, None)
+            self._connections.discard(request)
         tls.say_goodbye(request)
         super().shutdown_request(request)
 

@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from libcloud.compute.base import NodeDriver
 from libcloud.compute.deployment import ScriptDeployment
+from libcloud.compute.ssh import ParamikoSSHClient
 
 from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
 from stratuslab.sandbox import Sandbox
@@ -65,8 +66,9 @@ def _no_agent(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let Libcloud try again soon when a node's SSH server is not up yet; its default is 1.5 s."""
-    monkeypatch.setattr(NodeDriver._ssh_client_connect, "__defaults__", (0.05, 300))
+    """Let Libcloud look soon again for a node's SSH server (1.5 s) and for a command's end (0.2 s)."""
+    monkeypatch.setattr(NodeDriver._ssh_client_connect, "__defaults__", (0.02, 300))
+    monkeypatch.setattr(ParamikoSSHClient, "SLEEP_DELAY", 0.01)
 
 
 @pytest.fixture
@@ -93,7 +95,7 @@ def deploy(sandbox: Sandbox) -> Callable[..., Any]:
                 "size": driver.list_sizes()[0],
                 "image": driver.list_images()[0],
                 "ssh_port": sandbox.ssh_port,
-                "wait_period": 0.05,
+                "wait_period": 0.02,
                 "timeout": 20,
                 **arguments,
             },

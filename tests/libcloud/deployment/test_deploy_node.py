@@ -137,7 +137,7 @@ def test_a_node_that_lets_nobody_in_is_given_back(
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         with pytest.raises(DeploymentError, match="Could not connect to the remote SSH server") as caught:
-            deploy(driver, ssh_port=taken.getsockname()[1], timeout=1)
+            deploy(driver, ssh_port=taken.getsockname()[1], timeout=0.4)
 
     assert [node.id for node in driver.list_nodes()] == [caught.value.node.id]
 
