@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stratuslab.client.errors import StratusLabError, UnsettledError, outcome_unknown
-from stratuslab.client.transport import settlement
+from stratuslab.client.opennebula import orders
+from stratuslab.client.transport import retry, settlement
 from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
 from stratuslab.sandbox import Sandbox
 
@@ -99,6 +100,13 @@ LOOKS = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retry, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(settlement, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(orders, "_OLD_STATE_SECONDS", 0.3)
+
+
 @pytest.mark.parametrize("status", STATUSES)
 @pytest.mark.parametrize("effect", [":carried-out", ""], ids=["done", "not done"])
 @pytest.mark.parametrize("name", OPERATIONS)
@@ -123,8 +131,7 @@ def test_what_is_told_is_so(name: str, effect: str, status: int) -> None:
 
 @pytest.mark.parametrize("status", STATUSES)
 @pytest.mark.parametrize("name", LOOKS)
-def test_a_look_that_fails_settles_nothing(name: str, status: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settlement, "_FIRST_PAUSE", 0.01)
+def test_a_look_that_fails_settles_nothing(name: str, status: int) -> None:
     method, attached, call, *_ = OPERATIONS[name]
     with Sandbox(locations=["here"], cloud=KIND, boot_seconds=0) as sandbox:
         world = World(sandbox, attached=attached)

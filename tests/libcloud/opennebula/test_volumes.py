@@ -16,6 +16,7 @@ from stratuslab.client.errors import (
     NotOfferedError,
     ServiceError,
 )
+from stratuslab.client.opennebula import datablocks
 
 if TYPE_CHECKING:
     from stratuslab.libcloud.node import StratusLabNode
@@ -213,26 +214,34 @@ def test_snapshots_of_an_attached_volume(
         driver.destroy_volume_snapshot(first)
 
 
-@pytest.mark.parametrize(("driver_failure", "states"), [("", ["available"]), ("hangs", ["creating"])])
+@pytest.mark.parametrize(
+    ("driver_failure", "timeout", "states"), [("", 8, ["available"]), ("hangs", 0.4, ["creating"])]
+)
 def test_a_snapshot_that_is_still_made_is_returned_as_such(
     sandbox: Sandbox,
     driver: OpenNebulaNodeDriver,
     node: StratusLabNode,
     volume: StratusLabVolume,
     driver_failure: str,
+    timeout: float,
     states: list[str],
 ) -> None:
-    driver = type(driver)(stratuslab_user_config=sandbox.config_file, timeout=1)
     driver.attach_volume(node, volume)
     if driver_failure:
         sandbox.faults.add(f"one.vm.disksnapshotcreate:nth=1:driver={driver_failure}")
 
+    driver = type(driver)(stratuslab_user_config=sandbox.config_file, timeout=timeout)
     assert [driver.create_volume_snapshot(volume, "first").state] == states
 
 
 def test_a_snapshot_that_fails_silently_is_no_success(
-    sandbox: Sandbox, driver: OpenNebulaNodeDriver, node: StratusLabNode, volume: StratusLabVolume
+    sandbox: Sandbox,
+    driver: OpenNebulaNodeDriver,
+    node: StratusLabNode,
+    volume: StratusLabVolume,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(datablocks, "_OLD_STATE_SECONDS", 0.3)
     driver.attach_volume(node, volume)
     sandbox.faults.add("one.vm.disksnapshotcreate:nth=1:driver=fails")
 

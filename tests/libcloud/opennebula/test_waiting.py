@@ -29,7 +29,7 @@ NO_ROOM = "No host with enough capacity to deploy the VM"
 def full_sandbox(kind: str) -> Iterator[Sandbox]:
     """A cloud with one host, on which there is room for one node of the first size."""
     with Sandbox(
-        locations=["here"], cloud=kind, boot_seconds=0.2, hosts=1, host_capacity=(1, 600)
+        locations=["here"], cloud=kind, boot_seconds=0.04, hosts=1, host_capacity=(1, 600)
     ) as sandbox:
         yield sandbox
 
@@ -63,8 +63,10 @@ def test_why_a_node_waits_is_told_in_lists_and_on_time_out(full_sandbox: Sandbox
     second = driver.create_node("second", size, image)
 
     reason = rf"node {second.id} \(second\) at 'here' is PENDING: .*{NO_ROOM}"
-    with pytest.raises(WaitTimeoutError, match=rf"^wait_until_running: Timed out after 1 seconds: {reason}"):
-        driver.wait_until_running([second], wait_period=0.05, timeout=1)
+    with pytest.raises(
+        WaitTimeoutError, match=rf"^wait_until_running: Timed out after 0\.3 seconds: {reason}"
+    ):
+        driver.wait_until_running([second], wait_period=0.05, timeout=0.3)
     with pytest.raises(
         WaitTimeoutError, match=rf"^ex_wait_for_state: Timed out after 0\.1 seconds: {reason}"
     ):
