@@ -372,14 +372,15 @@ def test_31_a_lost_answer_makes_no_second_node(
 ) -> None:
     monkeypatch.setenv("LIBCLOUD_RETRY_FAILED_HTTP_REQUESTS", switch)
     server = serve(lambda connection: None)
-    driver = StratusLabNodeDriver("demo", "demo-pass", host=server.url, timeout=0.5, retry_delay=0.05)
+    driver = StratusLabNodeDriver("demo", "demo-pass", host=server.url, timeout=0.3, retry_delay=0.05)
 
     with pytest.raises(AnswerLostError):
         driver.create_node("web", driver.list_sizes()[0], NodeImage("http://m/metadata/x", NOTHING, driver))
     assert sum(b"one.vm.allocate" in request for request in server.received) == 1
 
 
-def test_32_one_dead_cloud_hides_no_other(sandbox: Sandbox) -> None:
+def test_32_one_dead_cloud_hides_no_other(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stratuslab.client.transport.retry._FIRST_PAUSE", 0.0)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     text = f"{sandbox.config_file.read_text()}\n[dead]\nendpoint = http://127.0.0.1:{port}/one-proxy/xmlrpc\n"

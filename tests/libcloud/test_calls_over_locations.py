@@ -43,6 +43,11 @@ def driver_for(endpoints: dict[str, str], timeout: float) -> StratusLabNodeDrive
     return StratusLabNodeDriver("default", stratuslab_user_config=io.StringIO(text))
 
 
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stratuslab.client.transport.retry._FIRST_PAUSE", 0.0)
+
+
 @pytest.fixture
 def good() -> Iterator[dict[str, str]]:
     """The addresses of thirteen clouds with two nodes each."""
@@ -82,8 +87,9 @@ def driver(
     good: dict[str, str], refusing: str, silent: ScriptedServer, garbage: ScriptedServer
 ) -> StratusLabNodeDriver:
     """A driver for the thirteen, with the useless three first, in their middle and last."""
-    endpoints = {"refusing": refusing, **dict(list(good.items())[:7]), "silent": f"{silent.url}/xmlrpc"}
-    return driver_for({**endpoints, **good, "garbage": f"{garbage.url}/xmlrpc"}, timeout=2)
+    soon_over = f"{silent.url}/xmlrpc\nendpoint_timeout = 0.3"
+    endpoints = {"refusing": refusing, **dict(list(good.items())[:7]), "silent": soon_over}
+    return driver_for({**endpoints, **good, "garbage": f"{garbage.url}/xmlrpc"}, timeout=20)
 
 
 def of_the_good(nodes: Sequence[Node]) -> bool:

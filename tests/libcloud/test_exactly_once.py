@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from stratuslab.sandbox import Sandbox
 
 
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stratuslab.client.transport.retry._FIRST_PAUSE", 0.0)
+
+
 @pytest.fixture
 def hasty(sandbox: Sandbox) -> StratusLabNodeDriver:
     """A driver that looks for half a second for what a lost answer may have made."""
@@ -132,10 +137,10 @@ def test_a_node_that_appears_later_is_found_by_the_token(
 def test_a_request_that_is_still_under_way_is_waited_for(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    driver = StratusLabNodeDriver(stratuslab_user_config=sandbox.config_file, timeout=1)
+    driver = StratusLabNodeDriver(stratuslab_user_config=sandbox.config_file, timeout=0.5)
     monkeypatch.setattr(settlement, "_FIRST_PAUSE", 0.05)
     monkeypatch.setattr(settlement, "_LONGEST_PAUSE", 0.05)
-    sandbox.faults.add("one.vm.allocate:delay=1.3")
+    sandbox.faults.add("one.vm.allocate:delay=0.65")
 
     assert [start(driver).id] == [node.id for node in driver.list_nodes()]
 
@@ -209,9 +214,8 @@ def test_a_reading_is_repeated_as_soon_as_the_service_asks(
     ],
 )
 def test_waiting_survives_a_restart_of_the_service(
-    sandbox: Sandbox, hasty: StratusLabNodeDriver, meanwhile: str, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, hasty: StratusLabNodeDriver, meanwhile: str
 ) -> None:
-    monkeypatch.setattr("stratuslab.client.transport.retry._FIRST_PAUSE", 0.0)
     node = start(hasty)
     sandbox.clock.step(60)
     rule = sandbox.faults.add(f"one.vmpool.info:sequence=fail,fail,fail,fail,fail,fail:{meanwhile}")

@@ -393,7 +393,7 @@ def asking_twice(cloud: str) -> Iterator[str]:
         )
 
     server = make_server("127.0.0.1", 0, pass_on, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"

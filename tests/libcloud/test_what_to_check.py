@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from tests.libcloud.conftest import ScriptedServer
 
 
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stratuslab.client.transport.retry._FIRST_PAUSE", 0.0)
+
+
 def driver_at(endpoint: str, more: str = "") -> StratusLabNodeDriver:
     text = f"[default]\nusername = demo\npassword = x\nendpoint = {endpoint}\n{more}\n"
     return StratusLabNodeDriver(stratuslab_user_config=io.StringIO(text), timeout=2)

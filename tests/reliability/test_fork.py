@@ -80,12 +80,13 @@ def test_a_fork_while_another_thread_waits_for_an_answer(cloud: Sandbox) -> None
     driver = StratusLabNodeDriver(stratuslab_user_config=cloud.config_file, timeout=30)
     image = driver.list_images()[0]
     # All places of the pool are taken in the parent, and none in the child.
-    fault = cloud.faults.add("one.vmpool.info:delay=1")
+    fault = cloud.faults.add("one.vmpool.info:delay=0.5")
     threads = [threading.Thread(target=driver.list_nodes) for _ in range(5)]
     for thread in threads:
         thread.start()
     while fault.matched < 4:
         threading.Event().wait(0.01)
+    cloud.faults.remove(fault.id)
     check(in_children(driver, image, ["worker"]))
     for thread in threads:
         thread.join(30)

@@ -96,7 +96,7 @@ IMAGE: Any = None
 def test_connections_that_fell_silent_are_left(
     sandbox: Sandbox, wire: Wire, call: Callable[..., object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    driver = driver_through(wire, 4)
+    driver = driver_through(wire, 1)
     monkeypatch.setattr("stratuslab.libcloud.stratuslab_driver.logger.warning", pytest.fail)
     globals()["IMAGE"] = driver.list_images()[0]
     driver.list_nodes(), driver.list_volumes()
@@ -123,7 +123,7 @@ def test_requests_of_several_threads_go_side_by_side(
 ) -> None:
     """Four at once: the fault holds each until four have come."""
     driver = driver_at(sandbox.url)
-    fault = sandbox.faults.add("one.vmpool.info:delay=0.5")
+    fault = sandbox.faults.add("one.vmpool.info:delay=0.3")
     with ThreadPoolExecutor(8) as threads:
         waiting = [threads.submit(driver.list_nodes) for _ in range(8)]
         most = 0

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from stratuslab.sandbox import Sandbox
     from tests.libcloud.conftest import ScriptedServer
 
-TIMEOUT = 0.5
+TIMEOUT = 0.3
 LONG = 10
 """Seconds that no busy machine makes of the time-out. What has no end of its own would take for ever."""
 
@@ -105,7 +105,7 @@ def test_a_service_that_takes_a_request_slowly(
 
         thread = threading.Thread(target=sip)
         thread.start()
-        images = hasty(sandbox.url).list_images()
+        images = hasty(sandbox.url, timeout=LONG).list_images()
         driver = hasty(f"http://127.0.0.1:{listener.getsockname()[1]}")
         large = {"LARGE": "x" * 8_000_000}
         try:
@@ -124,7 +124,7 @@ def test_a_handshake_that_does_not_end(
     hasty: Callable[..., StratusLabNodeDriver], silent: str, sandbox: Sandbox
 ) -> None:
     """Nothing was sent, so nothing is looked for."""
-    image = hasty(sandbox.url).list_images()[0]
+    image = hasty(sandbox.url, timeout=LONG).list_images()[0]
     driver = hasty(f"https://{silent}")
 
     def create() -> object:
