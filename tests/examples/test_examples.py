@@ -41,7 +41,7 @@ def test_lifecycle_shows_the_way_of_a_node_from_pending_to_gone() -> None:
 
 
 def test_a_computing_element_keeps_its_workers() -> None:
-    with Sandbox(boot_seconds=0.2) as sandbox:
+    with Sandbox(boot_seconds=0.05) as sandbox:
         output = run("computing_element.py", sandbox)
         operations = set(sandbox.request_log.operations())
 
@@ -64,7 +64,7 @@ def test_a_computing_element_keeps_its_workers() -> None:
 
 def test_two_computing_elements_of_one_file_leave_each_other_alone() -> None:
     """The worker here has the id, and the beginning of the name, of the one that the element there makes."""
-    with Sandbox(locations=["here", "there"], boot_seconds=0.2) as sandbox:
+    with Sandbox(locations=["here", "there"], boot_seconds=0.05) as sandbox:
         driver = StratusLabNodeDriver("unused", stratuslab_user_config=sandbox.config_file)
         other = driver.create_node("worker-of-here", "m1.small", driver.list_images()[0], "here")
         output = run("computing_element.py", sandbox, "there")

@@ -61,7 +61,7 @@ def public_functions(driver: type[NodeDriver]) -> dict[str, Callable[..., object
 
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
-    with Sandbox() as running:
+    with Sandbox(boot_seconds=0) as running:
         yield running
 
 

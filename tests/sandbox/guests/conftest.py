@@ -40,7 +40,7 @@ def eventually(is_so: Callable[[], object]) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not is_so():
         assert time.monotonic() < deadline, "it never became so"
-        time.sleep(0.02)
+        time.sleep(0.01)
 
 
 def is_open(address: str, port: int) -> bool:

@@ -154,6 +154,7 @@ def test_command_which_the_user_may_not_kill(
 
     os_killpg = os.killpg
     monkeypatch.setattr("stratuslab.sandbox.guests.commands.os.killpg", forbidden)
+    monkeypatch.setattr("stratuslab.sandbox.guests.commands._GRACE_SECONDS", 0.3)
     machines.sandbox.stop()
     assert [is_running(pid) for pid in pids] == [False, True, False]
     assert f"outlive their machine: group {os.getpgid(int(pids[1]))}" in caplog.text

@@ -8,8 +8,9 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from libcloud.compute.base import NodeAuthSSHKey
+from libcloud.compute.base import NodeAuthSSHKey, NodeDriver
 from libcloud.compute.deployment import FileDeployment, MultiStepDeployment, ScriptDeployment
+from libcloud.compute.ssh import ParamikoSSHClient
 
 from stratuslab.client.errors import InvalidArgumentError
 from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
@@ -26,6 +27,13 @@ if TYPE_CHECKING:
 THIS_MACHINE = IPv4Network("127.0.0.0/8")
 
 
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Libcloud look soon again for a node's SSH server (1.5 s) and for a command's end (0.2 s)."""
+    monkeypatch.setattr(NodeDriver._ssh_client_connect, "__defaults__", (0.02, 300))
+    monkeypatch.setattr(ParamikoSSHClient, "SLEEP_DELAY", 0.01)
+
+
 def deploy(sandbox: Sandbox, deployment: Deployment, **options: Any) -> Node:
     driver = StratusLabNodeDriver("default", stratuslab_user_config=sandbox.config_file)
     try:
@@ -35,7 +43,7 @@ def deploy(sandbox: Sandbox, deployment: Deployment, **options: Any) -> Node:
             size=driver.list_sizes()[0],
             image=driver.list_images()[0],
             ssh_port=sandbox.ssh_port,
-            wait_period=1,
+            wait_period=0.05,
             **options,
         )
     except InvalidArgumentError:
