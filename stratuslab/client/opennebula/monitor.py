@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from stratuslab.client.errors import DuplicateError, InvalidArgumentError
 from stratuslab.client.opennebula.rpc import Rpc
 from stratuslab.client.opennebula.vm import VirtualMachine, checked_vm_id
+from stratuslab.client.opennebula.vm_states import VmState
 from stratuslab.client.transport.entry_reader import EntryReader
 from stratuslab.client.transport.xml_document import DocumentError, parse
 
@@ -95,11 +96,12 @@ class Monitor:
     def find_vm(self, token: str, *, above: int | None = None) -> VirtualMachine | None:
         """Return the user's VM that was started with a token, unless it is done (``one.vmpool.info``).
 
-        From OpenNebula 5.12 on, a VM that is done is found too (``one.vmpool.infoextended``), and only VMs
-        with an id higher than ``above`` are asked for: an id that was known before the VM was started.
+        From OpenNebula 5.12 on, a VM that is done is found too (``one.vmpool.infoextended``) if no other has
+        the token, the newest one; and only VMs with an id higher than ``above`` are asked for: an id that was
+        known before the VM was started.
 
         :raises InvalidArgumentError: for an invalid token.
-        :raises DuplicateError: if several VMs have the token.
+        :raises DuplicateError: if several VMs that are not done have the token.
         """
         if not isinstance(token, str) or not token:
             raise InvalidArgumentError(
@@ -111,7 +113,9 @@ class Monitor:
             vms = self._list(front_end.detailed_list_call, front_end.mine[0], first, -1, _ANY_STATE)
         else:
             vms = self.list_vms()
-        found = [vm for vm in vms if vm.token == token]
+        bearers = [vm for vm in vms if vm.token == token]
+        # A token may be used again once its VM is done: those use nothing any more.
+        found = [vm for vm in bearers if vm.state is not VmState.TERMINATED]
         if len(found) > 1:
             ids = [str(vm.id) for vm in found]
             raise DuplicateError(
@@ -122,4 +126,4 @@ class Monitor:
                 token=token,
                 ids=ids,
             )
-        return found[0] if found else None
+        return next(iter(found), bearers[-1] if bearers else None)
