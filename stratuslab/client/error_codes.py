@@ -16,7 +16,7 @@ from stratuslab.client.errors import (
     UnavailableError,
 )
 
-__all__ = ["error_of_code", "error_of_fault", "error_of_status"]
+__all__ = ["NO_EXISTS", "error_of_code", "error_of_fault", "error_of_status"]
 
 _BY_STATUS: dict[int, type[ServiceError]] = {
     400: BadRequestError,
@@ -31,10 +31,13 @@ _BY_STATUS: dict[int, type[ServiceError]] = {
     504: UnavailableError,
 }
 
+NO_EXISTS = 1024
+"""OpenNebula's code for a number that nothing has."""
+
 _BY_CODE: dict[int, type[ServiceError]] = {
     256: CredentialsError,
     512: ForbiddenError,
-    1024: NotFoundError,
+    NO_EXISTS: NotFoundError,
     2048: ConflictError,
     4096: BadRequestError,
 }

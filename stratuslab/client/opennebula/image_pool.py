@@ -20,6 +20,7 @@ from stratuslab.client.opennebula.one_image import OneImage
 from stratuslab.client.opennebula.pool import describe, list_pool
 from stratuslab.client.opennebula.template_text import attribute, checked_name
 from stratuslab.client.opennebula.waiting import until_seen
+from stratuslab.client.opennebula.xmlrpc_message import LAST_ID
 from stratuslab.client.transport.settlement import settled, unsettled
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ logger = logging.getLogger(__name__)
 _MINE, _ALL = -3, -2
 _NAME_LENGTH = 128
 _NAME_REFUSED = "&|:\\\";/'#{}$<>\t\n\r"
-_MAX_ID = 2**31 - 1
 
 
 class ImagePool:
@@ -64,8 +64,6 @@ class ImagePool:
 
     def image(self, number: int) -> OneImage:
         """Return one image (``one.image.info``)."""
-        if number > _MAX_ID:
-            raise NotFoundError(f"there is no image {number}", location=self._cloud.location)
         return describe(self._rpc, "one.image.info", number, tag="IMAGE", read=OneImage.from_element)
 
     def list_templates(self) -> list[MachineTemplate]:
@@ -84,8 +82,6 @@ class ImagePool:
 
     def template(self, number: int) -> MachineTemplate:
         """Return one VM template (``one.template.info``)."""
-        if number > _MAX_ID:
-            raise NotFoundError(f"there is no VM template {number}", location=self._cloud.location)
         return describe(
             self._rpc, "one.template.info", number, tag="VMTEMPLATE", read=MachineTemplate.from_element
         )
@@ -129,7 +125,7 @@ class ImagePool:
 
     def number_in(self, method: str, value: object) -> int:
         """Return the id that an answer holds."""
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MAX_ID:
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LAST_ID:
             raise self._rpc.malformed(method, "its value is not the id of an image")
         return value
 

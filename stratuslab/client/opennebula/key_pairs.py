@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stratuslab.client.errors import ConflictError, InvalidArgumentError, NotFoundError, StratusLabError
-from stratuslab.client.opennebula.pool import describe, integer, text
+from stratuslab.client.opennebula.pool import describe, object_id, text
 from stratuslab.client.opennebula.public_keys import is_private_key
 from stratuslab.client.opennebula.template_text import vector
 from stratuslab.client.transport.settlement import settled, unsettled
-from stratuslab.client.transport.xml_document import DocumentError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,9 +44,7 @@ class _User:
 
     @classmethod
     def from_element(cls, user: Element) -> _User:
-        number = integer(user, "ID")
-        if number is None:
-            raise DocumentError("a <USER> has no numeric <ID>")
+        number = object_id(user)
         keys = (_key(item) for item in user.iterfind("TEMPLATE/*") if item.tag.startswith(_PREFIX))
         return cls(number, tuple(key for key in keys if key is not None))
 

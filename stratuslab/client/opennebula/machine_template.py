@@ -6,8 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stratuslab.client.opennebula.pool import attributes_of, integer, text
-from stratuslab.client.transport.xml_document import DocumentError
+from stratuslab.client.opennebula.pool import attributes_of, integer, object_id, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,9 +55,7 @@ class MachineTemplate:
 
         :raises DocumentError: if it has no number.
         """
-        number = integer(template, "ID")
-        if number is None:
-            raise DocumentError("a <VMTEMPLATE> has no numeric <ID>")
+        number = object_id(template)
         return cls(
             id=number,
             name=text(template, "NAME") or str(number),

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from stratuslab.client.opennebula.pool import attributes_of, integer, text
-from stratuslab.client.transport.xml_document import DocumentError
+from stratuslab.client.opennebula.pool import attributes_of, integer, object_id, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,9 +61,7 @@ class DiskSnapshot:
 
         :raises DocumentError: if it has no number.
         """
-        number = integer(snapshot, "ID")
-        if number is None:
-            raise DocumentError("a <SNAPSHOT> has no numeric <ID>")
+        number = object_id(snapshot)
         return cls(
             number,
             text(snapshot, "NAME"),
@@ -124,9 +121,7 @@ class OneImage:
 
         :raises DocumentError: if it has no number.
         """
-        number = integer(image, "ID")
-        if number is None:
-            raise DocumentError("an <IMAGE> has no numeric <ID>")
+        number = object_id(image)
         return cls(
             id=number,
             name=text(image, "NAME") or str(number),
@@ -164,9 +159,7 @@ class Datastore:
 
         :raises DocumentError: if it has no number.
         """
-        number = integer(datastore, "ID")
-        if number is None:
-            raise DocumentError("a <DATASTORE> has no numeric <ID>")
+        number = object_id(datastore)
         free = integer(datastore, "FREE_MB") or 0
         # The free space that the cloud tells does not respect the limit.
         limit, used = integer(datastore, "TEMPLATE/LIMIT_MB"), integer(datastore, "USED_MB") or 0

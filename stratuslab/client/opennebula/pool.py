@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from stratuslab.client.opennebula.xmlrpc_message import LAST_ID
 from stratuslab.client.transport.entry_reader import EntryReader
 from stratuslab.client.transport.xml_document import DocumentError, parse
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from stratuslab.client.opennebula.rpc import Rpc
 
-__all__ = ["attributes_of", "describe", "integer", "list_pool", "text"]
+__all__ = ["attributes_of", "describe", "integer", "list_pool", "object_id", "text"]
 
 _MAX_DIGITS = 18
 _Read = TypeVar("_Read")
@@ -63,6 +64,18 @@ def integer(parent: Element, path: str) -> int | None:
     if not (number.isascii() and number.isdecimal()) or len(number) > _MAX_DIGITS:
         return None
     return int(digits)
+
+
+def object_id(element: Element) -> int:
+    """Return the number of an object of a pool.
+
+    :raises DocumentError: if it has none.
+    """
+    digits = element.findtext("ID") or ""
+    if digits.isascii() and digits.isdecimal() and len(digits) <= _MAX_DIGITS and int(digits) <= LAST_ID:
+        return int(digits)
+    article = "an" if element.tag.startswith("I") else "a"
+    raise DocumentError(f"{article} <{element.tag}> has no numeric <ID>")
 
 
 def attributes_of(element: Element | None) -> dict[str, str]:

@@ -8,17 +8,18 @@ from uuid import uuid4
 from xml.sax.saxutils import escape
 
 from stratuslab.client.configuration.cloud import Password
-from stratuslab.client.error_codes import error_of_code, error_of_fault
+from stratuslab.client.error_codes import NO_EXISTS, error_of_code, error_of_fault
 from stratuslab.client.errors import (
     ConfigurationError,
     CredentialsError,
     ForbiddenError,
+    NotFoundError,
     NotSupportedError,
     ServiceError,
 )
 from stratuslab.client.opennebula.locks import explained
 from stratuslab.client.opennebula.releases import STRATUSLAB_14_06, FrontEnd, front_end_of
-from stratuslab.client.opennebula.xmlrpc_message import AnswerReader, Fault, encode_call, read_answer
+from stratuslab.client.opennebula.xmlrpc_message import LAST_ID, AnswerReader, Fault, encode_call, read_answer
 from stratuslab.client.transport.connection import Request, ServiceConnection
 from stratuslab.client.transport.covered import CoveredText
 from stratuslab.client.transport.failures import worst_of
@@ -186,7 +187,16 @@ class Rpc:
 
     def _body(self, method: str, arguments: tuple[str | int | bool, ...]) -> bytes:
         # The password is put in last: the frames of an error for what cannot be written must not hold it.
-        body = encode_call(method, (_PLACE_OF_SESSION, *arguments))
+        try:
+            body = encode_call(method, (_PLACE_OF_SESSION, *arguments))
+        except OverflowError:
+            largest = max(argument for argument in arguments if isinstance(argument, int))
+            raise NotFoundError(
+                f"nothing has the number {largest}: OpenNebula's go up to {LAST_ID}",
+                location=self.cloud.location,
+                operation=method,
+                code=NO_EXISTS,
+            ) from None
         return body.replace(_PLACE_OF_SESSION.encode(), escape(self._session).encode(), 1)
 
     def _value_of(self, method: str, result: Answer | Fault) -> str | int | bool | None:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stratuslab.client.errors import ConfigurationError, InvalidArgumentError
-from stratuslab.client.opennebula.pool import integer, list_pool, text
-from stratuslab.client.transport.xml_document import DocumentError
+from stratuslab.client.opennebula.pool import integer, list_pool, object_id, text
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -36,9 +35,7 @@ class VirtualNetwork:
 
         :raises DocumentError: if it has no number.
         """
-        number = integer(network, "ID")
-        if number is None:
-            raise DocumentError("a <VNET> has no numeric <ID>")
+        number = object_id(network)
         size = sum(integer(part, "SIZE") or 0 for part in network.findall("AR_POOL/AR"))
         return cls(
             str(number),

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from xml.etree.ElementTree import Element
 
-__all__ = ["Answer", "AnswerReader", "Fault", "encode_call", "read_answer"]
+__all__ = ["LAST_ID", "Answer", "AnswerReader", "Fault", "encode_call", "read_answer"]
 
+LAST_ID = 2**31 - 1
+"""The largest number of a call: OpenNebula's have 32 bits."""
 _VALUE_PATH = ["methodResponse", "params", "param", "value", "array", "data", "value"]
 _MAX_DEPTH = 20
 _MAX_TAGS = 1000

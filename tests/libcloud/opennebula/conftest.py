@@ -59,3 +59,22 @@ def start(driver: OpenNebulaNodeDriver) -> Callable[..., StratusLabNode]:
 @pytest.fixture
 def node(start: Callable[..., StratusLabNode]) -> StratusLabNode:
     return start()
+
+
+@pytest.fixture
+def answer_otherwise(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str, Callable[[list[Any]], list[Any]]], None]:
+    """Let something change the cloud's answers to a method on their way."""
+    oned: Any = sandbox.opennebula("here").oned
+
+    def change(method: str, changed: Callable[[list[Any]], list[Any]]) -> None:
+        call = oned.call
+
+        def answer(name: str, *arguments: Any) -> list[Any]:
+            found = call(name, *arguments)
+            return changed(found) if name == method else found
+
+        monkeypatch.setattr(oned, "call", answer)
+
+    return change
