@@ -136,7 +136,7 @@ class OneImage:
             datastore=text(image, "DATASTORE"),
             format=text(image, "FORMAT") or text(image, "FSTYPE"),
             vm_ids=tuple(
-                number for item in image.findall("VMS/ID") if (number := integer(item, ".")) is not None
+                vm_id for item in image.findall("VMS/ID") if (vm_id := integer(item, ".")) is not None
             ),
             snapshots=tuple(map(DiskSnapshot.from_element, image.findall("SNAPSHOTS/SNAPSHOT"))),
             attributes=attributes_of(image.find("TEMPLATE")),
