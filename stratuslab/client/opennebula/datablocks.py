@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
     from stratuslab.client.opennebula.vm import VirtualMachine, VmDisk
 
 __all__ = ["Datablocks"]
-
-logger = logging.getLogger(__name__)
 
 _GIB_IN_MIB = 1024
 _MAX_GIB = 2**31 // _GIB_IN_MIB - 1
@@ -113,25 +110,15 @@ class Datablocks:
             if made is not None:
                 return made
         place = self._datastore(datastore)
-        operation = "one.image.allocate"
-        try:
-            number = self._images.number_in(
-                operation, self._rpc.call(operation, template, place, changes=True, repeatable=False)
-            )
-        except StratusLabError as error:
-            number = self._images.settled(error, token, lambda image: _bears(image, token))
-        try:
-            image = self._images.when_ready(number, name, operation)
-        except BaseException as error:
-            if not isinstance(error, StratusLabError):
-                logger.warning(
-                    "location %r: the cloud accepted image %d, then create_volume was interrupted",
-                    self._cloud.location,
-                    number,
-                )
-            raise
+        image = self._images.made(
+            "one.image.allocate",
+            (template, place),
+            name,
+            mark=token,
+            is_ours=lambda image: _bears(image, token),
+        )
         if image.state == "UNKNOWN":
-            return OneImage.accepted(number, name, DATABLOCK, size_gib * _GIB_IN_MIB)
+            return OneImage.accepted(image.id, name, DATABLOCK, size_gib * _GIB_IN_MIB)
         return image
 
     def _datastore(self, given: str | None) -> int:

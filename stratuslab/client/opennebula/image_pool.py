@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from stratuslab.client.errors import (
@@ -34,6 +35,7 @@ __all__ = ["ImagePool", "checked_image_name"]
 logger = logging.getLogger(__name__)
 
 _MINE, _ALL = -3, -2
+_UNKNOWN = "UNKNOWN"
 _NAME_LENGTH = 128
 _NAME_REFUSED = "&|:\\\";/'#{}$<>\t\n\r"
 
@@ -105,31 +107,71 @@ class ImagePool:
 
     def _make(self, name: str, description: str | None, method: str, *arguments: str | int) -> OneImage:
         text = attribute("DESCRIPTION", description, "description") if description else None
-        taken = next((image for image in self.list_images(mine=True) if image.name == name), None)
+        taken = next((image for image in self.list_images(mine=True) if image.name == name.strip()), None)
         if taken is not None:
             raise ConflictError(
                 f"you have an image {name!r} already: {taken.id}; choose another name",
                 location=self._cloud.location,
                 operation=method,
             )
+        image = self.made(
+            method, arguments, name, mark=name, is_ours=lambda image: image.name == name.strip()
+        )
+        if text is None:
+            return image
         try:
-            made = self.number_in(method, self._rpc.call(method, *arguments, changes=True, repeatable=False))
+            self._rpc.call_about(image.id, "one.image.update", image.id, text, 1)
         except StratusLabError as error:
-            made = self.settled(error, name, lambda image: image.name == name)
-        if text is not None:
-            try:
-                self._rpc.call("one.image.update", made, text, 1)
-            except StratusLabError as error:
-                logger.warning("image %d was made, but without its description: %s", made, error)
-        return self.when_ready(made, name, method)
+            logger.warning("image %d was made, but without its description: %s", image.id, error)
+            return image
+        return replace(image, attributes={**image.attributes, "DESCRIPTION": description or ""})
 
-    def number_in(self, method: str, value: object) -> int:
-        """Return the id that an answer holds."""
+    def made(
+        self,
+        method: str,
+        arguments: tuple[str | int, ...],
+        name: str,
+        *,
+        mark: str,
+        is_ours: Callable[[OneImage], bool],
+    ) -> OneImage:
+        """Send the call that makes an image, once, and return the image when it is ready.
+
+        If the answer is lost, or names an image that is not ours, ours is looked for by its mark
+        (``one.imagepool.info``) for the time-out once more. Then it is waited for within the time-out
+        (``one.image.info``), and returned as it is when the time is over. One that failed is deleted.
+
+        :raises ServiceError: which says why the image failed.
+        """
+        try:
+            number = self._number_in(
+                method, self._rpc.call(method, *arguments, changes=True, repeatable=False)
+            )
+        except StratusLabError as error:
+            number = self._settled(error, mark, is_ours)
+        try:
+            image = self._when_ready(number, name, method, is_ours)
+            if image.state != _UNKNOWN and not is_ours(image):
+                wrong = self._rpc.malformed(method, f"image {number} is not the one that was asked for")
+                number = self._settled(wrong, mark, is_ours)
+                image = self._when_ready(number, name, method, is_ours)
+        except BaseException as error:
+            if not isinstance(error, StratusLabError):
+                logger.warning(
+                    "location %r: the cloud accepted image %d, then %s was interrupted",
+                    self._cloud.location,
+                    number,
+                    method,
+                )
+            raise
+        return image
+
+    def _number_in(self, method: str, value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LAST_ID:
             raise self._rpc.malformed(method, "its value is not the id of an image")
         return value
 
-    def settled(self, error: StratusLabError, mark: str, is_ours: Callable[[OneImage], bool]) -> int:
+    def _settled(self, error: StratusLabError, mark: str, is_ours: Callable[[OneImage], bool]) -> int:
         """Return the image that a failed call has made; else raise the error, or that it may still appear."""
 
         def look() -> OneImage | None:
@@ -146,16 +188,14 @@ class ImagePool:
             token=mark,
         ) from error
 
-    def when_ready(self, number: int, name: str, operation: str) -> OneImage:
-        """Return an image that is being made when it is ready, or as it is when the time is over.
-
-        One that failed is deleted.
-
-        :raises ServiceError: which says why the image failed.
-        """
+    def _when_ready(
+        self, number: int, name: str, operation: str, is_ours: Callable[[OneImage], bool]
+    ) -> OneImage:
+        """Return an image when it is ready, as it is when the time is over, and at once if it is not ours."""
 
         def settled(image: OneImage) -> bool:
-            return image.state not in ("INIT", "CLONE", "UNKNOWN") and not image.state.startswith("LOCKED")
+            being_made = image.state in ("INIT", "CLONE", _UNKNOWN) or image.state.startswith("LOCKED")
+            return not (being_made and is_ours(image))
 
         try:
             image = until_seen(lambda: self.image(number), settled, self._cloud.timeout)
@@ -168,7 +208,7 @@ class ImagePool:
         except StratusLabError as error:
             logger.warning("the cloud accepted image %d, but its state cannot be read: %s", number, error)
             return OneImage.accepted(number, name)
-        if image.state == "ERROR":
+        if image.state == "ERROR" and is_ours(image):
             raise self._failed(image, operation)
         if not settled(image):
             logger.warning("image %d is not ready after %g s; it may be later", number, self._cloud.timeout)

@@ -103,7 +103,7 @@ class KeyPairs:
     def _update(self, user: _User, template: str, done: Callable[[set[str]], bool]) -> None:
         """Change the user's template; if the call fails, the keys that there are tell whether it was done."""
         try:
-            self._rpc.call("one.user.update", user.id, template, _APPEND, changes=True)
+            self._rpc.call_about(user.id, "one.user.update", user.id, template, _APPEND, changes=True)
         except StratusLabError as error:
 
             def look() -> _User | None:

@@ -123,6 +123,17 @@ class Rpc:
             raise worst from error
         raise self.malformed(method, f"{problem} ({answer.media_type or 'no media type'})")
 
+    def call_about(
+        self, number: int, method: str, *arguments: str | int | bool, changes: bool = False
+    ) -> None:
+        """Call a method that answers with the number of what it was about, and may be sent again.
+
+        :raises MalformedAnswerError: if the answer is about something else.
+        """
+        value = self.call(method, *arguments, changes=changes)
+        if isinstance(value, bool) or value != number:
+            raise self.malformed(method, f"it is not about {number}")
+
     def call_for_text(self, method: str, *arguments: str | int | bool) -> str:
         """Call a method that answers with a document."""
         value = self.call(method, *arguments)
