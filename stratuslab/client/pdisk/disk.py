@@ -92,8 +92,10 @@ class Disk:
         :raises DocumentError: if there is no UUID, or a size or count that is no number.
         """
         get = described.get
-        uuid = text_or_none(get("uuid"))
-        if uuid is None:
+        uuid, tag, owner = get("uuid"), get("tag"), get("owner")
+        kind, visibility = get("type"), get("visibility")
+        identifier, quarantine = get("identifier"), get("quarantine")
+        if not isinstance(uuid, str) or not uuid:
             raise DocumentError("a disk has no text for 'uuid'")
         if not _DISK_ID.fullmatch(uuid):
             raise DocumentError("the id of a disk is no UUID")
@@ -101,17 +103,17 @@ class Disk:
             size_gib, count = whole_number(get("size")), whole_number(get("count", "0"))
         except (TypeError, ValueError):
             raise DocumentError("a disk has no number for 'size' or 'count'") from None
-        visibility = text_or_none(get("visibility"))
+        # Not a call for each field: reading a disk would take half as long again.
         return cls(
             uuid,
-            text_or_none(get("tag")) or "",
+            tag if isinstance(tag, str) else "",
             size_gib,
             count,
-            text_or_none(get("owner")) or "",
-            text_or_none(get("type")),
-            _VISIBILITY_OF.get(visibility) if visibility else None,
-            text_or_none(get("identifier")),
-            text_or_none(get("quarantine")),
+            owner if isinstance(owner, str) else "",
+            kind if kind and isinstance(kind, str) else None,
+            _VISIBILITY_OF.get(visibility) if isinstance(visibility, str) else None,
+            identifier if identifier and isinstance(identifier, str) else None,
+            quarantine if quarantine and isinstance(quarantine, str) else None,
         )
 
 

@@ -82,16 +82,17 @@ class PersistentDisk:
         cannot be read is left out, with a warning.
         """
         operation = "GET /disks/"
-        disks: list[Disk] = []
+        # Each once: that an identifier stands in the list twice has to mean two disks.
+        disks: dict[str, Disk] = {}
         left_out: list[str] = []
         for item in self._list(operation, self._request(operation, "GET", "/disks/")):
             try:
-                disks.append(Disk.from_json(item))
+                disk = Disk.from_json(item)
+                disks[disk.uuid] = disk
             except DocumentError as error:
                 left_out.append(f"{_name_of(item)}: {error}")
         self._connection.pass_over(operation, left_out, read=len(disks))
-        # Each once: that an identifier stands in the list twice has to mean two disks.
-        return list({disk.uuid: disk for disk in disks}.values())
+        return list(disks.values())
 
     def describe_volume(self, uuid: str) -> Disk:
         """Return one disk (``GET /disks/UUID``)."""
