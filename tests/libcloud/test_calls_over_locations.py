@@ -87,7 +87,7 @@ def driver(
     good: dict[str, str], refusing: str, silent: ScriptedServer, garbage: ScriptedServer
 ) -> StratusLabNodeDriver:
     """A driver for the thirteen, with the useless three first, in their middle and last."""
-    soon_over = f"{silent.url}/xmlrpc\nendpoint_timeout = 0.3"
+    soon_over = f"{silent.url}/xmlrpc\nendpoint_timeout = 1"
     endpoints = {"refusing": refusing, **dict(list(good.items())[:7]), "silent": soon_over}
     return driver_for({**endpoints, **good, "garbage": f"{garbage.url}/xmlrpc"}, timeout=20)
 

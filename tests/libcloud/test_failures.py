@@ -142,12 +142,12 @@ def test_time_out(
         connection.recv(1)
 
     server = serve(wait_for_the_end)
-    error = settled(failure(lambda: call(at(server.url, timeout=0.2))), operation)
+    error = settled(failure(lambda: call(at(server.url, timeout=0.3))), operation)
 
     assert isinstance(error, errors.AnswerTimeoutError)
     assert isinstance(error, requests.exceptions.Timeout)
     assert named(error, operation)
-    assert "within 0.2 s" in str(error)
+    assert "within 0.3 s" in str(error)
 
 
 @every_operation
@@ -161,7 +161,7 @@ def test_time_out_of_an_answer_that_trickles(
         while not select.select([connection], [], [], 0.02)[0]:
             connection.sendall(b" ")
 
-    error = settled(failure(lambda: call(at(serve(trickle).url, timeout=0.2))), operation)
+    error = settled(failure(lambda: call(at(serve(trickle).url, timeout=0.3))), operation)
 
     assert isinstance(error, errors.AnswerTimeoutError)
     assert named(error, operation)

@@ -218,7 +218,7 @@ def test_an_answer_about_another_mount_is_refused(
     ask: Callable[..., object],
 ) -> None:
     server = serve(page(200, json.dumps(mount).encode()))
-    driver = StratusLabNodeDriver("demo", "demo-pass", host=server.url, timeout=0.5)
+    driver = StratusLabNodeDriver("demo", "demo-pass", host=server.url, timeout=0.3)
 
     with pytest.raises(MalformedAnswerError, match="not about"):
         ask(driver._at(None).disks)

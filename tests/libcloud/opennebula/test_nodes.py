@@ -33,6 +33,12 @@ if TYPE_CHECKING:
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJx0Lq8mVQp1y0y9l2dC7M4b0pJm4v9n1b0v0V7m0Qk4 me@here"
 
 
+@pytest.fixture(autouse=True)
+def _short_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let an order that a machine shows no sign of count as failed soon; the sandbox begins it at once."""
+    monkeypatch.setattr(orders, "_OLD_STATE_SECONDS", 0.3)
+
+
 def operations(sandbox: Sandbox) -> list[str]:
     return [seen.operation for seen in sandbox.request_log if seen.operation.startswith("one.")]
 

@@ -28,6 +28,12 @@ if TYPE_CHECKING:
 LOGIN, STRANGER = "demo:demo-pass", "guest:guest-pass"
 
 
+@pytest.fixture(autouse=True)
+def _short_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let an order that a machine shows no sign of count as failed soon; the sandbox begins it at once."""
+    monkeypatch.setattr(datablocks, "_OLD_STATE_SECONDS", 0.3)
+
+
 @pytest.fixture
 def volume(driver: OpenNebulaNodeDriver) -> StratusLabVolume:
     return driver.create_volume(2, "data")
@@ -235,13 +241,8 @@ def test_a_snapshot_that_is_still_made_is_returned_as_such(
 
 
 def test_a_snapshot_that_fails_silently_is_no_success(
-    sandbox: Sandbox,
-    driver: OpenNebulaNodeDriver,
-    node: StratusLabNode,
-    volume: StratusLabVolume,
-    monkeypatch: pytest.MonkeyPatch,
+    sandbox: Sandbox, driver: OpenNebulaNodeDriver, node: StratusLabNode, volume: StratusLabVolume
 ) -> None:
-    monkeypatch.setattr(datablocks, "_OLD_STATE_SECONDS", 0.3)
     driver.attach_volume(node, volume)
     sandbox.faults.add("one.vm.disksnapshotcreate:nth=1:driver=fails")
 
