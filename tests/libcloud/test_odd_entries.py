@@ -161,6 +161,35 @@ def test_an_odd_disk_is_left_out_and_named(
     )
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "null",
+        "7",
+        '"disk"',
+        "[]",
+        "[[{}]]",
+        f'{{"uuid": "{DISK}", "size": {"9" * 5000}}}',
+        f'{{"uuid": "{DISK}", "size": -{"9" * 5000}}}',
+        f'{{"uuid": "{DISK}", "size": "1", "count": 1{"0" * 20}}}',
+        f'{{"uuid": "{DISK}", "size": 1e999}}',
+        f'{{"uuid": "{DISK}", "size": NaN}}',
+    ],
+    ids=lambda odd: odd[:60],
+)
+def test_an_entry_that_is_no_disk_hides_none(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer],
+    answer: Callable[..., bytes],
+    caplog: pytest.LogCaptureFixture,
+    odd: str,
+) -> None:
+    fine = json.dumps({"uuid": DISK.replace("9", "8"), "size": "1", "tag": "fine"})
+    driver = at(serve(answer(f"[{odd}, {fine}]".encode(), media_type="application/json")).url)
+    with caplog.at_level(logging.WARNING):
+        assert [volume.name for volume in driver.list_volumes()] == ["fine"]
+    assert "GET /disks/: left out" in caplog.text
+
+
 @pytest.mark.parametrize("number", ["-5", "1_0", "\u0667", "+7", " 7", "7.0", True, 7.0, None])
 def test_what_is_no_id_of_a_mounts_vm_is_refused(
     serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer],

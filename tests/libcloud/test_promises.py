@@ -135,6 +135,45 @@ def test_a_404_about_another_disk_deletes_no_volume(
     assert outcome_unknown(caught.value)
 
 
+NOT_THERE = json.dumps({"code": 404, "message": f"The server has not found disk {OTHER}"}).encode()
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda driver: driver.destroy_volume(volume_of(driver, THIS)),
+        lambda driver: driver.ex_get_volume(THIS),
+        lambda driver: driver._at(None).disks.hot_detach(THIS, 7),
+        lambda driver: driver._at(None).disks.mounts(THIS),
+    ],
+    ids=["destroy", "get", "detach", "mounts"],
+)
+def test_that_another_disk_is_not_there_says_nothing_of_ours(
+    serve: Callable[[bytes | Callable[[socket.socket], object]], ScriptedServer], ask: Callable[..., object]
+) -> None:
+    driver = StratusLabNodeDriver("demo", "demo-pass", host=serve(page(404, NOT_THERE)).url, timeout=5)
+
+    with pytest.raises(MalformedAnswerError, match="not about"):
+        ask(driver)
+
+
+def test_an_answer_about_another_image_is_refused(sandbox: Sandbox) -> None:
+    driver = StratusLabNodeDriver(stratuslab_user_config=sandbox.config_file, timeout=5)
+    asked, other = (image.id for image in driver.list_images()[:2])
+    with in_between(sandbox.url, lambda path: path.replace(asked, other)) as url:
+        settings = sandbox.config_file.read_text(encoding="utf-8").replace(sandbox.url, url)
+        driver = StratusLabNodeDriver("default", stratuslab_user_config=io.StringIO(settings), timeout=5)
+        calls: list[Callable[[], object]] = [
+            lambda: driver.get_image(asked),
+            lambda: driver.ex_get_image_metadata(asked),
+            lambda: driver.create_node("web", "m1.small", asked),
+        ]
+        for call in calls:
+            with pytest.raises(MalformedAnswerError, match=f"about {other}, not about {asked}"):
+                call()
+        assert driver.list_nodes() == []
+
+
 OF_GATEWAYS = {
     "no route": {"message": "no Route matched with those values"},
     "path": {"message": f"No route found for DELETE https://cloud/pdisk/pswd/disks/{THIS}"},
@@ -361,7 +400,10 @@ def test_two_nodes_of_one_token_are_named(sandbox: Sandbox, driver: StratusLabNo
 @pytest.mark.parametrize("kind", ["stratuslab", "opennebula-6.10"])
 def test_a_node_that_a_proxy_delivers_twice_is_named_twice(kind: str) -> None:
     """Nothing fails on the way: both answers say that a VM was started."""
-    with Sandbox(locations=["here"], cloud=kind, boot_seconds=0) as sandbox, asking_twice(sandbox.url) as url:
+    with (
+        Sandbox(locations=["here"], cloud=kind, boot_seconds=0) as sandbox,
+        in_between(sandbox.url, times=lambda body: 1 + (b"one.vm.allocate" in body)) as url,
+    ):
         settings = sandbox.config_file.read_text(encoding="utf-8").replace(sandbox.url, url)
         driver = StratusLabNodeDriver("default", stratuslab_user_config=io.StringIO(settings), timeout=10)
         image = driver.list_images()[0]
@@ -374,16 +416,18 @@ def test_a_node_that_a_proxy_delivers_twice_is_named_twice(kind: str) -> None:
 
 
 @contextmanager
-def asking_twice(cloud: str) -> Iterator[str]:
-    """Serve the cloud, which is asked twice for a VM; the second answer is passed on."""
+def in_between(
+    cloud: str, path: Callable[[str], str] = str, times: Callable[[bytes], int] = lambda _: 1
+) -> Iterator[str]:
+    """Serve the cloud, asked for another path and so many times; the last answer is passed on."""
 
     @WerkzeugRequest.application
     def pass_on(request: WerkzeugRequest) -> WerkzeugResponse:
         body = request.get_data()
-        for _ in range(1 + (b"one.vm.allocate" in body)):
+        for _ in range(times(body)):
             answer = requests.request(
                 request.method,
-                f"{cloud}{request.full_path.rstrip('?')}",
+                f"{cloud}{path(request.full_path.rstrip('?'))}",
                 headers={name: value for name, value in request.headers.items() if name != "Host"},
                 data=body,
                 timeout=10,

@@ -68,9 +68,9 @@ class Marketplace:
                 argument="identifier",
             )
         path = f"/metadata/{identifier}"
-        entries = self._entries(operation, path, "valid")
+        entries = self._entries(operation, path, "valid", identifier)
         if not entries:
-            raise self._not_offered(operation, identifier, self._entries(operation, path, "all"))
+            raise self._not_offered(operation, identifier, self._entries(operation, path, "all", identifier))
         return max(entries, key=lambda entry: entry.age_key)
 
     def url_of(self, identifier: str) -> str:
@@ -86,7 +86,9 @@ class Marketplace:
             problem = f"the image {identifier} expired on {newest.valid:%Y-%m-%d}"
         return NotFoundError(problem, location=self._connection.cloud.location, operation=operation)
 
-    def _entries(self, operation: str, path: str, status: ImageStatus) -> list[ImageMetadata]:
+    def _entries(
+        self, operation: str, path: str, status: ImageStatus, identifier: str | None = None
+    ) -> list[ImageMetadata]:
         entries: list[ImageMetadata] = []
         readers: list[EntryReader] = []
 
@@ -118,6 +120,11 @@ class Marketplace:
         if answer.status != HTTPStatus.OK:
             raise self._connection.refused(operation, answer, _error_text(answer))
         self._connection.pass_over(operation, readers[-1].left_out, read=readers[-1].taken)
+        other = next((entry for entry in entries if identifier not in (None, entry.identifier)), None)
+        if other is not None:
+            raise self._connection.malformed(
+                operation, f"it is about {other.identifier}, not about {identifier}"
+            )
         return entries
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["Rpc"]
 
 _PLACE_OF_SESSION = f"session-{uuid4().hex}"
+_MISSING = re.compile(r"Error getting [a-z ]+ \[(-?[0-9]{1,19})\]")
 _SESSION_BEHIND_PROXY = "dummy:pass"
 """The proxy demands a session and ignores it; the password need not travel twice."""
 
@@ -115,6 +117,8 @@ class Rpc:
         except DocumentError as error:
             problem = str(error)
         except ServiceError as error:
+            if isinstance(error, NotFoundError) and _is_about_another(error.message, method, arguments):
+                raise self.malformed(method, error.message) from None
             worst = worst_of(error, repeated=changes and answer.repeated)
             if worst is error and changes and isinstance(error, ForbiddenError) and self.front_end.has_pools:
                 worst = explained(error, self.call_for_text)
@@ -222,3 +226,13 @@ class Rpc:
                 text += f": {self.connection.identity} was refused; see {self.cloud.source}"
             raise kind(text, location=location, operation=method, code=result.code)
         return result.value
+
+
+def _is_about_another(refusal: str, method: str, arguments: tuple[str | int | bool, ...]) -> bool:
+    """Return whether something is said not to be there that was not asked for.
+
+    Only of calls that are about one thing: others need further things, and may miss one of them.
+    """
+    missing = _MISSING.search(refusal)
+    is_about_one = method.endswith(".info") or method == "one.vm.action"
+    return is_about_one and missing is not None and int(missing[1]) not in arguments

@@ -19,6 +19,7 @@ __all__ = [
     "Disk",
     "Mount",
     "Visibility",
+    "disk_ids_in",
     "is_disk_id",
     "source_of_disk",
     "text_or_none",
@@ -43,6 +44,11 @@ _DISK_ID = re.compile("-".join(f"{_HEXADECIMAL}{{{length}}}" for length in (8, 4
 def is_disk_id(text: str) -> bool:
     """Return whether a text has the form of a disk's UUID."""
     return _DISK_ID.fullmatch(text) is not None
+
+
+def disk_ids_in(text: str) -> list[str]:
+    """Return the UUIDs that a text names, in small letters."""
+    return _DISK_ID.findall(text.lower())
 
 
 def source_of_disk(cloud: Cloud, uuid: str) -> str:

@@ -17,6 +17,8 @@ _MAX_ODD_BYTES = 4 * 1024 * 1024
 or with what has to be mended."""
 _MAX_VALUES = 350_000
 """A list of 29,000 disks; a value takes up to two hundred bytes of memory, and as little as 3 in the text."""
+_MAX_DIGITS = 640
+"""Python may be set to refuse numbers of more digits."""
 # The service pastes owners into its JSON as they are: a certificate's "O=A\\, Inc" makes it invalid.
 _PASTED_OWNER = re.compile(r'("owner"\s*:\s*")(.*)$', re.MULTILINE)
 _BEYOND_BMP = re.compile(rb"[\xf0-\xff]|\\u[dD][89A-Fa-f]")
@@ -54,7 +56,12 @@ def decode(body: bytes) -> Any:
 def _loads(text: str) -> Any:
     # Not strict: control characters in one text must not hide all disks.
     hook = _object if _SURROGATE_ESCAPE.search(text) else None
-    return json.loads(text, strict=False, object_pairs_hook=hook)
+    return json.loads(text, strict=False, object_pairs_hook=hook, parse_int=_integer)
+
+
+def _integer(digits: str) -> int | str:
+    """Return a whole number; a longer one stays text: Python would refuse it, and with it all disks."""
+    return int(digits) if len(digits) <= _MAX_DIGITS else digits
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

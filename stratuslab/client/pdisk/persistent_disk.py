@@ -23,6 +23,7 @@ from stratuslab.client.pdisk.disk import (
     Disk,
     Mount,
     Visibility,
+    disk_ids_in,
     is_disk_id,
     text_or_none,
     whole_number,
@@ -86,6 +87,9 @@ class PersistentDisk:
         disks: dict[str, Disk] = {}
         left_out: list[str] = []
         for item in self._list(operation, self._request(operation, "GET", "/disks/")):
+            if not isinstance(item, dict):
+                left_out.append("an entry that is no object")
+                continue
             try:
                 disk = Disk.from_json(item)
                 disks[disk.uuid] = disk
@@ -219,6 +223,8 @@ class PersistentDisk:
         operation = "GET /disks/UUID/mounts/"
         answer = self._request(operation, "GET", f"{_path(uuid)}/mounts/")
         found = self._list(operation, answer)
+        if not all(isinstance(item, dict) for item in found):
+            raise self._connection.malformed(operation, "it is not a list of objects")
         try:
             return [
                 Mount(whole_number(item.get("vmId")), self._field(operation, item, "device"))
@@ -281,7 +287,7 @@ class PersistentDisk:
         headers = {"Accept": "application/json"}
         if form is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
-        return self._connection.exchange(
+        answer = self._connection.exchange(
             Request(
                 operation,
                 method,
@@ -291,6 +297,11 @@ class PersistentDisk:
                 repeatable=form is None,
             )
         )
+        if answer.status == HTTPStatus.NOT_FOUND:
+            missing = disk_ids_in(_own_message(answer) or "")
+            if missing and not any(uuid in path for uuid in missing):
+                raise self._connection.malformed(operation, f"it is about {missing[0]}, not about {path}")
+        return answer
 
     def _accepted(self, operation: str, answer: HttpAnswer) -> HttpAnswer:
         if answer.status not in (HTTPStatus.OK, HTTPStatus.CREATED):
@@ -308,9 +319,9 @@ class PersistentDisk:
         if found.lower() != asked.lower():
             raise self._connection.malformed(operation, f"it is about {found[:50]}, not about {asked}")
 
-    def _list(self, operation: str, answer: HttpAnswer) -> list[dict[str, Any]]:
+    def _list(self, operation: str, answer: HttpAnswer) -> list[Any]:
         found = self._json(operation, answer)
-        if not isinstance(found, list) or not {dict}.issuperset(map(type, found)):
+        if not isinstance(found, list):
             raise self._connection.malformed(operation, "it is not a list of objects")
         return found
 

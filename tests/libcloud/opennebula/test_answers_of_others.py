@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stratuslab.client.errors import MalformedAnswerError, UnsettledError, outcome_unknown
+from stratuslab.client.errors import MalformedAnswerError, StratusLabError, UnsettledError, outcome_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,3 +106,45 @@ def test_a_key_that_another_answer_confirms_is_looked_for(
         change(hasty, old)
     assert outcome_unknown(caught.value)
     assert [key.name for key in driver.list_key_pairs()] == ["old"]
+
+
+MISSING: dict[str, tuple[str, str, Callable[[Any, Any], object]]] = {
+    "details": ("one.vm.info", "virtual machine", lambda driver, node: driver.ex_get_node_details(node.id)),
+    "refresh": ("one.vm.info", "virtual machine", lambda driver, node: driver.ex_refresh_node(node)),
+    "reboot": ("one.vm.action", "virtual machine", lambda driver, node: driver.reboot_node(node)),
+    "image": ("one.image.info", "image", lambda driver, _: driver.get_image("0")),
+    "volume": ("one.image.info", "image", lambda driver, _: driver.ex_get_volume("0")),
+    "template": (
+        "one.template.info",
+        "virtual machine template",
+        lambda driver, _: driver.get_image("template:0"),
+    ),
+    "keys": ("one.user.info", "user", lambda driver, _: driver.list_key_pairs()),
+}
+
+
+@pytest.mark.parametrize("name", MISSING)
+def test_that_another_thing_is_not_there_says_nothing_of_ours(
+    driver: OpenNebulaNodeDriver, node: StratusLabNode, answer_otherwise: AnswerOtherwise, name: str
+) -> None:
+    method, kind, call = MISSING[name]
+    answer_otherwise(method, lambda _: [False, f"[{method}] Error getting {kind} [4711].", 1024, 4711, 0])
+
+    with pytest.raises(MalformedAnswerError, match=r"\[4711\]"):
+        call(driver, node)
+
+
+def test_a_deletion_is_not_believed_because_another_image_is_not_there(
+    sandbox: Sandbox, driver: OpenNebulaNodeDriver, answer_otherwise: AnswerOtherwise
+) -> None:
+    volume = driver.create_volume(1, "data")
+    answer_otherwise("one.image.delete", lambda _: [True, int(volume.id), 0])
+    answer_otherwise(
+        "one.image.info", lambda _: [False, "[one.image.info] Error getting image [4711].", 1024, 4711, 0]
+    )
+    sandbox.opennebula("here").oned.set_image_state(int(volume.id), 1)
+    hasty = type(driver)(stratuslab_user_config=sandbox.config_file, timeout=0.3)
+
+    with pytest.raises(StratusLabError) as caught:
+        hasty.destroy_volume(volume)
+    assert outcome_unknown(caught.value)
