@@ -136,7 +136,7 @@ class Mount:
         return self.device == "static"
 
 
-@lru_cache(_REMEMBERED_NUMBERS, typed=True)
+@lru_cache(_REMEMBERED_NUMBERS)  # which keeps ints and texts apart from all else
 def whole_number(text: object) -> int:
     """Return a number, which the service writes as text in its own language: ``"1,024"``.
 

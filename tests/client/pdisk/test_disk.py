@@ -84,6 +84,13 @@ def test_what_is_no_number_is_refused(key: str, value: Any) -> None:
         Disk.from_json({**MINIMUM, key: value})
 
 
+@pytest.mark.parametrize("value", [True, 1.0], ids=repr)
+def test_a_remembered_number_is_not_taken_for_what_equals_it(value: Any) -> None:
+    assert Disk.from_json({**MINIMUM, "size": 1}).size_gib == 1
+    with pytest.raises(DocumentError, match="a disk has no number"):
+        Disk.from_json({**MINIMUM, "size": value})
+
+
 @pytest.mark.parametrize("value", ["", None, 5, [UUID]], ids=repr)
 def test_without_a_uuid_there_is_no_disk(value: int | list[str] | str | None) -> None:
     with pytest.raises(DocumentError, match="a disk has no text for 'uuid'"):
