@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def sandbox() -> Iterator[Sandbox]:
     """A cloud of StratusLab, "old", and two of OpenNebula, "here" (the default location) and "there"."""
     with Sandbox(
-        locations=["here", "there", "old:stratuslab"], cloud="opennebula-6.10", boot_seconds=0.2
+        locations=["here", "there", "old:stratuslab"], cloud="opennebula-6.10", boot_seconds=0.04
     ) as sandbox:
         yield sandbox
 
