@@ -233,6 +233,9 @@ class ServiceConnection:
             if response.status_code < HTTPStatus.OK:
                 problem = f"the status {response.status_code} is not that of an answer"
                 raise self.malformed(request.operation, problem)
+            if "," in response.headers.get("Content-Encoding", ""):
+                # Each time may make a piece a thousand times larger in memory, before it can be measured.
+                raise self.malformed(request.operation, "it is compressed more than once")
             for chunk in response.iter_content(_CHUNK_BYTES):
                 keep(chunk)
                 size += len(chunk)
