@@ -61,6 +61,7 @@ class VolumeOperations(NodeDriver):
     ) -> StratusLabVolume:
         """Make an empty volume (``POST /disks/`` or ``one.image.allocate``, never sent twice).
 
+        Then ``GET /disks/UUID`` or ``one.image.info`` tells whether the volume is the one that was asked for.
         When the answer is lost, the volume is looked for by its token (``extra["identifier"]``) for as long
         as ``timeout`` once more, and returned if it is found. A datablock is returned when it is ready, or
         with its state when the time-out is over; if the cloud could not make it, what is left of it is

@@ -417,9 +417,12 @@ def test_a_node_that_a_proxy_delivers_twice_is_named_twice(kind: str) -> None:
 
 @contextmanager
 def in_between(
-    cloud: str, path: Callable[[str], str] = str, times: Callable[[bytes], int] = lambda _: 1
+    cloud: str,
+    path: Callable[[str], str] = str,
+    times: Callable[[bytes], int] = lambda _: 1,
+    instead: Callable[[bytes], bytes | None] = lambda _: None,
 ) -> Iterator[str]:
-    """Serve the cloud, asked for another path and so many times; the last answer is passed on."""
+    """Serve the cloud, asked for another path and so many times; the last answer or another is passed on."""
 
     @WerkzeugRequest.application
     def pass_on(request: WerkzeugRequest) -> WerkzeugResponse:
@@ -432,6 +435,9 @@ def in_between(
                 data=body,
                 timeout=10,
             )
+        other = instead(body)
+        if other is not None:
+            return WerkzeugResponse(other, 201, content_type="application/json")
         return WerkzeugResponse(
             answer.content, answer.status_code, content_type=answer.headers["Content-Type"]
         )
@@ -481,6 +487,37 @@ def test_an_older_node_is_not_taken_for_ours(
     new = hasty.create_node("new", hasty.list_sizes()[0], image)
     assert new.id != old.id
     assert new.name == "new"
+
+
+@pytest.mark.parametrize("token", [None, "job-1"])
+@pytest.mark.parametrize("made", [True, False])
+def test_an_older_volume_is_not_taken_for_ours(sandbox: Sandbox, token: str | None, made: bool) -> None:
+    """A proxy gives the answer to an earlier request; ours was carried out, or was not."""
+    direct = StratusLabNodeDriver(stratuslab_user_config=sandbox.config_file, timeout=5)
+    old = direct.create_volume(1, "old")
+    late = json.dumps({"uuid": old.id}).encode()
+
+    def answered(body: bytes) -> bytes | None:
+        return late if b"tag=new" in body else None
+
+    with in_between(sandbox.url, times=lambda body: made or b"tag=new" not in body, instead=answered) as url:
+        settings = sandbox.config_file.read_text(encoding="utf-8").replace(sandbox.url, url)
+        driver = StratusLabNodeDriver("default", stratuslab_user_config=io.StringIO(settings), timeout=0.5)
+        if made:
+            assert driver.create_volume(1, "new", ex_token=token).id != old.id
+        else:
+            with pytest.raises(UnsettledError):
+                driver.create_volume(1, "new", ex_token=token)
+    assert len(direct.list_volumes()) == 1 + made
+
+
+@pytest.mark.parametrize("look", ["status=500", "cut-before", "garbage"])
+def test_a_volume_that_cannot_be_looked_at_was_made(
+    sandbox: Sandbox, hasty: StratusLabNodeDriver, look: str
+) -> None:
+    sandbox.faults.add(f"GET /disks/UUID:{look}")
+    volume = hasty.create_volume(1, "new")
+    assert [found.id for found in hasty.list_volumes()] == [volume.id]
 
 
 def test_an_action_on_another_node_is_not_ours(

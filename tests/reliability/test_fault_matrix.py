@@ -306,7 +306,7 @@ OPERATIONS = {
         left_running,
     ),
     "create_volume": Operation(
-        ("POST /disks/",),
+        ("POST /disks/", "GET /disks/UUID"),
         lambda world: world.driver.create_volume(1, "new"),
         done=lambda world: bool(new_disks(world)),
         right=lambda world, volume: new_disks(world) == [volume.id],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -49,6 +50,8 @@ MIN_DISK_GIB = 1
 MAX_DISK_GIB = 1024
 MAX_TAG_LENGTH = 255
 MAX_TOKEN_LENGTH = 64
+
+logger = logging.getLogger(__name__)
 
 _CHANGES = ("DELETE /disks/UUID", "DELETE /disks/UUID/mounts/MOUNT", "POST /disks/UUID/mounts/")
 # PDisk treats an identifier of 27 characters as that of an image.
@@ -112,13 +115,14 @@ class PersistentDisk:
     def create_volume(
         self, size_gib: int, tag: str, visibility: Visibility = "private", *, token: str | None = None
     ) -> Disk:
-        """Make an empty disk (``POST /disks/``, never sent twice).
+        """Make an empty disk (``POST /disks/``, never sent twice, then ``GET /disks/UUID``).
 
         The disk is marked with ``token``, or with a new one, as its ``identifier``: PDisk keeps that for
         images of the Marketplace, whose identifiers look otherwise, and shows it in lists. If a disk of the
         user has a given ``token`` already, it is returned, and nothing is made (``GET /disks/`` first). When
-        the answer is lost, the disk is looked for by it (``GET /disks/``) for as long as the request may be
-        under way: the time-out once more, or once after a status of 3xx or 4xx.
+        the answer is lost, or is not about a disk of this token, the disk is looked for by it
+        (``GET /disks/``) for as long as the request may be under way: the time-out once more, or once after a
+        status of 3xx or 4xx.
 
         :raises InvalidArgumentError: for a wrong value, before anything is sent.
         :raises UnsettledError: which holds the token, if the disk was not found and may still appear.
@@ -164,9 +168,19 @@ class PersistentDisk:
             uuid = self._field(operation, self._object(operation, answer), "uuid")
             if not is_disk_id(uuid):
                 raise self._connection.malformed(operation, "the disk's id is no UUID")
-            return uuid
         except StratusLabError as error:
             return self._found(form["tag"], token, error)
+        try:
+            disk = self.describe_volume(uuid)
+        except StratusLabError as error:
+            logger.warning("disk %s was made, but its details could not be read: %s", uuid, error)
+            return uuid
+        if disk.identifier == token:
+            return uuid
+        wrong = self._connection.malformed(
+            operation, f"disk {uuid} does not have the identifier that was sent"
+        )
+        return self._found(form["tag"], token, wrong)
 
     def _found(self, tag: str, token: str, error: StratusLabError) -> str:
         """Return the UUID of the disk of a token; else raise the error, or that the disk may appear."""
