@@ -50,7 +50,7 @@ class StratusLabVolume(StorageVolume):
     extra: dict[str, Any]  # Libcloud's may be None
 
     def __init__(self, volume: Volume, location: NodeLocation, driver: NodeDriver) -> None:
-        # Not super(): the lookup takes a third as long as Libcloud's constructor itself.
+        # Not super(): the lookup takes two fifths as long as Libcloud's constructor itself.
         StorageVolume.__init__(
             self,
             volume.id,
