@@ -12,6 +12,8 @@ from stratuslab.client.errors import UnreachableError, UnsettledError
 from stratuslab.client.transport import retry, settlement
 from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
 from stratuslab.sandbox import Clock, Sandbox
+from stratuslab.sandbox.opennebula import life_cycle
+from stratuslab.sandbox.opennebula.current import life_cycle as current_life_cycle
 
 CREATIONS, THREADS = 10_000, 8
 LOST = ("cut-before", "cut-after", "cut-at=40", "status=502:carried-out", "garbage")
@@ -57,6 +59,8 @@ def test_the_cloud_has_the_nodes_that_were_returned_and_those_named_in_errors(
 ) -> None:
     monkeypatch.setattr(retry, "_FIRST_PAUSE", 0.001)
     monkeypatch.setattr(settlement, "_FIRST_PAUSE", 0.01)
+    for module in (life_cycle, current_life_cycle):
+        monkeypatch.setattr(module, "DONE_VMS_KEPT", 20)
     clock = Clock()
     clock.stop()
     kind = KINDS[name]

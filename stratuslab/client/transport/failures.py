@@ -257,7 +257,7 @@ class Failures:
         It carries the request, whose headers hold the credentials, and may quote the server or an address.
         """
         error.request = error.response = None
-        shown = "".join(traceback.format_exception(error))
+        shown = "".join(line for seen in _all_of(error) for line in traceback.format_exception_only(seen))
         may_show = isinstance(error, _ADDRESS_ERRORS) or quotes_the_server(error)
         if may_show or self._secrecy.cover(shown) != shown:
             return None
