@@ -123,6 +123,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         **{name: value for name, value in os.environ.items() if name not in private},
         "PATH": os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]]),
         "PIP_CACHE_DIR": str(tmp_path_factory.mktemp("pip")),
+        "PIP_NO_COMPILE": "0",  # pip takes "no" for "do not": it compiles nothing that no test runs.
     }
 
 

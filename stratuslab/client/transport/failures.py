@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import ssl
-import traceback
 from http import HTTPStatus
 from http.client import BadStatusLine, RemoteDisconnected, UnknownProtocol
 from typing import TYPE_CHECKING
@@ -257,7 +256,7 @@ class Failures:
         It carries the request, whose headers hold the credentials, and may quote the server or an address.
         """
         error.request = error.response = None
-        shown = "".join(line for seen in _all_of(error) for line in traceback.format_exception_only(seen))
+        shown = "\n".join(f"{seen} {seen!r} {getattr(seen, '__notes__', '')}" for seen in _all_of(error))
         may_show = isinstance(error, _ADDRESS_ERRORS) or quotes_the_server(error)
         if may_show or self._secrecy.cover(shown) != shown:
             return None
