@@ -21,6 +21,8 @@ from stratuslab.sandbox import Sandbox
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+pytestmark = pytest.mark.slow
+
 README = Path(__file__).parents[2].joinpath("README.md").read_text(encoding="utf-8")
 
 BLOCK = re.compile(

@@ -12,6 +12,8 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 BEGINNING = r"""
 import gc, os, socket, ssl, sys, threading, urllib.request
 from pathlib import Path

@@ -14,6 +14,8 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 
 # Hypothesis's own plugin imports all of Hypothesis at the end of each run, which takes longer than the run.
 OPTIONS = ("-W", "error", "--strict-markers", "-p", "no:hypothesispytest")

@@ -303,6 +303,7 @@ ELEMENTS = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(ELEMENTS, max_size=10).map("".join))
 def test_whatever_else_an_entry_holds_it_is_read(content: str) -> None:
     entry = entry_of(content)

@@ -75,6 +75,7 @@ def test_a_vector_has_its_items_in_order_and_no_comma_at_the_end() -> None:
     assert vector("DISK", items) == 'DISK = [\n  B = "1",\n  A = "2" ]'
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.from_regex(r"[A-Z0-9_]{1,8}", fullmatch=True), VALUES, min_size=1), VALUES)
 def test_what_is_written_is_read_back(
     read_template: Callable[[str], list[tuple[str, str | dict[str, str]]]], items: dict[str, str], value: str

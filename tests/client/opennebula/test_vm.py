@@ -303,6 +303,7 @@ ELEMENTS = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(ELEMENTS, max_size=10), st.one_of(st.just("7"), TEXTS))
 def test_no_document_whatever_breaks_more_than_itself(children: list[Element], vm_id: str) -> None:
     vm = Element("VM")

@@ -24,6 +24,7 @@ values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(values)
 def test_json_is_read(value: object) -> None:
     assert decode(json.dumps(value).encode()) == value
@@ -97,6 +98,7 @@ WORST = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("body", WORST.values(), ids=WORST)
 def test_the_worst_document_that_may_come_takes_no_more_either(
     body: bytes, peak_mib: Callable[[Callable[[], object]], float]

@@ -83,6 +83,7 @@ def test_an_entry_that_cannot_be_read_is_left_out_and_named(broken: bytes, aroun
         assert [entry.partition(":")[0] for entry in left_out] == ["2"]
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.binary(max_size=30).filter(lambda text: b"]]><" not in text), min_size=1, max_size=4),
     st.lists(st.integers(0, 400), max_size=4),

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 SHOW = "import os; print(open(os.environ['STRATUSLAB_CONFIG']).read())"
 
 

@@ -3,11 +3,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.sandbox.command import run, run_python
 
 if TYPE_CHECKING:
     import subprocess
     from pathlib import Path
+
+pytestmark = pytest.mark.slow
 
 LOOK = """\
 import configparser, os, xmlrpc.client

@@ -194,6 +194,7 @@ def test_address_which_is_taken(machines: Machines, caplog: pytest.LogCaptureFix
     assert "without an SSH server" in caplog.text
 
 
+@pytest.mark.slow
 def test_the_command_tells_the_port() -> None:
     with served("--ssh") as place:
         assert place["ssh_port"] > 0

@@ -120,6 +120,7 @@ def test_replace_leaves_one_value() -> None:
     assert sorted(template.attributes) == [("A", "4"), ("B", "2")]
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(NAMES, QUOTABLE | st.dictionaries(NAMES, QUOTABLE, min_size=1))))
 def test_what_is_quoted_is_understood(attributes: list[tuple[str, str | dict[str, str]]]) -> None:
@@ -132,6 +133,7 @@ def test_what_is_quoted_is_understood(attributes: list[tuple[str, str | dict[str
     assert parse(text).attributes == attributes
 
 
+@pytest.mark.slow
 @given(st.dictionaries(NAMES, XML_TEXT | st.dictionaries(NAMES, XML_TEXT, min_size=1)))
 def test_xml_says_the_same(attributes: dict[str, str | dict[str, str]]) -> None:
     root = ElementTree.fromstring(Template([*attributes.items()]).to_xml())
