@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stratuslab.client import errors
+from stratuslab.client.transport import xml_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,7 +126,7 @@ def test_an_error_that_is_named_exists(path: Path) -> None:
     for docstring in docstrings_of(path):
         for kind, name, _ in docstring.fields:
             if kind == "raises":
-                known = [getattr(place, name, None) for place in (module, errors, builtins)]
+                known = [getattr(place, name, None) for place in (module, errors, xml_document, builtins)]
                 found = next((error for error in known if error is not None), None)
                 assert inspect.isclass(found), f"{docstring.where}: {name}"
                 assert issubclass(found, Exception)
