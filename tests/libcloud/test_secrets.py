@@ -42,7 +42,7 @@ def test_libclouds_debug_log_shows_requests_without_the_password(
     driver.list_images()
 
     written = debug_log.getvalue()
-    assert written.count("begin") == 6
+    assert written.count("begin") == 8
     assert "one.vmpool.info" in written
     assert "Authorization: ***" in written
     assert [secret for secret in SECRETS if secret in written] == []

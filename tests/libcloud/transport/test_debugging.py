@@ -72,7 +72,7 @@ def test_libcloud_debug_in_the_environment(sandbox: Sandbox, tmp_path: Path) -> 
     assert (ran.stderr, ran.returncode) == ("", 0)
     assert "['web']" in ran.stdout
     log = file.read_text("utf-8")
-    assert log.count(" request ----------") == log.count("begin") // 2 == len(sandbox.request_log) == 6
+    assert log.count(" request ----------") == log.count("begin") // 2 == len(sandbox.request_log) == 7
     assert "<methodName>one.vm.allocate</methodName>" in log
     assert [secret for secret in SECRETS if secret in log] == []
 
