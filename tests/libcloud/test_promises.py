@@ -470,13 +470,16 @@ def test_what_is_no_token_is_refused(sandbox: Sandbox, driver: StratusLabNodeDri
     assert len(sandbox.request_log) == 0
 
 
+@pytest.mark.parametrize("forgotten", [False, True])
 def test_an_older_node_is_not_taken_for_ours(
-    sandbox: Sandbox, hasty: StratusLabNodeDriver, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, hasty: StratusLabNodeDriver, monkeypatch: pytest.MonkeyPatch, forgotten: bool
 ) -> None:
-    """A proxy gives the answer to an earlier request."""
+    """A proxy gives the answer to an earlier request; the cloud may have forgotten what that one made."""
     image = hasty.list_images()[0]
     old = hasty.create_node("old", hasty.list_sizes()[0], image)
     oned = sandbox.location("here").oned
+    if forgotten:
+        del oned.state.vms[int(old.id)]
     call = oned.call
 
     def late(method: str, *arguments: Any) -> Any:
@@ -491,10 +494,15 @@ def test_an_older_node_is_not_taken_for_ours(
 
 @pytest.mark.parametrize("token", [None, "job-1"])
 @pytest.mark.parametrize("made", [True, False])
-def test_an_older_volume_is_not_taken_for_ours(sandbox: Sandbox, token: str | None, made: bool) -> None:
+@pytest.mark.parametrize("gone", [False, True])
+def test_an_older_volume_is_not_taken_for_ours(
+    sandbox: Sandbox, token: str | None, made: bool, gone: bool
+) -> None:
     """A proxy gives the answer to an earlier request; ours was carried out, or was not."""
     direct = StratusLabNodeDriver(stratuslab_user_config=sandbox.config_file, timeout=5)
     old = direct.create_volume(1, "old")
+    if gone:
+        direct.destroy_volume(old)
     late = json.dumps({"uuid": old.id}).encode()
 
     def answered(body: bytes) -> bytes | None:
@@ -508,7 +516,7 @@ def test_an_older_volume_is_not_taken_for_ours(sandbox: Sandbox, token: str | No
         else:
             with pytest.raises(UnsettledError):
                 driver.create_volume(1, "new", ex_token=token)
-    assert len(direct.list_volumes()) == 1 + made
+    assert len(direct.list_volumes()) == made + (not gone)
 
 
 @pytest.mark.parametrize("look", ["status=500", "cut-before", "garbage"])

@@ -151,7 +151,7 @@ class ImagePool:
             number = self._settled(error, mark, is_ours)
         try:
             image = self._when_ready(number, name, method, is_ours)
-            if image.state != _UNKNOWN and not is_ours(image):
+            if image is None or (image.state != _UNKNOWN and not is_ours(image)):
                 wrong = self._rpc.malformed(method, f"image {number} is not the one that was asked for")
                 number = self._settled(wrong, mark, is_ours)
                 image = self._when_ready(number, name, method, is_ours)
@@ -164,6 +164,12 @@ class ImagePool:
                     method,
                 )
             raise
+        if image is None:
+            raise ServiceError(
+                f"the cloud accepted image {number}, and it was gone before it was ready",
+                location=self._cloud.location,
+                operation=method,
+            )
         return image
 
     def _number_in(self, method: str, value: object) -> int:
@@ -190,8 +196,11 @@ class ImagePool:
 
     def _when_ready(
         self, number: int, name: str, operation: str, is_ours: Callable[[OneImage], bool]
-    ) -> OneImage:
-        """Return an image when it is ready, as it is when the time is over, and at once if it is not ours."""
+    ) -> OneImage | None:
+        """Return an image when it is ready, as it is when the time is over, and at once if it is not ours.
+
+        None if there is no such image.
+        """
 
         def settled(image: OneImage) -> bool:
             being_made = image.state in ("INIT", "CLONE", _UNKNOWN) or image.state.startswith("LOCKED")
@@ -200,11 +209,7 @@ class ImagePool:
         try:
             image = until_seen(lambda: self.image(number), settled, self._cloud.timeout)
         except NotFoundError:
-            raise ServiceError(
-                f"the cloud accepted image {number}, and it was gone before it was ready",
-                location=self._cloud.location,
-                operation=operation,
-            ) from None
+            return None
         except StratusLabError as error:
             logger.warning("the cloud accepted image %d, but its state cannot be read: %s", number, error)
             return OneImage.accepted(number, name)

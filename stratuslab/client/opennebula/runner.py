@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from stratuslab.client.errors import (
     DuplicateError,
+    NotFoundError,
     StratusLabError,
     UnsettledError,
 )
@@ -154,9 +155,15 @@ class Runner:
         ) from error
 
     def _described(self, vm_id: int, launch: Launch) -> VirtualMachine:
-        """Return what the cloud knows of the VM that it says it has started."""
+        """Return what the cloud knows of the VM that it says it has started.
+
+        A cloud knows a new VM: if it does not, or has another token, the answer was to an earlier call.
+        """
+        vm: VirtualMachine | None = None
         try:
             vm = self._monitor.describe_vm(vm_id)
+        except NotFoundError:
+            pass
         except StratusLabError as error:
             logger.warning("VM %d was started, but its details could not be read: %s", vm_id, error)
             return VirtualMachine.accepted(vm_id, launch.name)
@@ -165,9 +172,9 @@ class Runner:
                 "location %r: VM %d was started, then create_node interrupted", self._cloud.location, vm_id
             )
             raise
-        if vm.token == launch.token:
+        if vm is not None and vm.token == launch.token:
             return vm
-        wrong = self._rpc.malformed(launch.method, f"VM {vm_id} does not have the token that was sent")
+        wrong = self._rpc.malformed(launch.method, f"no VM {vm_id} has the token that was sent")
         return self._found(launch.token, wrong, None)
 
     def kill_instance(self, vm_id: int) -> None:

@@ -14,6 +14,7 @@ from stratuslab.client.configuration.cloud import Password
 from stratuslab.client.errors import (
     DuplicateError,
     InvalidArgumentError,
+    NotFoundError,
     StratusLabError,
     UnsettledError,
     outcome_unknown,
@@ -170,16 +171,18 @@ class PersistentDisk:
                 raise self._connection.malformed(operation, "the disk's id is no UUID")
         except StratusLabError as error:
             return self._found(form["tag"], token, error)
+        # PDisk knows a new disk: if it does not, or has another token, the answer was to an earlier request.
+        disk: Disk | None = None
         try:
             disk = self.describe_volume(uuid)
+        except NotFoundError:
+            pass
         except StratusLabError as error:
             logger.warning("disk %s was made, but its details could not be read: %s", uuid, error)
             return uuid
-        if disk.identifier == token:
+        if disk is not None and disk.identifier == token:
             return uuid
-        wrong = self._connection.malformed(
-            operation, f"disk {uuid} does not have the identifier that was sent"
-        )
+        wrong = self._connection.malformed(operation, f"no disk {uuid} has the identifier that was sent")
         return self._found(form["tag"], token, wrong)
 
     def _found(self, tag: str, token: str, error: StratusLabError) -> str:

@@ -37,6 +37,19 @@ MAKING: dict[str, tuple[str, Callable[[Any, Any], Any]]] = {
 }
 
 
+@pytest.mark.parametrize("name", MAKING)
+def test_an_image_that_is_not_there_is_not_the_new_one(
+    driver: OpenNebulaNodeDriver, node: StratusLabNode, answer_otherwise: AnswerOtherwise, name: str
+) -> None:
+    method, make = MAKING[name]
+    answer_otherwise(method, lambda found: [True, 12345, 0])
+
+    made = make(driver, node)
+
+    assert made.id != "12345"
+    assert made.name == "new"
+
+
 @pytest.mark.parametrize("state", ["READY", "ERROR", "LOCKED"])
 @pytest.mark.parametrize("name", MAKING)
 def test_another_image_is_not_taken_for_the_new_one(
