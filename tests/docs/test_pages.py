@@ -100,7 +100,7 @@ def test_a_guide_says_first_how_long_it_takes_what_it_needs_and_how_to_run_it(pa
         ]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=5)
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_the_program_of_a_page_runs(page: Path, run: Callable[..., str], tmp_path: Path) -> None:
     program: list[str] = []
@@ -128,7 +128,7 @@ def test_the_program_of_a_page_runs(page: Path, run: Callable[..., str], tmp_pat
             assert re.fullmatch(pattern_of(expected), piece.strip(), re.DOTALL), piece
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=5)
 @pytest.mark.parametrize(
     ("page", "code"),
     [

@@ -99,7 +99,7 @@ def check_context(context: dict[str, str]) -> bool:
     return parsed is not None
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=15)
 @settings(
     max_examples=EXAMPLES,
     deadline=None,

@@ -69,7 +69,7 @@ def questions(driver: StratusLabNodeDriver) -> list[Question]:
     return found
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=25)
 @pytest.mark.usefixtures("_eager_switching")
 def test_no_answer_reaches_the_wrong_caller(two_clouds: Sandbox) -> None:
     asked = questions(StratusLabNodeDriver("default", stratuslab_user_config=two_clouds.config_file))

@@ -98,6 +98,7 @@ def test_configuration_is_understood(block: Block) -> None:
 
 
 @pytest.mark.network
+@pytest.mark.slow(seconds=15)
 def test_run_command(
     sandbox: Sandbox,
     copy_of_tree: Callable[[Path], Path],

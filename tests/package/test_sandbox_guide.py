@@ -78,6 +78,7 @@ def test_bash_runs(block: Block, folder: Path, run: Callable[..., str]) -> None:
 
 
 @pytest.mark.network
+@pytest.mark.slow(seconds=20)
 def test_the_way_of_a_new_user(wheel: Path, tmp_path: Path, run: Callable[..., str]) -> None:
     """In an environment with nothing but the package, a file of ten lines is all there is to write."""
     [commands] = [block.code for block in BLOCKS if (block.role, block.name) == ("command", "ci")]

@@ -18,6 +18,6 @@ def test_format(run: Callable[..., str], root: Path) -> None:
     run(sys.executable, "-m", "ruff", "format", "--check", "--no-cache", ".", cwd=root)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=15)
 def test_types(run: Callable[..., str], root: Path, tmp_path: Path) -> None:
     run(sys.executable, "-m", "mypy", "--cache-dir", tmp_path, cwd=root)

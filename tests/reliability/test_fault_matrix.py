@@ -461,7 +461,7 @@ def _no_long_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settlement, "_FIRST_PAUSE", 0.01)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=10)
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_what_is_told_is_so(name: str) -> None:
     counts = outcomes(name)

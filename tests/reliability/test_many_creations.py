@@ -52,7 +52,7 @@ KINDS = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.slow(seconds=100)
 @pytest.mark.parametrize("name", KINDS)
 def test_the_cloud_has_the_nodes_that_were_returned_and_those_named_in_errors(
     monkeypatch: pytest.MonkeyPatch, name: str
