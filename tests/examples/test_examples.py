@@ -10,6 +10,8 @@ import pytest
 from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
 from stratuslab.sandbox import Sandbox
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
@@ -26,7 +28,6 @@ def run(example: str, sandbox: Sandbox, *arguments: str, **more: str) -> str:
     return done.stdout
 
 
-@pytest.mark.slow
 def test_lifecycle_shows_the_way_of_a_node_from_pending_to_gone() -> None:
     with Sandbox(boot_seconds=0.5) as sandbox:
         output = run("lifecycle.py", sandbox)
@@ -76,7 +77,6 @@ def test_two_computing_elements_of_one_file_leave_each_other_alone() -> None:
     assert left == [("0", "here")]
 
 
-@pytest.mark.slow
 def test_a_day_with_opennebula_leaves_nothing() -> None:
     with Sandbox(cloud="opennebula-6.10", boot_seconds=0.2, ssh=True) as sandbox:
         output = run("opennebula.py", sandbox, STRATUSLAB_SANDBOX_SSH_PORT=str(sandbox.ssh_port))

@@ -308,6 +308,7 @@ def tried(world: World, operation: Operation, rule: str) -> str:
     return "an error, and nothing was done"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(8))
 def test_random_operations_agree_with_the_books(world: World, seed: int) -> None:
     """A node, volume or image that the cloud has accepted is known to the caller, or named in an error."""

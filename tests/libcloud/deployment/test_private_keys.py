@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from stratuslab.libcloud.stratuslab_driver import StratusLabNodeDriver
     from stratuslab.sandbox import Sandbox
 
+pytestmark = pytest.mark.slow
+
 
 MAKERS: dict[str, Callable[[], Any]] = {
     "ed25519": ed25519.Ed25519PrivateKey.generate,

@@ -15,6 +15,8 @@ from stratuslab.sandbox import Sandbox
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.slow
+
 STATUSES = [307, 404, 408, 413, 429]
 KIND = "opennebula-6.10"
 
