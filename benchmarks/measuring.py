@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import statistics
 import time
 import urllib.request
@@ -49,8 +48,6 @@ def interleaved(rounds: int, *calls: Callable[[], Any]) -> list[float]:
     times: list[list[float]] = [[] for _ in calls]
     for _ in range(rounds):
         for call, seconds in zip(calls, times, strict=True):
-            # What earlier calls left behind is no cost of this one: each pays for its own garbage.
-            gc.collect()
             start = time.perf_counter()
             call()
             seconds.append(time.perf_counter() - start)
